@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 
@@ -56,9 +56,8 @@ class GuardedProcess:
                 cwd=directory,
                 start_new_session=True,
             )
-        assert guardian.stdout is not None
-        with guardian.stdout:
-            line = guardian.stdout.readline()
+        with cast("IO[bytes]", guardian.stdout) as answer:
+            line = answer.readline()
         return cls(guardian, int(line or 0), log)
 
     def poll(self) -> int | None:
@@ -78,8 +77,7 @@ class GuardedProcess:
 
     def stop(self) -> int:
         """Ask the command to end, wait for it and return its exit status; repeating it does nothing more."""
-        assert self._guardian.stdin is not None
-        self._guardian.stdin.close()
+        cast("IO[bytes]", self._guardian.stdin).close()
         return self._guardian.wait()
 
     def __enter__(self) -> Self:

