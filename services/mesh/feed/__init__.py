@@ -1,0 +1,1 @@
+"""The change feed, both ends: `reader` and `stream` serve it, `subscription` follows it."""
