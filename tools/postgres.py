@@ -179,7 +179,7 @@ def free_port() -> int:
 
 @functools.cache
 def cluster_template(binaries: Path) -> Path:
-    """Return the directory of a freshly initialised cluster of this version, made once and kept under `build/postgres`."""
+    """Return the directory of a freshly initialised cluster of this version, made once and kept in build."""
     version = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     digest = hashlib.sha256(f"{version}{binaries}".encode()).hexdigest()[:16]
     template = BUILD / "postgres" / f"template-{digest}"

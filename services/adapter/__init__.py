@@ -1,0 +1,1 @@
+"""What both adapters share: synchronisation, deliveries, quarantine; a library, not a process."""

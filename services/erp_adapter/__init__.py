@@ -1,0 +1,1 @@
+"""Keeps ERP systems and the hub in step."""

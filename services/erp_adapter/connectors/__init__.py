@@ -1,0 +1,1 @@
+"""One package per protocol of a connected system."""

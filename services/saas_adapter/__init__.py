@@ -1,0 +1,1 @@
+"""Keeps SaaS applications and the hub in step."""
