@@ -30,3 +30,51 @@ proto: setup ## generate code from the contracts into gen/
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
 	@for name in bootstrap service dev tryton scim; do \
 	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+TYPED := $(wildcard services tools tests clients)
+
+# Every step runs, so that one `make lint` tells everything there is to mend.
+.PHONY: lint
+lint: setup ## check format, style, types, boundaries, contracts and house rules
+	@failed=""; \
+	step() { local name="$$1" start=$$SECONDS; shift; echo "» $$name"; "$$@" || failed="$$failed, $$name"; \
+	  [ $$((SECONDS - start)) -lt 10 ] || echo "  took $$((SECONDS - start)) s"; }; \
+	when-broken() { local told; told="$$("$$@" 2>&1)" || { echo "$$told"; return 1; }; }; \
+	step "format" $(BIN)/ruff format --check --quiet .; \
+	step "style" $(BIN)/ruff check --quiet .; \
+	step "types" $(BIN)/mypy --no-error-summary $(TYPED); \
+	step "import boundaries" when-broken $(BIN)/lint-imports --no-logo; \
+	step "contracts" $(BIN)/python -m tools.contracts.check; \
+	step "house rules" $(BIN)/python -m tools.house.check; \
+	[ -z "$$failed" ] && echo "» all clean in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
+
+.PHONY: contracts
+contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
+	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
+
+# What starts the whole mesh wants the machine for itself; the rest shares it file by file.
+PARTS := unit contract storage service system
+WORKERS_unit := -n 2 --dist loadfile
+WORKERS_contract := $(WORKERS_unit)
+WORKERS_storage := $(WORKERS_unit)
+WORKERS_service := $(WORKERS_unit)
+
+.PHONY: test
+test: setup ## run every test, part by part: unit, contract, storage, service, system
+	@failed=""; nothing_collected=5; \
+	part() { local name="$$1" start=$$SECONDS status=0; shift; echo "» $$name tests"; \
+	  $(BIN)/python -m pytest --quiet "tests/$$name" "$$@" || status=$$?; \
+	  [ $$status -ne $$nothing_collected ] || { echo "  no $$name tests yet"; status=0; }; \
+	  [ $$status -eq 0 ] || failed="$$failed, $$name"; \
+	  echo "  $$name took $$((SECONDS - start)) s"; }; \
+	$(foreach part,$(PARTS),$(if $(wildcard tests/$(part)/__init__.py),part $(part) $(WORKERS_$(part));,echo "» no $(part) tests yet";)) \
+	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
+
+.PHONY: test-systems
+test-systems: setup ## run the tests that need further real systems than `make test` starts
+	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
+
+.PHONY: clean
+clean: ## remove everything that was generated, the environment excepted
+	@rm -rf gen gen.partial build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find $(TYPED) -name __pycache__ -type d -prune -exec rm -rf {} +

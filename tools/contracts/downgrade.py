@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from concord.governance.v1 import options_pb2 as governance
 from google.protobuf.descriptor import EnumDescriptor
 
+from concord.governance.v1 import options_pb2 as governance
 from tools.contracts.image import Contracts, EffectivePolicy, effective_policies
 from tools.finding import Finding
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from concord.governance.v1 import options_pb2 as governance
 from google.protobuf import descriptor_pb2 as pb
 
+from concord.governance.v1 import options_pb2 as governance
 from tools.contracts.generate import contract_files, protoc
 
 P = TypeVar("P")

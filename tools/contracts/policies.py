@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 
 from concord.governance.v1 import options_pb2 as governance
-
 from tools.contracts.image import Contracts, effective_policies
 from tools.finding import Finding
 

@@ -6,9 +6,9 @@ Names, unique request and response messages, enum zero values, package paths and
 import re
 from collections.abc import Iterator
 
-from concord.governance.v1 import options_pb2 as governance
 from google.protobuf import descriptor_pb2 as pb
 
+from concord.governance.v1 import options_pb2 as governance
 from tools.contracts.image import Contracts, Element
 from tools.finding import Finding
 

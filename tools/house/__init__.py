@@ -1,0 +1,1 @@
+"""House rules: what every file of the repository keeps to, beyond what ruff checks."""
