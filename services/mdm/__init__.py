@@ -1,0 +1,1 @@
+"""The hub: masters, their sources, and why they say what they say."""

@@ -1,0 +1,1 @@
+"""What the hub knows without asking anybody: pure functions over the contracts' messages."""

@@ -1,0 +1,49 @@
+"""The cost center: where costs are booked, and the departments that group such places."""
+
+from collections.abc import Iterable
+
+from concord.mdm.v1 import cost_center_pb2
+from google.protobuf.message import Message
+
+from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.violation import Violation
+
+
+def _codes(content: Message) -> Iterable[str]:
+    """Give entity and code; separators in codes tell cost centers apart, case does not."""
+    assert isinstance(content, cost_center_pb2.CostCenter)
+    code = content.code.strip().casefold()
+    return (f"{content.entity}|{code}",) if content.entity and code else ()
+
+
+def _violations(content: Message, _strict: bool) -> Iterable[Violation]:
+    assert isinstance(content, cost_center_pb2.CostCenter)
+    for number, piece in enumerate(content.slices):
+        for parent in piece.parents:
+            if content.code and parent.parent_code == content.code:
+                yield Violation(f"slices[{number}].parents[{parent.hierarchy}]", "is the cost center itself")
+
+
+COST_CENTER = RecordType(
+    name="cost_center",
+    singular="cost_center",
+    plural="cost_centers",
+    collection="costCenters",
+    message=cost_center_pb2.CostCenter,
+    service="concord.mdm.v1.CostCenterService",
+    groups=(Group("identity", ("entity", "code")), *single("kind", "effective_period")),
+    slice_field="slices",
+    slice_groups=(
+        *single("display_name", "manager", "location", "currency_code", "blocked_for_posting"),
+        keyed("parents", "hierarchy"),
+    ),
+    period_field="effective_period",
+    filterable=(
+        *("entity", "code", "kind", "effective_period.start_date", "effective_period.end_date"),
+        *("slices.display_name", "slices.manager", "slices.location", "slices.currency_code"),
+        *("slices.blocked_for_posting", "slices.parents.hierarchy", "slices.parents.parent_code"),
+    ),
+    searchable=("code",),
+    identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
+    validators=(_violations,),
+)

@@ -1,0 +1,93 @@
+"""The item: what is bought, stocked, used up or implanted."""
+
+import unicodedata
+from collections.abc import Iterable
+
+from concord.mdm.v1 import item_pb2
+from google.protobuf.message import Message
+
+from services.mdm.domain import packs
+from services.mdm.domain.check_digits import GTIN_LENGTH, is_gtin, is_restricted_circulation
+from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.violation import Violation
+
+UDI_DI_LENGTH = 6
+"""The shortest device identifier that an agency issues (HIBC: flag, labeler code, one character)."""
+
+
+def _bare(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in folded if character.isalnum())
+
+
+def _strong_gtin(value: str) -> bool:
+    return is_gtin(value) and not is_restricted_circulation(value)
+
+
+def _gtins(content: Message) -> Iterable[str]:
+    """Give the GTINs, also those that GS1's UDIs carry as device identifier."""
+    assert isinstance(content, item_pb2.Item)
+    values = (value for item in content.trade_items for value in (item.gtin, item.udi_di.strip()))
+    return filter(_strong_gtin, values)
+
+
+def _udi_dis(content: Message) -> Iterable[str]:
+    """Give the device identifiers of other agencies; those of GS1 are GTINs."""
+    assert isinstance(content, item_pb2.Item)
+    values = (item.udi_di.strip().upper() for item in content.trade_items)
+    return (value for value in values if len(value) >= UDI_DI_LENGTH and not _all_digits(value))
+
+
+def _all_digits(value: str) -> bool:
+    return len(value) == GTIN_LENGTH and value.isdecimal()
+
+
+def _manufacturer_parts(content: Message) -> Iterable[str]:
+    assert isinstance(content, item_pb2.Item)
+    maker, part = _bare(content.manufacturer_name), _bare(content.manufacturer_part_number)
+    return (f"{maker}|{part}",) if maker and part else ()
+
+
+def _violations(content: Message, strict: bool) -> Iterable[Violation]:
+    assert isinstance(content, item_pb2.Item)
+    yield from packs.violations(content.pack_conversions)
+    if strict:
+        for item in content.trade_items:
+            if item.gtin and not is_gtin(item.gtin):
+                yield Violation(f"trade_items[{item.unit}].gtin", "is not valid: its check digit is wrong")
+
+
+ITEM = RecordType(
+    name="item",
+    singular="item",
+    plural="items",
+    collection="items",
+    message=item_pb2.Item,
+    service="concord.mdm.v1.ItemService",
+    groups=(
+        Group("manufacture", ("manufacturer_name", "manufacturer", "manufacturer_part_number")),
+        Group("packs", ("base_unit", "pack_conversions")),
+        *single("display_name", "description", "ndc", "hibc", "unspsc_code", "gmdn_code"),
+        *single("stocking_unit", "purchasing_unit", "status"),
+        *single("stocked", "lot_tracked", "serial_tracked", "expiry_tracked"),
+        *single("contains_latex", "sterile", "implantable", "hazardous"),
+        keyed("trade_items", "unit"),
+        keyed("hcpcs_codes"),
+        keyed("contracts", "issuer", "number"),
+        keyed("prices", "kind", "unit"),
+    ),
+    filterable=(
+        *("display_name", "manufacturer_name", "manufacturer", "manufacturer_part_number", "status"),
+        *("trade_items.gtin", "trade_items.udi_di", "ndc", "hibc", "unspsc_code", "gmdn_code", "hcpcs_codes"),
+        *("base_unit", "stocking_unit", "purchasing_unit", "contracts.issuer", "contracts.number"),
+        *("stocked", "lot_tracked", "serial_tracked", "expiry_tracked"),
+        *("contains_latex", "sterile", "implantable", "hazardous"),
+    ),
+    searchable=("trade_items.gtin", "trade_items.udi_di", "manufacturer_part_number", "ndc", "hibc"),
+    identifiers=(
+        StrongIdentifier("gtin", _gtins),
+        StrongIdentifier("udi_di", _udi_dis),
+        StrongIdentifier("manufacturer_part", _manufacturer_parts),
+    ),
+    validators=(_violations,),
+)

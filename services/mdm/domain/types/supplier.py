@@ -1,0 +1,71 @@
+"""The supplier: who sells to the organisation and is paid by it."""
+
+from collections.abc import Iterable
+
+from concord.mdm.v1 import supplier_pb2
+from google.protobuf.message import Message
+
+from services.mdm.domain.check_digits import is_duns, is_gln, is_lei, is_npi
+from services.mdm.domain.record_type import RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.violation import Violation
+
+CHECKS = {"lei": is_lei, "duns": is_duns, "gln": is_gln, "npi": is_npi}
+
+
+def _identifier(field: str, *, exclusive: bool = False) -> StrongIdentifier:
+    def values(content: Message) -> Iterable[str]:
+        value: str = getattr(content, field)
+        return (value,) if CHECKS[field](value) else ()
+
+    return StrongIdentifier(field, values, exclusive)
+
+
+def _violations(content: Message, strict: bool) -> Iterable[Violation]:
+    assert isinstance(content, supplier_pb2.Supplier)
+    if content.parent and content.parent == content.name:
+        yield Violation("parent", "is the supplier itself")
+    if not strict:
+        return
+    for field, check in CHECKS.items():
+        value: str = getattr(content, field)
+        if value and not check(value):
+            yield Violation(field, "is not valid: its check digits or form are wrong")
+    for site in content.sites:
+        if site.gln and not is_gln(site.gln):
+            yield Violation(f"sites[{site.code}].gln", "is not valid: its check digit is wrong")
+
+
+SUPPLIER = RecordType(
+    name="supplier",
+    singular="supplier",
+    plural="suppliers",
+    collection="suppliers",
+    message=supplier_pb2.Supplier,
+    service="concord.mdm.v1.SupplierService",
+    groups=(
+        *single("legal_name", "lei", "duns", "gln", "npi", "payment_terms", "parent", "status"),
+        *single("phone", "email", "website"),
+        keyed("trading_names"),
+        keyed("tax_ids", "country", "scheme"),
+        keyed("sites", "code"),
+        keyed("contacts", "code"),
+        keyed("bank_accounts", "code"),
+        keyed("classifications", "scheme", "code"),
+        keyed("diversity_certificates", "kind", "agency", "number"),
+    ),
+    filterable=(
+        *("legal_name", "trading_names", "lei", "duns", "gln", "npi", "parent", "status", "email", "website"),
+        *("tax_ids.country", "tax_ids.scheme", "tax_ids.value", "payment_terms.code", "bank_accounts.country"),
+        *("sites.code", "sites.gln", "sites.purposes", "sites.address.region_code", "sites.address.locality"),
+        *("classifications.scheme", "classifications.code", "diversity_certificates.kind"),
+        "diversity_certificates.expire_date",
+    ),
+    searchable=("lei", "duns", "gln", "npi", "tax_ids.value", "sites.gln", "diversity_certificates.number"),
+    identifiers=(
+        _identifier("lei", exclusive=True),
+        _identifier("duns"),
+        _identifier("gln"),
+        _identifier("npi", exclusive=True),
+    ),
+    validators=(_violations,),
+)
