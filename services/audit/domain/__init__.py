@@ -1,0 +1,1 @@
+"""What evidence is: pure, without database, network or clock."""

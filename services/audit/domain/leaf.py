@@ -1,0 +1,107 @@
+"""Leaves as they arrive: decoded, checked for what the log needs of them, hashed."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+from google.protobuf.message import DecodeError
+
+from concord.audit.v1.audit_pb2 import Leaf
+
+LONGEST_RECORD_BYTES = 1024
+"""A record's name in UTF-8, so that it fits an index entry of the log."""
+
+_LEAF_PREFIX = b"\x00"  # RFC 9162, 2.1.1: a leaf's hash can never be an inner node's
+
+
+class LeafKey(NamedTuple):
+    """What a leaf is the evidence of; unique in the log."""
+
+    source_service: str
+    record: str
+    revision: int
+
+
+class Flaw(NamedTuple):
+    """Why bytes are not a leaf that the log can hold: the field (empty for the whole leaf) and the reason."""
+
+    field: str
+    description: str
+
+
+class FlawedLeafError(Exception):
+    """The bytes are not a leaf that the log can hold."""
+
+    def __init__(self, *flaws: Flaw) -> None:
+        super().__init__("; ".join(f"{flaw.field or 'leaf'}: {flaw.description}" for flaw in flaws))
+        self.flaws = flaws
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingLeaf:
+    """A leaf to be appended. `data` is what was sent, byte for byte; the rest is read from it to find it again."""
+
+    key: LeafKey
+    record_type: str
+    actor: str
+    entities: tuple[str, ...]
+    occurred_at: datetime
+    traceparent: str
+    data: bytes
+    leaf_hash: bytes
+
+    @classmethod
+    def of(cls, leaf: Leaf, data: bytes) -> Self:
+        """Return the leaf that `data` decodes to, with its hash. Raises FlawedLeafError."""
+        flaws = [*_unstorable_texts(leaf), *_long_names(leaf)]
+        if flaws:
+            raise FlawedLeafError(*flaws)
+        return cls(
+            key=LeafKey(leaf.source_service, leaf.record, leaf.revision),
+            record_type=leaf.record_type,
+            actor=leaf.actor,
+            entities=tuple(leaf.entities),
+            occurred_at=_occurred_at(leaf),
+            traceparent=leaf.traceparent,
+            data=data,
+            leaf_hash=leaf_hash(data),
+        )
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return SHA-256 of a zero byte and the leaf's bytes (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(_LEAF_PREFIX + data).digest()
+
+
+def decode(data: bytes) -> Leaf:
+    """Return the leaf that the bytes are. Raises FlawedLeafError when they are none."""
+    try:
+        return Leaf.FromString(data)
+    except DecodeError as error:
+        raise FlawedLeafError(Flaw("", "the bytes are not a concord.audit.v1.Leaf")) from error
+
+
+def _unstorable_texts(leaf: Leaf) -> list[Flaw]:
+    """PostgreSQL's text cannot hold the character U+0000."""
+    texts = {
+        "source_service": leaf.source_service,
+        "record": leaf.record,
+        "record_type": leaf.record_type,
+        "actor": leaf.actor,
+    }
+    texts |= {f"entities[{index}]": entity for index, entity in enumerate(leaf.entities)}
+    return [Flaw(field, "must not contain the character U+0000") for field, text in texts.items() if "\x00" in text]
+
+
+def _long_names(leaf: Leaf) -> list[Flaw]:
+    if len(leaf.record.encode()) <= LONGEST_RECORD_BYTES:
+        return []
+    return [Flaw("record", f"must be at most {LONGEST_RECORD_BYTES} bytes in UTF-8")]
+
+
+def _occurred_at(leaf: Leaf) -> datetime:
+    try:
+        return leaf.occurred_at.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise FlawedLeafError(Flaw("occurred_at", "must lie in the years 1 to 9999")) from error

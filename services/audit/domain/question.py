@@ -1,0 +1,68 @@
+"""Questions to the log: which leaves, seen by whom, from where on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.audit.domain.gap import Gap
+from services.audit.domain.sequencing import Receipt
+
+Scope = tuple[str, ...] | None
+"""The entities whose leaves may be seen; None for all."""
+
+LARGEST_PAGE_BYTES = 1_500_000
+"""Of leaves: a page sends each one twice, as bytes and decoded, and stays below the 4 MiB a client accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLeaf:
+    """A leaf as the log holds it."""
+
+    data: bytes
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class LeafFilter:
+    """Which leaves are asked for; what is empty does not restrict. Occurred at or after `start`, before `end`."""
+
+    source_service: str = ""
+    record: str = ""
+    actor: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeafPage:
+    """Leaves by place in the log, and the place after which the next page begins; None on the last."""
+
+    leaves: Sequence[HeldLeaf]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GapPage:
+    """Gaps in their order, and the one after which the next page begins; None on the last."""
+
+    gaps: Sequence[Gap]
+    next_after: Gap | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeafCount:
+    """How many leaves the log holds of one service and record type."""
+
+    source_service: str
+    record_type: str
+    count: int
+
+
+def fitting(sizes: Sequence[int], most: int, most_bytes: int = LARGEST_PAGE_BYTES) -> int:
+    """Count how many leading items of these sizes make a page: at most `most`, at least one, else within the bytes."""
+    total = 0
+    for count, size in enumerate(sizes[:most]):
+        total += size
+        if count and total > most_bytes:
+            return count
+    return min(len(sizes), most)

@@ -1,0 +1,1 @@
+"""The log of leaves in PostgreSQL; the only place of the audit that opens transactions."""

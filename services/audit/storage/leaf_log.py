@@ -1,0 +1,150 @@
+"""The sequencer: appends leaves in one order, durably, once."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from services.audit.domain.leaf import IncomingLeaf, LeafKey
+from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
+from services.mesh.database import Database, driver
+from services.mesh.errors import ConcordError
+
+MOST_LEAVES_A_COMMIT = 10_000
+
+_SEQUENCER_LOCK = 0x434F4E43_00000101  # one sequencer at a time in a database, whichever replica
+
+_NEXT = "SELECT coalesce(max(leaf_index) + 1, 0), clock_timestamp() FROM public.leaves"
+_HELD = """
+SELECT wanted.source_service, wanted.record, wanted.revision, held.leaf_index, held.leaf_hash, held.received_at
+FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS wanted (source_service, record, revision)
+CROSS JOIN LATERAL (
+    SELECT leaf_index, leaf_hash, received_at FROM public.leaves
+    WHERE (leaves.source_service, leaves.record, leaves.revision)
+        = (wanted.source_service, wanted.record, wanted.revision)
+    LIMIT 1
+) AS held
+"""
+_APPEND = """
+COPY public.leaves (leaf_index, source_service, record, revision, record_type, actor, entities, occurred_at, leaf,
+    leaf_hash, received_at) FROM STDIN (FORMAT BINARY)
+"""
+_APPENDED_TYPES = (
+    *("int8", "text", "text", "int8", "text", "text", "text[]"),
+    *("timestamptz", "bytea", "bytea", "timestamptz"),
+)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class _Request:
+    """A caller's leaves and, once committed or refused, their outcome."""
+
+    def __init__(self, leaves: Sequence[IncomingLeaf]) -> None:
+        self.leaves = leaves
+        self.outcome: Appended | Exception | None = None
+
+
+class LeafLog:
+    """The log of one database. Threads and replicas may append at once: one sequencer commits for all who wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Request] = deque()
+        self._turn = threading.Lock()
+
+    def append(self, leaves: Sequence[IncomingLeaf]) -> Appended:
+        """Append the leaves, all or none, and return after they are on disk.
+
+        Leaves that are held already get their first receipt. Raises LeafConflictError, or ConcordError as
+        `Database.transaction` does; then the request may be repeated as it is.
+        """
+        request = _Request(leaves)
+        self._waiting.append(request)
+        with self._turn:
+            while request.outcome is None:
+                self._commit_waiting()
+        if isinstance(request.outcome, Exception):
+            raise request.outcome
+        return request.outcome
+
+    def _commit_waiting(self) -> None:
+        """Commit the requests that wait, oldest first, as one transaction."""
+        requests = self._take_waiting()
+        for request, outcome in zip(requests, self._outcomes(requests), strict=True):
+            request.outcome = outcome
+
+    def _outcomes(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
+        try:
+            return self._commit(requests)
+        except ConcordError as error:
+            return [error] * len(requests)
+        except Exception as error:  # noqa: BLE001 - handed to the caller it belongs to, whose own edge answers for it
+            if len(requests) == 1:
+                return [error]
+            # One request that the database refuses must not take the others with it.
+            return [outcome for request in requests for outcome in self._outcomes([request])]
+
+    def _take_waiting(self) -> list[_Request]:
+        requests = [self._waiting.popleft()]
+        size = len(requests[0].leaves)
+        while self._waiting and size + len(self._waiting[0].leaves) <= MOST_LEAVES_A_COMMIT:
+            requests.append(self._waiting.popleft())
+            size += len(requests[-1].leaves)
+        return requests
+
+    def _commit(self, requests: Sequence[_Request]) -> list[Appended | Exception]:
+        with self._database.transaction() as transaction:
+            connection = driver(transaction)
+            connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))
+            sequencer = _sequencer(connection, {leaf.key for request in requests for leaf in request.leaves})
+            outcomes = [_place(sequencer, request) for request in requests]
+            _write(connection, [fresh for each in outcomes if isinstance(each, Appended) for fresh in each.fresh])
+        return outcomes
+
+
+def _sequencer(connection: Connection, keys: set[LeafKey]) -> Sequencer:
+    """Read, under the lock, what the next places are given by."""
+    columns = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
+    # Planned anew each time: a plan kept from when the log was small would scan it all.
+    rows = connection.execute(_HELD, columns, prepare=False).fetchall()
+    held = {LeafKey(*row[:3]): Receipt(*row[3:]) for row in rows}
+    next_index, now = _next(connection)
+    return Sequencer(held, next_index, now)
+
+
+def _next(connection: Connection) -> tuple[int, datetime]:
+    row = connection.execute(_NEXT).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate answers one row
+    return row[0], row[1]
+
+
+def _place(sequencer: Sequencer, request: _Request) -> Appended | Exception:
+    try:
+        return sequencer.place(request.leaves)
+    except LeafConflictError as error:
+        return error
+
+
+def _write(connection: Connection, placed: Sequence[tuple[IncomingLeaf, Receipt]]) -> None:
+    if not placed:
+        return
+    with connection.cursor() as cursor, cursor.copy(_APPEND) as copy:
+        copy.set_types(_APPENDED_TYPES)
+        for leaf, receipt in placed:
+            copy.write_row(
+                (
+                    receipt.leaf_index,
+                    *leaf.key,
+                    leaf.record_type,
+                    leaf.actor,
+                    list(leaf.entities),
+                    leaf.occurred_at,
+                    leaf.data,
+                    leaf.leaf_hash,
+                    receipt.received_at,
+                )
+            )

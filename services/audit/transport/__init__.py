@@ -1,0 +1,1 @@
+"""AuditService over gRPC: converts and calls."""
