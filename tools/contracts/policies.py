@@ -33,7 +33,7 @@ def incomplete_methods(contracts: Contracts) -> Iterator[Finding]:
         problems = [f"has no {name} in its method policy"
                     for name in ("layer", "permission", "audit", "idempotency", "interaction")
                     if not getattr(policy, name)]  # fmt: skip
-        if policy.latency_objective.ToTimedelta() <= datetime.timedelta():
+        if policy.latency_objective.ToNanoseconds() <= 0:
             problems.append("has no latency_objective in its method policy")
         if policy.permission and not _PERMISSION.fullmatch(policy.permission):
             problems.append(f"needs a permission like mdm.suppliers.read, not {policy.permission!r}")

@@ -11,6 +11,7 @@ from tools.finding import Finding
 REASONS = "concord.governance.v1.ErrorReason"
 _PREFIX = "ERROR_REASON_"
 _HIGHEST_CODE = 16  # google.rpc.Code.UNAUTHENTICATED
+_ERRORS = re.compile(r"\bErrors\b[^.:]*:(?P<names>.*)", re.DOTALL)
 _REASON_NAME = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 
 
@@ -31,11 +32,12 @@ def unnamed_reasons(contracts: Contracts) -> Iterator[Finding]:
     """Find RPCs whose comment has no `Errors:`, or names a reason there that does not exist."""
     known = {value.proto.name.removeprefix(_PREFIX) for value in contracts.values.values() if value.parent == REASONS}
     for method in contracts.methods.values():
-        _, marker, errors = method.comment.partition("Errors:")
-        if not marker:
+        errors = _ERRORS.search(method.comment)
+        if errors is None:
             message = f"{method.name} does not say `Errors:` in its comment (`Errors: none of its own.` if so)"
             yield Finding(method.path, method.line, "errors", message, method.name)
-        for name in sorted(set(_REASON_NAME.findall(errors)) - known):
+            continue
+        for name in sorted(set(_REASON_NAME.findall(errors["names"])) - known):
             message = f"{method.name} names the reason {name}, which does not exist"
             yield Finding(method.path, method.line, "errors", message, method.name)
 
