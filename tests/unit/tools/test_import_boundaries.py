@@ -1,0 +1,86 @@
+"""The import boundaries in `pyproject.toml` catch what is planted against them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+NO_SERVICE_IMPORTS_ANOTHER = "No service imports another, and the mesh imports none"
+ADAPTER_RUNTIME = "Only the two adapters share the adapter runtime"
+LAYERS = "Within a service: __main__ > app > transport, connectors > storage > domain"
+DOMAIN = "A domain speaks to no network and no database"
+SHIPPED = "What is shipped needs no tool and no test"
+
+SERVICES = ("mdm", "audit", "adapter", "erp_adapter", "saas_adapter")
+LAYER_NAMES = ("__main__", "app", "transport", "connectors", "storage", "domain")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree of empty modules with the repository's boundaries."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("tools", "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    for service in SERVICES:
+        for layer in LAYER_NAMES:
+            (tmp_path / "services" / service / f"{layer}.py").touch()
+    return tmp_path
+
+
+def broken(tree: Path) -> list[str]:
+    """Return the names of the boundaries that the tree breaks, in their order."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-logo", "--no-cache"]
+    done = subprocess.run(command, cwd=tree, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert "Contracts:" in done.stdout, done.stdout + done.stderr
+    return [line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if line.endswith(" BROKEN")]
+
+
+def test_an_empty_tree_and_one_without_most_services_break_nothing(tree: Path) -> None:
+    assert broken(tree) == []
+    for service in SERVICES:
+        shutil.rmtree(tree / "services" / service)
+    assert broken(tree) == []
+
+
+def test_what_the_boundaries_allow_passes(tree: Path) -> None:
+    allowed = {
+        "mdm/__main__": "services.mdm.app",
+        "mdm/app": "services.mdm.transport, services.mdm.storage, services.mesh",
+        "mdm/transport": "services.mdm.domain, grpc",
+        "mdm/storage": "services.mdm.domain, sqlalchemy",
+        "erp_adapter/connectors": "services.erp_adapter.domain, services.adapter.domain, httpx",
+        "saas_adapter/app": "services.adapter.app",
+        "adapter/storage": "services.mesh",
+    }
+    for module, imported in allowed.items():
+        (tree / "services" / f"{module}.py").write_text(f"import {imported}\n")
+    assert broken(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "boundary"),
+    [
+        ("mdm/app", "services.audit.domain", NO_SERVICE_IMPORTS_ANOTHER),
+        ("erp_adapter/app", "services.saas_adapter.domain", NO_SERVICE_IMPORTS_ANOTHER),
+        ("adapter/app", "services.erp_adapter.domain", NO_SERVICE_IMPORTS_ANOTHER),
+        ("mesh/__init__", "services.audit.domain", NO_SERVICE_IMPORTS_ANOTHER),
+        ("mdm/app", "services.adapter.domain", ADAPTER_RUNTIME),
+        ("adapter/app", "services.audit.domain", ADAPTER_RUNTIME),
+        ("mdm/transport", "services.mdm.app", LAYERS),
+        ("mdm/storage", "services.mdm.transport", LAYERS),
+        ("erp_adapter/storage", "services.erp_adapter.connectors", LAYERS),
+        ("audit/domain", "services.audit.storage", LAYERS),
+        ("audit/domain", "grpc", DOMAIN),
+        ("saas_adapter/domain", "sqlalchemy", DOMAIN),
+        ("mdm/storage", "tools", SHIPPED),
+        ("mesh/__init__", "tests", SHIPPED),
+    ],
+)
+def test_a_planted_import_is_caught(tree: Path, module: str, imported: str, boundary: str) -> None:
+    (tree / "services" / f"{module}.py").write_text(f"import {imported}\n")
+    assert boundary in broken(tree)
