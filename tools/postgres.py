@@ -65,8 +65,9 @@ class PostgresServer:
     to the owner only. On 127.0.0.1 a role needs the password in its `password_file`.
     """
 
-    def __init__(self, directory: Path, process: GuardedProcess, port: int) -> None:
+    def __init__(self, directory: Path, binaries: Path, process: GuardedProcess, port: int) -> None:
         self.directory = directory
+        self.binaries = binaries
         self.port = port
         self.socket_directory = _socket_directory(directory)
         self._process = process
@@ -90,7 +91,7 @@ class PostgresServer:
             port = free_port()
             process = _run_server(binaries, directory, port, fsync=fsync)
             if _answers(process, _socket_directory(directory), port):
-                server = cls(directory, process, port)
+                server = cls(directory, binaries, process, port)
                 server._write_password(SUPERUSER)
                 return server
             process.stop()
@@ -198,7 +199,7 @@ def cluster_template(binaries: Path) -> Path:
 def _initialise(binaries: Path, cluster: Path, log: Path) -> None:
     options = ["-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     authentication = ["--auth-local=trust", "--auth-host=scram-sha-256"]
-    command = [binaries / "initdb", "-D", cluster, *options, *authentication]
+    command: list[str | Path] = [binaries / "initdb", "-D", cluster, *options, *authentication]
     process = GuardedProcess.start(command, log=log, ordinary_user=True)
     if process.wait(60) != 0:
         raise PostgresError(f"initdb failed: {_tail(log)}")

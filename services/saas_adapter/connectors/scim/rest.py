@@ -1,0 +1,169 @@
+"""SCIM 2.0 as a client sees it: resources, changes since a moment, conditional PATCH, typed errors."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from services.adapter.http_exchange import Answer, exchange
+from services.adapter.pause import Pause
+from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.saas_adapter.connectors.scim import errors
+from services.saas_adapter.connectors.scim.errors import ScimError
+from services.saas_adapter.connectors.scim.resource import Resource, instant, parse
+
+PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+BULK_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+_SUCCESS, _NO_CONTENT = range(200, 300), 204
+_NOT_FOUND, _TOO_MANY, _UNAVAILABLE = 404, 429, 503
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 300.0
+
+
+class ScimClient:
+    """Requests to one SCIM service with a bearer token; threads may share it.
+
+    The token is read from its file for every request, so a renewed token is used at once. After HTTP 429 or 503 every
+    request fails at once, without being sent, until the time the service asked for, or a pause that doubles, is over.
+    """
+
+    def __init__(
+        self, url: str, token_file: Path, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._token_file = token_file
+        self._timeout_s = timeout_s
+        self._http = httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
+        self._pause = Pause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+
+    def pages(self, endpoint: str, condition: str | None = None, *, page_size: int = 200) -> Iterator[list[Resource]]:
+        """Yield the resources of `endpoint` (such as `/CostCenters`) that match the filter, in pages, ordered by id.
+
+        SCIM pages by offset: a resource that goes away between two pages would hide another one, so a total that
+        shrinks raises a TRANSIENT ScimError: begin again.
+        """
+        start, total = 1, 0
+        while True:
+            query = {"startIndex": str(start), "count": str(page_size), "sortBy": "id"}
+            body = self._json("GET", endpoint, query if condition is None else {**query, "filter": condition})
+            found = [_resource(document) for document in body.get("Resources") or []]
+            if int(body.get("totalResults", 0)) < total:
+                raise ScimError(RemoteErrorKind.TRANSIENT, "resources went away while they were listed")
+            total = int(body.get("totalResults", 0))
+            if found:
+                yield found
+            start += len(found)
+            if not found or start > total:
+                return
+
+    def changed_since(self, endpoint: str, moment: datetime, *, page_size: int = 200) -> Iterator[list[Resource]]:
+        """Yield, in pages, the resources modified at `moment` or later; those deleted since are not told."""
+        return self.pages(endpoint, f"meta.lastModified ge {instant(moment)}", page_size=page_size)
+
+    def get(self, endpoint: str, resource_id: str) -> Resource | None:
+        """Read one resource; None when there is none of that id."""
+        try:
+            return _resource(self._json("GET", _path(endpoint, resource_id)))
+        except ScimError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    def create(self, endpoint: str, document: Mapping[str, Any]) -> Resource:
+        """Create a resource; CONFLICT with `scim_type` uniqueness when there already is one like it."""
+        return _resource(self._json("POST", endpoint, body=document))
+
+    def patch(
+        self, endpoint: str, resource_id: str, operations: Sequence[Mapping[str, Any]], *, etag: str | None
+    ) -> Resource:
+        """Apply PATCH operations and return the resource as it is then.
+
+        With the `etag` of the revision that was read, the request is refused with CONFLICT when someone changed it.
+        """
+        headers = {} if etag is None else {"If-Match": etag}
+        body = {"schemas": [PATCH_SCHEMA], "Operations": list(operations)}
+        path = _path(endpoint, resource_id)
+        changed = self._json("PATCH", path, body=body, headers=headers)
+        return _resource(changed or self._json("GET", path))
+
+    def bulk(self, operations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Carry out several operations, each for itself, and return their outcomes with `status`, in order."""
+        body = {"schemas": [BULK_SCHEMA], "Operations": list(operations)}
+        outcomes: list[dict[str, Any]] = self._json("POST", "/Bulk", body=body)["Operations"]
+        return outcomes
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
+        answer = self._exchange(method, url, None if body is None else json.dumps(body).encode(), headers or {})
+        if answer.status not in _SUCCESS:
+            raise errors.from_answer(answer, retry_after_s=self._away(answer))
+        self._pause.end()
+        try:
+            document = json.loads(answer.body) if answer.status != _NO_CONTENT else {}
+        except ValueError as error:
+            raise _not_scim() from error
+        if not isinstance(document, dict):
+            raise _not_scim()
+        return document
+
+    def _exchange(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
+        if remaining := self._pause.remaining_s():
+            message = "pausing because the service asked for it"
+            raise ScimError(RemoteErrorKind.TRANSIENT, message, retry_after_s=remaining)
+        token = self._token_file.read_text(encoding="utf-8").strip()
+        fixed = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json"}
+        if content is not None:
+            fixed["Content-Type"] = "application/scim+json"
+        try:
+            return exchange(
+                self._http, method, url, timeout_s=self._timeout_s, content=content, headers={**fixed, **headers}
+            )
+        except RemoteError as error:
+            raise ScimError(error.kind, str(error), outcome_unknown=error.outcome_unknown) from error
+
+    def _away(self, answer: Answer) -> float | None:
+        if answer.status not in {_TOO_MANY, _UNAVAILABLE}:
+            return None
+        asked = answer.headers.get("Retry-After", "")
+        return self._pause.begin(float(asked) if asked.isascii() and asked.isdigit() else None)
+
+
+def _path(endpoint: str, resource_id: str) -> str:
+    return f"{endpoint}/{quote(resource_id, safe='')}"
+
+
+def _resource(document: object) -> Resource:
+    try:
+        return parse(document)
+    except ValueError as error:
+        raise _not_scim() from error
+
+
+def _not_scim() -> ScimError:
+    return ScimError(RemoteErrorKind.PERMANENT, "the answer is not SCIM", outcome_unknown=True)
