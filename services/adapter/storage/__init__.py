@@ -1,0 +1,1 @@
+"""The adapters' own database: ledger records, and the operational tables beside them."""

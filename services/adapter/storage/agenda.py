@@ -1,0 +1,119 @@
+"""The agenda: golden revisions that still have to be delivered to a system, or again on a later day.
+
+One entry a golden record, always its newest revision: what the feed brings meanwhile replaces it. An entry outlives any
+failure; it goes when the system is known to say what the revision says and no later day will change that.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import Connection
+
+from services.mesh.database import driver
+from services.mesh.records.keys import WrappedKey
+from services.mesh.records.sealing import Sealer
+
+_PUT = """
+INSERT INTO agenda (system, golden_record, record_type, revision, position, keys, wrapped, key_version, content)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (system, golden_record) DO UPDATE SET revision = excluded.revision, position = excluded.position,
+    keys = excluded.keys, wrapped = excluded.wrapped, key_version = excluded.key_version, content = excluded.content,
+    due = NULL, blocked = false
+WHERE excluded.revision > agenda.revision
+"""
+_READY = """
+SELECT golden_record, record_type, revision, position, keys, wrapped, key_version, content FROM agenda
+WHERE system = %s AND (due IS NULL OR due <= %s) AND NOT blocked AND revision >= awaited AND position > %s
+ORDER BY position LIMIT %s
+"""
+_DROP = "DELETE FROM agenda WHERE system = %s AND golden_record = %s AND revision <= %s"
+_DEFER = "UPDATE agenda SET due = %s WHERE system = %s AND golden_record = %s AND revision = %s"
+_AWAIT = "UPDATE agenda SET awaited = greatest(awaited, %s) WHERE system = %s AND golden_record = %s"
+_BLOCK = "UPDATE agenda SET blocked = true WHERE system = %s AND golden_record = %s AND revision = %s"
+_UNBLOCK = "UPDATE agenda SET blocked = false WHERE system = %s AND blocked AND keys && %s::text[]"
+_FIRST_OPEN = "SELECT min(position) FROM agenda WHERE system = %s AND due IS NULL"
+_PURPOSE = "agenda"
+
+
+@dataclass(frozen=True)
+class AgendaEntry:
+    """A golden revision to be delivered. `keys` are the system's keys that belong to it, the primary one first."""
+
+    golden_record: str
+    record_type: str
+    revision: int
+    position: int
+    keys: tuple[str, ...]
+    content: bytes = field(repr=False)
+    """The serialised `google.protobuf.Any` of the golden record; sealed in the database."""
+
+
+class Agenda:
+    """The agenda of one system; every method works inside the caller's transaction."""
+
+    def __init__(self, system: str, sealer: Sealer) -> None:
+        self.system = system
+        self._sealer = sealer
+
+    def put(self, connection: Connection, entries: Iterable[AgendaEntry]) -> None:
+        """Add entries; each replaces an older revision of its record and is due at once."""
+        with driver(connection).cursor() as cursor:
+            cursor.executemany(_PUT, [self._row(entry) for entry in entries])
+
+    def ready(self, connection: Connection, today: date, after: int, limit: int) -> list[AgendaEntry]:
+        """Return the next entries that can be worked off, those above position `after`, by position."""
+        rows = driver(connection).execute(_READY, (self.system, today, after, limit)).fetchall()
+        return [self._entry(*row) for row in rows]
+
+    def drop(self, connection: Connection, entry: AgendaEntry) -> None:
+        """Take off what is done, unless a newer revision came meanwhile."""
+        driver(connection).execute(_DROP, (self.system, entry.golden_record, entry.revision))
+
+    def defer(self, connection: Connection, entry: AgendaEntry, due: date) -> None:
+        """Look at the entry again on that day, because something in it comes into effect then."""
+        driver(connection).execute(_DEFER, (due, self.system, entry.golden_record, entry.revision))
+
+    def wait_for(self, connection: Connection, entry: AgendaEntry, revision: int) -> None:
+        """Leave the record until the feed brings that revision: the hub has made it already."""
+        driver(connection).execute(_AWAIT, (revision, self.system, entry.golden_record))
+
+    def block(self, connection: Connection, entry: AgendaEntry) -> None:
+        """Leave the entry until the hub accepts the document as it stands in the system."""
+        driver(connection).execute(_BLOCK, (self.system, entry.golden_record, entry.revision))
+
+    def unblock(self, connection: Connection, keys: Collection[str]) -> None:
+        """Go on with entries that waited for these keys' documents."""
+        driver(connection).execute(_UNBLOCK, (self.system, list(keys)))
+
+    def first_open(self, connection: Connection) -> int | None:
+        """Return the lowest position that is neither delivered nor found unnecessary; None when all are."""
+        row = driver(connection).execute(_FIRST_OPEN, (self.system,)).fetchone()
+        return row[0] if row else None
+
+    def _row(self, entry: AgendaEntry) -> tuple[object, ...]:
+        key = self._sealer.ring.new_record_key(self._name(entry.golden_record))
+        sealed = self._sealer.seal_bytes(key, _PURPOSE, entry.content)
+        stated = (entry.golden_record, entry.record_type, entry.revision, entry.position, list(entry.keys))
+        return (self.system, *stated, key.stored.wrapped, key.stored.version, sealed)
+
+    def _entry(  # noqa: PLR0913, PLR0917 - the columns of a row
+        self,
+        golden_record: str,
+        record_type: str,
+        revision: int,
+        position: int,
+        keys: list[str],
+        wrapped: bytes,
+        version: int,
+        sealed: bytes,
+    ) -> AgendaEntry:
+        content = self._open(golden_record, wrapped, version, sealed)
+        return AgendaEntry(golden_record, record_type, revision, position, tuple(keys), content)
+
+    def _open(self, golden_record: str, wrapped: bytes, version: int, sealed: bytes) -> bytes:
+        key = self._sealer.ring.unwrap(WrappedKey(self._name(golden_record), wrapped, version))
+        return self._sealer.unseal_bytes(key, _PURPOSE, sealed)
+
+    def _name(self, golden_record: str) -> str:
+        return f"{self.system}/agenda/{golden_record}"
