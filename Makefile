@@ -76,5 +76,5 @@ test-systems: setup ## run the tests that need further real systems than `make t
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted
-	@rm -rf gen gen.partial build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf gen gen.partial gen.previous build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find $(TYPED) -name __pycache__ -type d -prune -exec rm -rf {} +

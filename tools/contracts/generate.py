@@ -4,10 +4,13 @@ The package path of a contract is its Python path, so no import is rewritten. `b
 wheel as text; its descriptor is inside `protovalidate`, and protoc takes it from there as a descriptor set.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import google.type
@@ -57,9 +60,33 @@ def protoc(protos: Path, working: Path, *arguments: str) -> None:
 
 
 def generate(protos: Path = PROTOS, generated: Path = GENERATED) -> None:
-    """Replace `generated` by the code for every contract in `protos`, with type stubs and one descriptor image."""
-    working = generated.with_name(f"{generated.name}.partial")
-    shutil.rmtree(working, ignore_errors=True)
+    """Replace `generated` by the code for every contract in `protos`, with type stubs and one descriptor image.
+
+    Of several processes at once, each waits for the one before it; readers find the old code or the new, whole.
+    """
+    with _alone_in(protos):
+        working = generated.with_name(f"{generated.name}.partial")
+        shutil.rmtree(working, ignore_errors=True)
+        _generate_into(working, protos)
+        previous = generated.with_name(f"{generated.name}.previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        if generated.exists():
+            generated.rename(previous)
+        working.rename(generated)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _generate_into(working: Path, protos: Path) -> None:
     working.mkdir(parents=True)
     protoc(
         protos,
@@ -80,8 +107,6 @@ def generate(protos: Path = PROTOS, generated: Path = GENERATED) -> None:
         *contract_files(protos),
     )
     _remove_empty_services(working)
-    shutil.rmtree(generated, ignore_errors=True)
-    working.rename(generated)
 
 
 def _remove_empty_services(generated: Path) -> None:
