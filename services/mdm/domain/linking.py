@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from concord.mdm.v1 import ingest_pb2 as pb
-
 from services.mdm.domain.identifiers import MatchKey
 from services.mdm.domain.record_type import RecordType
 

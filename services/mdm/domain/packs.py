@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from concord.mdm.v1 import pack_pb2
-
 from services.mdm.domain.violation import Violation
 
 Contents = Mapping[str, Mapping[str, Fraction]]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.descriptor import Descriptor
@@ -16,8 +17,8 @@ METADATA = frozenset({"name", "etag", "revision", "state", "create_time", "updat
 ELEMENT_ITSELF = ("",)
 """The element key of a repeated scalar: every value is its own key."""
 
-Validator = Callable[[Message, bool], Iterable[Violation]]
-"""Checks a content; the flag says whether check digits count (see `validity.violations`)."""
+Validator = Callable[[Any], Iterable[Violation]]
+"""Checks a content of its type."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class StrongIdentifier:
     """
 
     kind: str
-    values: Callable[[Message], Iterable[str]]
+    values: Callable[[Any], Iterable[str]]
     exclusive: bool = False
 
 
@@ -90,6 +91,9 @@ class RecordType:
     """Dotted paths of identifiers that Search looks at."""
     identifiers: tuple[StrongIdentifier, ...] = ()
     validators: tuple[Validator, ...] = ()
+    """What no content may say."""
+    strict_validators: tuple[Validator, ...] = ()
+    """What a steward's content may not say: identifiers with wrong check digits."""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that does not fit its message."""
@@ -102,7 +106,8 @@ class RecordType:
     @property
     def descriptor(self) -> Descriptor:
         """The message's descriptor."""
-        return self.message.DESCRIPTOR
+        descriptor: Descriptor = self.message.DESCRIPTOR  # type: ignore[assignment]  # the stubs' two names of one class
+        return descriptor
 
     @cached_property
     def slice_descriptor(self) -> Descriptor:

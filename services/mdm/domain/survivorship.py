@@ -1,14 +1,34 @@
-"""Which source's word becomes the golden record's, value by value."""
+"""Which source's word becomes the golden record's, value by value.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A pure function of the living sources' standing assertions and the systems' trust ranks: per slot
+(see `slot`), and for effective-dated values per elementary period, the better rank wins, then the
+newer word, then the order of systems and keys. A withdrawal may win: then there is no value.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
+
+from google.protobuf.message import Message
 
 from concord.mdm.v1 import ingest_pb2 as pb
 from concord.mdm.v1 import record_pb2
-from google.protobuf.message import Message
-
+from services.mdm.domain.assertions import Standing, standing
+from services.mdm.domain.effective import (
+    ALWAYS,
+    Period,
+    Timeline,
+    canonical_bytes,
+    elementary,
+    joined,
+    period_of,
+    values_during,
+)
 from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, timeline, value_of
+
+Rule = record_pb2.ValueExplanation.Rule
 
 
 @dataclass(frozen=True)
@@ -21,7 +41,10 @@ class Trust:
 
 @dataclass(frozen=True)
 class Claim:
-    """One source's word on one value. `value` is a content that says nothing else; None = withdrawn."""
+    """One source's word on one value.
+
+    `value` is a content, or for effective-dated values a slice, that says nothing else; None = withdrawn.
+    """
 
     source_record: str
     source_revision: int
@@ -31,6 +54,11 @@ class Claim:
     rank: int
     value: Message | None
     echoed: bool
+
+    @property
+    def order(self) -> tuple[int, int, str, str, str]:
+        """What claims are sorted by, the winner first."""
+        return (self.rank, -self.source_time_ns, self.system, self.key, self.source_record)
 
 
 @dataclass(frozen=True)
@@ -44,13 +72,18 @@ class Contest:
     losers: tuple[Claim, ...]
     rule: "record_pb2.ValueExplanation.Rule.ValueType"
 
+    @property
+    def period(self) -> Period:
+        """When it holds."""
+        return Period(self.start, self.end)
+
 
 @dataclass(frozen=True)
 class Golden:
     """The golden record that sources make. `content` carries no metadata.
 
     `digest` covers every value, winner, loser and source time, so that an equal digest means that
-    there is nothing to write; it does not cover what is an echo.
+    there is nothing to write; it does not cover what is an echo, nor trust ranks that change no order.
     """
 
     content: Message
@@ -61,10 +94,168 @@ class Golden:
 
 
 def survive(record_type: RecordType, sources: Sequence[pb.SourceRecord], trust: Mapping[str, Trust]) -> Golden | None:
-    """Return what the sources make together; None = none of them lives."""
-    raise NotImplementedError
+    """Return what the sources make together, whatever their order; None = none of them lives.
+
+    Sources are stored revisions (with standing assertions). Raises ValueError for a system without trust.
+    """
+    voices = [_Voice(record_type, source, trust) for source in sources if not source.deleted]
+    if not voices:
+        return None
+    contests = _contests(record_type, voices)
+    values, lines = _winners(record_type, contests)
+    period = _effective_period(record_type, values)
+    contests = tuple(cut for contest in contests if (cut := _cut(record_type, contest, period)) is not None)
+    content = assembled(record_type, values | _line_values(record_type, lines), within=period)
+    return Golden(
+        content=content,
+        contests=contests,
+        digest=_digest(contests),
+        source_revisions=tuple(sorted(voice.revision for voice in voices)),
+        rule_revisions=tuple(sorted({voice.rule for voice in voices})),
+    )
 
 
 def canonical_digest(record_type: RecordType, content: Message) -> bytes:
-    """Return the digest of a golden content without its metadata."""
-    raise NotImplementedError
+    """Return the digest of a golden content without its metadata, whatever the order of its elements."""
+    return sha256(canonical_bytes(assembled(record_type, slots_of(record_type, content)))).digest()
+
+
+class _Voice:
+    """One living source with its standing assertions."""
+
+    def __init__(self, record_type: RecordType, source: pb.SourceRecord, trust: Mapping[str, Trust]) -> None:
+        if source.system not in trust:
+            raise ValueError(f"no trust rank is known for {source.system}")
+        self._source = source
+        self._rank = trust[source.system].rank
+        self._standing = standing(record_type, source)
+        self.rule = trust[source.system].revision
+        self.revision = f"{source.name}@{source.revision}"
+
+    @property
+    def paths(self) -> Iterable[str]:
+        return self._standing.keys()
+
+    def on(self, path: str) -> Standing | None:
+        """Return what it says on a slot: on itself, or by withdrawing the whole collection or all slices."""
+        collection = path.partition("[")[0]
+        said = (self._standing.get(part) for part in (path, collection, path.partition(".")[0]))
+        return next((one for one in said if one is not None), None)
+
+    def claim(self, one: Standing, value: Message | None) -> Claim:
+        time = one.assertion.source_time
+        return Claim(
+            source_record=self._source.name,
+            source_revision=one.assertion.source_revision,
+            system=self._source.system,
+            key=self._source.key,
+            source_time_ns=time.seconds * 1_000_000_000 + time.nanos,
+            rank=self._rank,
+            value=value,
+            echoed=one.assertion.echoed,
+        )
+
+
+def _contests(record_type: RecordType, voices: Sequence[_Voice]) -> tuple[Contest, ...]:
+    paths = sorted({path for voice in voices for path in voice.paths if _is_slot(record_type, path)})
+    found: list[Contest] = []
+    for path in paths:
+        said = [(voice, one) for voice in voices if (one := voice.on(path)) is not None]
+        if is_sliced(record_type, path):
+            found.extend(_sliced_contests(record_type, path, said))
+        else:
+            found.append(_contest(path, ALWAYS, [voice.claim(one, one.value) for voice, one in said]))
+    return tuple(found)
+
+
+def _is_slot(record_type: RecordType, path: str) -> bool:
+    """Tell a slot from the withdrawal of a whole collection, which concerns slots that others name."""
+    group = group_of(record_type, path)
+    return group is not None and (not group.keyed or path.endswith("]"))
+
+
+def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_Voice, Standing]]) -> Iterable[Contest]:
+    lines = [timeline(record_type, one.value) for _, one in said]
+    periods = elementary(period for line in lines for period, _ in line)
+    columns = zip(*(values_during(line, periods) for line in lines), strict=True)
+    last: Contest | None = None
+    for period, values in zip(periods, columns, strict=True):
+        claims = [
+            voice.claim(one, value)
+            for (voice, one), value in zip(said, values, strict=True)
+            if value is not None or one.assertion.withdrawn
+        ]
+        this = _contest(path, period, claims) if claims else None
+        if this is not None and last is not None and replace(this, start=last.start) == replace(last, end=this.end):
+            last = replace(last, end=this.end)
+            continue
+        if last is not None:
+            yield last
+        last = this
+    if last is not None:
+        yield last
+
+
+def _contest(path: str, period: Period, claims: Iterable[Claim]) -> Contest:
+    winner, *losers = sorted(claims, key=lambda claim: claim.order)
+    return Contest(path, period.start, period.end, winner, tuple(losers), _rule(winner, losers))
+
+
+def _rule(winner: Claim, losers: Sequence[Claim]) -> "record_pb2.ValueExplanation.Rule.ValueType":
+    if not losers:
+        return Rule.RULE_ONLY_SOURCE
+    if winner.rank != losers[0].rank:
+        return Rule.RULE_TRUST
+    return Rule.RULE_RECENCY if winner.source_time_ns != losers[0].source_time_ns else Rule.RULE_ORDER
+
+
+def _winners(
+    record_type: RecordType, contests: Iterable[Contest]
+) -> tuple[dict[str, Message], dict[str, list[tuple[Period, Message | None]]]]:
+    values: dict[str, Message] = {}
+    lines: dict[str, list[tuple[Period, Message | None]]] = {}
+    for contest in contests:
+        if is_sliced(record_type, contest.path):
+            lines.setdefault(contest.path, []).append((contest.period, contest.winner.value))
+        elif contest.winner.value is not None:
+            values[contest.path] = contest.winner.value
+    return values, lines
+
+
+def _line_values(
+    record_type: RecordType, lines: Mapping[str, Iterable[tuple[Period, Message | None]]]
+) -> dict[str, Message]:
+    joined_lines: dict[str, Timeline] = {path: joined(pieces) for path, pieces in lines.items()}
+    values = {path: value_of(record_type, line) for path, line in joined_lines.items()}
+    return {path: value for path, value in values.items() if value is not None}
+
+
+def _effective_period(record_type: RecordType, values: Mapping[str, Message]) -> Period:
+    field = record_type.period_field
+    group = record_type.group_by_field[field] if field else None
+    holder = values.get(group.name) if group else None
+    return period_of(holder, field) if holder is not None and field else ALWAYS
+
+
+def _cut(record_type: RecordType, contest: Contest, within: Period) -> Contest | None:
+    """Return what of a contest lies within the golden record's effective period."""
+    if not is_sliced(record_type, contest.path):
+        return contest
+    period = contest.period.clip(within)
+    return None if period.empty else replace(contest, start=period.start, end=period.end)
+
+
+def _digest(contests: Iterable[Contest]) -> bytes:
+    digest = sha256()
+    for contest in contests:
+        for part in _parts(contest):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def _parts(contest: Contest) -> Iterable[bytes]:
+    claims = (contest.winner, *contest.losers)
+    yield f"{contest.path} {contest.start} {contest.end} {len(claims)}".encode()
+    for claim in claims:
+        yield f"{claim.source_record}@{claim.source_revision} {claim.source_time_ns}".encode()
+        yield b"withdrawn" if claim.value is None else b"=" + canonical_bytes(claim.value)

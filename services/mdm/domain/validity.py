@@ -1,15 +1,77 @@
 """What a content must not say although each of its fields may."""
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
 from google.protobuf.message import Message
 
-from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.effective import Period, period_of, to_date
+from services.mdm.domain.record_type import Group, RecordType
+from services.mdm.domain.slot import element_path
 from services.mdm.domain.violation import Violation
+
+_DATE = "google.type.Date"
 
 
 def violations(record_type: RecordType, content: Message, *, strict: bool) -> list[Violation]:
-    """Return what is wrong with a content, in order; nothing = it can be taken in.
+    """Return what is wrong with a content, in order, each once; nothing = it can be taken in.
 
     `strict` is for stewards: then wrong check digits count too. A source's record with one enters
     (the identifier just links nothing), since the hub is where people find and correct it.
     """
-    raise NotImplementedError
+    if found := list(_unusable(content, "")):
+        return found
+    checks = (*record_type.validators, *(record_type.strict_validators if strict else ()))
+    return [
+        *_duplicates(record_type.groups, content, ""),
+        *_periods(record_type, content),
+        *(violation for check in checks for violation in check(content)),
+    ]
+
+
+def _unusable(message: Message, prefix: str) -> Iterator[Violation]:
+    """Give what nothing can be done with: days that no calendar has, text that no database takes."""
+    for field, value in message.ListFields():
+        parts = list(value) if field.is_repeated else [value]
+        for number, part in enumerate(parts):
+            path = f"{prefix}{field.name}[{number}]" if field.is_repeated else f"{prefix}{field.name}"
+            if isinstance(part, str) and "\0" in part:
+                yield Violation(path, "contains a NUL character")
+            elif isinstance(part, Message) and part.DESCRIPTOR.full_name == _DATE:
+                yield from _date(part, path)
+            elif isinstance(part, Message):
+                yield from _unusable(part, f"{path}.")
+
+
+def _date(value: Message, path: str) -> Iterator[Violation]:
+    try:
+        to_date(value)
+    except ValueError:
+        yield Violation(path, "is no full date of the calendar")
+
+
+def _duplicates(groups: Iterable[Group], holder: Message, prefix: str) -> Iterator[Violation]:
+    for group in groups:
+        if group.keyed:
+            paths = [element_path(group, element) for element in getattr(holder, group.name)]
+            for path in sorted({path for path in paths if paths.count(path) > 1}):
+                yield Violation(f"{prefix}{path}", "is there more than once")
+
+
+def _periods(record_type: RecordType, content: Message) -> Iterator[Violation]:
+    if record_type.period_field is not None and period_of(content, record_type.period_field).empty:
+        yield Violation(record_type.period_field, "ends before it begins or on the same day")
+    if record_type.slice_field is None:
+        return
+    spans: list[tuple[Period, str]] = []
+    for number, piece in enumerate(getattr(content, record_type.slice_field)):
+        path = f"{record_type.slice_field}[{number}]"
+        yield from _duplicates(record_type.slice_groups, piece, f"{path}.")
+        period = period_of(piece)
+        if period.empty:
+            yield Violation(f"{path}.effective_period", "ends before it begins or on the same day")
+        else:
+            spans.append((period, path))
+    for (one, path), (other, next_path) in pairwise(sorted(spans, key=lambda span: span[0].order)):
+        if one.reaches(other) or other.start is None:
+            yield Violation(f"{next_path}.effective_period", f"overlaps the one of {path}")

@@ -3,21 +3,17 @@
 from collections.abc import Iterable
 
 from concord.mdm.v1 import cost_center_pb2
-from google.protobuf.message import Message
-
 from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
 
 
-def _codes(content: Message) -> Iterable[str]:
+def _codes(content: cost_center_pb2.CostCenter) -> Iterable[str]:
     """Give entity and code; separators in codes tell cost centers apart, case does not."""
-    assert isinstance(content, cost_center_pb2.CostCenter)
     code = content.code.strip().casefold()
     return (f"{content.entity}|{code}",) if content.entity and code else ()
 
 
-def _violations(content: Message, _strict: bool) -> Iterable[Violation]:
-    assert isinstance(content, cost_center_pb2.CostCenter)
+def _own_parents(content: cost_center_pb2.CostCenter) -> Iterable[Violation]:
     for number, piece in enumerate(content.slices):
         for parent in piece.parents:
             if content.code and parent.parent_code == content.code:
@@ -45,5 +41,5 @@ COST_CENTER = RecordType(
     ),
     searchable=("code",),
     identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
-    validators=(_violations,),
+    validators=(_own_parents,),
 )

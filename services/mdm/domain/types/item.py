@@ -4,8 +4,6 @@ import unicodedata
 from collections.abc import Iterable
 
 from concord.mdm.v1 import item_pb2
-from google.protobuf.message import Message
-
 from services.mdm.domain import packs
 from services.mdm.domain.check_digits import GTIN_LENGTH, is_gtin, is_restricted_circulation
 from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
@@ -24,16 +22,14 @@ def _strong_gtin(value: str) -> bool:
     return is_gtin(value) and not is_restricted_circulation(value)
 
 
-def _gtins(content: Message) -> Iterable[str]:
+def _gtins(content: item_pb2.Item) -> Iterable[str]:
     """Give the GTINs, also those that GS1's UDIs carry as device identifier."""
-    assert isinstance(content, item_pb2.Item)
     values = (value for item in content.trade_items for value in (item.gtin, item.udi_di.strip()))
     return filter(_strong_gtin, values)
 
 
-def _udi_dis(content: Message) -> Iterable[str]:
+def _udi_dis(content: item_pb2.Item) -> Iterable[str]:
     """Give the device identifiers of other agencies; those of GS1 are GTINs."""
-    assert isinstance(content, item_pb2.Item)
     values = (item.udi_di.strip().upper() for item in content.trade_items)
     return (value for value in values if len(value) >= UDI_DI_LENGTH and not _all_digits(value))
 
@@ -42,19 +38,19 @@ def _all_digits(value: str) -> bool:
     return len(value) == GTIN_LENGTH and value.isdecimal()
 
 
-def _manufacturer_parts(content: Message) -> Iterable[str]:
-    assert isinstance(content, item_pb2.Item)
+def _manufacturer_parts(content: item_pb2.Item) -> Iterable[str]:
     maker, part = _bare(content.manufacturer_name), _bare(content.manufacturer_part_number)
     return (f"{maker}|{part}",) if maker and part else ()
 
 
-def _violations(content: Message, strict: bool) -> Iterable[Violation]:
-    assert isinstance(content, item_pb2.Item)
-    yield from packs.violations(content.pack_conversions)
-    if strict:
-        for item in content.trade_items:
-            if item.gtin and not is_gtin(item.gtin):
-                yield Violation(f"trade_items[{item.unit}].gtin", "is not valid: its check digit is wrong")
+def _packs(content: item_pb2.Item) -> Iterable[Violation]:
+    return packs.violations(content.pack_conversions)
+
+
+def _check_digits(content: item_pb2.Item) -> Iterable[Violation]:
+    for item in content.trade_items:
+        if item.gtin and not is_gtin(item.gtin):
+            yield Violation(f"trade_items[{item.unit}].gtin", "is not valid: its check digit is wrong")
 
 
 ITEM = RecordType(
@@ -89,5 +85,6 @@ ITEM = RecordType(
         StrongIdentifier("udi_di", _udi_dis),
         StrongIdentifier("manufacturer_part", _manufacturer_parts),
     ),
-    validators=(_violations,),
+    validators=(_packs,),
+    strict_validators=(_check_digits,),
 )

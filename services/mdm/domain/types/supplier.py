@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 
 from concord.mdm.v1 import supplier_pb2
-from google.protobuf.message import Message
-
 from services.mdm.domain.check_digits import is_duns, is_gln, is_lei, is_npi
 from services.mdm.domain.record_type import RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
@@ -13,19 +11,19 @@ CHECKS = {"lei": is_lei, "duns": is_duns, "gln": is_gln, "npi": is_npi}
 
 
 def _identifier(field: str, *, exclusive: bool = False) -> StrongIdentifier:
-    def values(content: Message) -> Iterable[str]:
+    def values(content: supplier_pb2.Supplier) -> Iterable[str]:
         value: str = getattr(content, field)
         return (value,) if CHECKS[field](value) else ()
 
     return StrongIdentifier(field, values, exclusive)
 
 
-def _violations(content: Message, strict: bool) -> Iterable[Violation]:
-    assert isinstance(content, supplier_pb2.Supplier)
+def _own_parent(content: supplier_pb2.Supplier) -> Iterable[Violation]:
     if content.parent and content.parent == content.name:
         yield Violation("parent", "is the supplier itself")
-    if not strict:
-        return
+
+
+def _check_digits(content: supplier_pb2.Supplier) -> Iterable[Violation]:
     for field, check in CHECKS.items():
         value: str = getattr(content, field)
         if value and not check(value):
@@ -67,5 +65,6 @@ SUPPLIER = RecordType(
         _identifier("gln"),
         _identifier("npi", exclusive=True),
     ),
-    validators=(_violations,),
+    validators=(_own_parent,),
+    strict_validators=(_check_digits,),
 )
