@@ -18,7 +18,7 @@ class Resource:
     document: Mapping[str, Any]
 
 
-def parse(document: object) -> Resource:
+def parse(document: Any) -> Resource:
     """Read a resource; raises ValueError when it has no id or a malformed `meta`."""
     match document:
         case {"id": str(resource_id), "meta": {**meta}}:
