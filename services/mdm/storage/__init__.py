@@ -1,0 +1,1 @@
+"""The hub's database: the one write path, and the reads over records, index and crosswalk."""

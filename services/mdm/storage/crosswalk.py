@@ -1,0 +1,56 @@
+"""The crosswalk: which source record a system's key has, and which golden record that belongs to."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from services.mesh.database import driver
+
+_BY_KEY = """
+SELECT c.system, c.key, c.source_record, c.golden, c.live FROM crosswalk c
+JOIN unnest(%s::text[], %s::text[]) AS wanted(system, key) USING (system, key)
+"""
+_BY_GOLDEN = """
+SELECT system, key, source_record, golden, live FROM crosswalk WHERE golden = ANY(%s) ORDER BY golden, source_record
+"""
+_UPSERT = """
+INSERT INTO crosswalk (system, key, source_record, golden, live)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+ON CONFLICT (system, key) DO UPDATE SET golden = excluded.golden, live = excluded.live
+WHERE (crosswalk.golden, crosswalk.live) IS DISTINCT FROM (excluded.golden, excluded.live)
+"""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One link: a system's key, its source record, the golden record; `live` unless the system deleted it."""
+
+    system: str
+    key: str
+    source_record: str
+    golden: str
+    live: bool
+
+
+def by_key(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Crossing]:
+    """Return the crossings of these (system, key) pairs; unknown ones are left out."""
+    systems, names = [system for system, _ in keys], [key for _, key in keys]
+    rows = driver(connection).execute(_BY_KEY, (systems, names), prepare=True)
+    return {(row[0], row[1]): Crossing(*row) for row in rows}
+
+
+def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, list[Crossing]]:
+    """Return the crossings of golden records, by golden record, the oldest source record first."""
+    found: defaultdict[str, list[Crossing]] = defaultdict(list)
+    for row in driver(connection).execute(_BY_GOLDEN, (list(goldens),), prepare=True):
+        found[row[3]].append(Crossing(*row))
+    return found
+
+
+def put(connection: Connection, crossings: Iterable[Crossing]) -> None:
+    """Store crossings, replacing what their keys had."""
+    columns = list(zip(*((c.system, c.key, c.source_record, c.golden, c.live) for c in crossings), strict=True))
+    if columns:
+        driver(connection).execute(_UPSERT, tuple(list(column) for column in columns), prepare=True)

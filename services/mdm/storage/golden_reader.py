@@ -1,0 +1,178 @@
+"""Reading golden records: by name, by key, by identifier, as of a position, with their history and explanation."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import ingest_pb2, record_pb2, system_pb2
+from services.mdm.domain.explanation import explain
+from services.mdm.domain.identifiers import normalise
+from services.mdm.domain.indexing import identifier_paths
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.survivorship import Trust, survive
+from services.mdm.storage import crosswalk, record_index
+from services.mdm.storage.etag import etag_of
+from services.mdm.storage.registry import Registry
+from services.mdm.storage.working_set import read_statement
+from services.mesh.database import driver
+from services.mesh.records.store import RecordStore, Revision
+
+_FOUND_NOW = """
+SELECT record, path FROM record_index
+WHERE record_type = %s AND path = ANY(%s) AND value = ANY(%s) AND to_revision IS NULL AND record > %s
+ORDER BY record LIMIT %s
+"""
+_FOUND_THEN = """
+SELECT i.record, i.path FROM record_index i
+JOIN LATERAL (
+    SELECT max(c.revision) AS revision FROM changes c JOIN positions p USING (seq)
+    WHERE c.record = i.record AND p.position <= %(position)s
+) AS then ON i.from_revision <= then.revision AND (i.to_revision IS NULL OR i.to_revision > then.revision)
+WHERE i.record_type = %(type)s AND i.path = ANY(%(paths)s) AND i.value = ANY(%(values)s) AND i.record > %(after)s
+ORDER BY i.record LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A golden record that a search found, with the paths that matched."""
+
+    record: str
+    paths: tuple[str, ...]
+
+
+class GoldenReader:
+    """Reads golden records of every type inside the caller's transaction."""
+
+    def __init__(self, store: RecordStore, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def read(self, connection: Connection, names: Collection[str], position: int | None) -> dict[str, Revision]:
+        """Return the newest revisions, or those published by `position`; unknown names are left out."""
+        return self._store.read(connection, names, position=position)
+
+    def present(self, record_type: RecordType, revision: Revision, *, clear: bool) -> Message:
+        """Return a golden revision as its message with metadata; with `clear` RESTRICTED values too."""
+        message = self._store.content(revision, record_type.message, clear=clear)
+        message.name = revision.record  # type: ignore[attr-defined] # every master has the metadata fields
+        message.etag = etag_of(revision.record, revision.revision)  # type: ignore[attr-defined]
+        message.revision = revision.revision  # type: ignore[attr-defined]
+        message.state = int(revision.state)  # type: ignore[attr-defined]
+        message.entities[:] = revision.entities  # type: ignore[attr-defined]
+        message.create_time.FromDatetime(founded_at(revision.record))  # type: ignore[attr-defined]
+        message.update_time.FromDatetime(revision.created_at)  # type: ignore[attr-defined]
+        return message
+
+    def golden_of(self, connection: Connection, system: str, key: str, position: int | None) -> str | None:
+        """Return the golden record that a system's key belongs to, or belonged to at `position`."""
+        crossing = crosswalk.by_key(connection, [(system, key)]).get((system, key))
+        if crossing is None or position is None:
+            return crossing.golden if crossing else None
+        revisions = self._store.read(connection, [crossing.source_record], position=position)
+        if crossing.source_record not in revisions:
+            return None
+        return self._statement_link(revisions[crossing.source_record])
+
+    def _statement_link(self, revision: Revision) -> str:
+        return ingest_pb2.SourceRecord.FromString(self._store.inputs(revision)).golden_record
+
+    def search(  # noqa: PLR0913 - a question has many parts
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        identifier: str,
+        *,
+        clear: bool,
+        position: int | None,
+        after: str,
+        limit: int,
+    ) -> list[Hit]:
+        """Return the records that carry the identifier at any searchable path, by name, those behind `after`.
+
+        RESTRICTED paths are searched only with `clear`.
+        """
+        wanted = [path for path in identifier_paths(record_type) if clear or not path.restricted]
+        spelt = normalise(identifier)
+        values = {spelt}
+        for path in wanted:
+            if path.restricted:
+                purpose = record_index.purpose(record_type.name, path.index_path)
+                values.update(self._store.sealer.tokens(spelt, purpose))
+        paths = {path.index_path: path.path for path in wanted}
+        rows = self._found(connection, record_type, list(paths), list(values), position, after, limit)
+        hits: dict[str, list[str]] = {}
+        for record, path in rows:
+            hits.setdefault(record, []).append(paths[path])
+        return [Hit(record, tuple(sorted(set(matched)))) for record, matched in hits.items()]
+
+    def _found(  # noqa: PLR0913 - the parts of one statement
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        paths: list[str],
+        values: list[str],
+        position: int | None,
+        after: str,
+        limit: int,
+    ) -> Sequence[tuple[str, str]]:
+        most = limit * max(len(paths), 1)
+        if position is None:
+            arguments = (record_type.name, paths, values, after, most)
+            return driver(connection).execute(_FOUND_NOW, arguments, prepare=True).fetchall()
+        return (
+            driver(connection)
+            .execute(
+                _FOUND_THEN,
+                {
+                    "position": position,
+                    "type": record_type.name,
+                    "paths": paths,
+                    "values": values,
+                    "after": after,
+                    "limit": most,
+                },
+            )
+            .fetchall()
+        )
+
+    def explain(
+        self, connection: Connection, record_type: RecordType, revision: Revision
+    ) -> record_pb2.Explanation:
+        """Recompute why a golden revision is what it is, from the inputs that it names."""
+        inputs = record_pb2.Explanation.FromString(self._store.inputs(revision))
+        statements = []
+        wanted = [_pair(named) for named in inputs.source_revisions]
+        read = self._store.read_revisions(connection, wanted)
+        for pair in wanted:
+            source = read[pair]
+            content = self._store.content(source, record_type.message)
+            statements.append(read_statement(self._store, source, record_type, content))
+        survived = survive(record_type, statements, self._trust_then(connection, inputs.rule_revisions))
+        if survived is None:
+            return record_pb2.Explanation(name=revision.record, revision=revision.revision)
+        return explain(record_type, survived, revision.record, revision.revision)
+
+    def _trust_then(self, connection: Connection, named: Sequence[str]) -> dict[str, Trust]:
+        read = self._store.read_revisions(connection, [_pair(name) for name in named])
+        return {
+            record: Trust(
+                self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}"
+            )
+            for (record, number), revision in read.items()
+        }
+
+
+def founded_at(name: str) -> datetime:
+    """Return when a golden record was founded: its id is a time-ordered UUID (RFC 9562, version 7)."""
+    milliseconds = UUID(name.rpartition("/")[2]).int >> 80
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def _pair(named: str) -> tuple[str, int]:
+    record, _, revision = named.rpartition("@")
+    return record, int(revision)

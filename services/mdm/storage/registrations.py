@@ -1,0 +1,153 @@
+"""Registering systems and entities: revisioned records like all others."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.audit.v1 import audit_pb2
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import system_pb2
+from services.mdm.domain import registry as record_types
+from services.mdm.storage.etag import etag_of, require_etag
+from services.mdm.storage.registry import Landscape, Registry
+from services.mdm.storage.scope import in_scope
+from services.mdm.storage.stewardship import Decision
+from services.mdm.storage.transactions import Transactions
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.records.idempotency import Answer
+from services.mesh.records.store import RecordStore, Revision, RevisionDraft
+
+Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity)
+_OUTPUT_ONLY = ("etag", "revision", "update_time")
+
+
+class Registrations:
+    """Creates, changes and lists systems and entities."""
+
+    def __init__(self, transactions: Transactions, store: RecordStore, registry: Registry) -> None:
+        self._transactions = transactions
+        self._store = store
+        self._registry = registry
+
+    def create_system(self, system: system_pb2.System, decision: Decision) -> system_pb2.System:
+        """Register a system. Raises RECORD_EXISTS, RECORD_NOT_FOUND (its entity), UNKNOWN_FIELD."""
+
+        def apply(connection: Connection) -> Answer:
+            self._require_entity(connection, system.entity, decision)
+            _require_known_attributes(system)
+            return self._append(connection, system, (system.entity,), None, decision)
+
+        return self._decide(system, decision, apply)
+
+    def update_system(
+        self, name: str, etag: str, merge: Callable[[system_pb2.System], system_pb2.System], decision: Decision
+    ) -> system_pb2.System:
+        """Change a registration. Raises RECORD_NOT_FOUND, ETAG_MISMATCH, UNKNOWN_FIELD and what `merge` raises."""
+
+        def apply(connection: Connection) -> Answer:
+            self._store.lock(connection, [name])
+            revision = self._store.read(connection, [name]).get(name)
+            if revision is None or not in_scope(revision.entities, decision.entities):
+                raise missing("system", name)
+            require_etag(name, revision.revision, etag)
+            changed = merge(self._store.content(revision, system_pb2.System))
+            self._require_entity(connection, changed.entity, decision)
+            _require_known_attributes(changed)
+            return self._append(connection, changed, (changed.entity,), revision, decision)
+
+        return self._decide(system_pb2.System(), decision, apply)
+
+    def create_entity(self, entity: system_pb2.Entity, decision: Decision) -> system_pb2.Entity:
+        """Register an entity. Raises RECORD_EXISTS, RECORD_NOT_FOUND (its parent)."""
+
+        def apply(connection: Connection) -> Answer:
+            if entity.parent:
+                self._require_entity(connection, entity.parent, decision)
+            elif decision.entities is not None:
+                raise missing("entity", entity.name)
+            return self._append(connection, entity, (entity.name,), None, decision)
+
+        return self._decide(entity, decision, apply)
+
+    def systems(self, scope: tuple[str, ...]) -> list[system_pb2.System]:
+        """Return the systems of the entities in scope, by name."""
+        landscape, within = self._landscape(scope)
+        return [s for _, s in sorted(landscape.systems.items()) if in_scope((s.entity,), within)]
+
+    def entities(self, scope: tuple[str, ...]) -> list[system_pb2.Entity]:
+        """Return the entities in scope, by name."""
+        landscape, within = self._landscape(scope)
+        return [e for name, e in sorted(landscape.entities.items()) if in_scope((name,), within)]
+
+    def _landscape(self, scope: tuple[str, ...]) -> tuple[Landscape, frozenset[str] | None]:
+        landscape = self._transactions.read(self._registry.read)
+        return landscape, landscape.within(scope)
+
+    def _require_entity(self, connection: Connection, entity: str, decision: Decision) -> None:
+        if entity not in self._registry.read(connection).entities or not in_scope((entity,), decision.entities):
+            raise missing("entity", entity)
+
+    def _append(
+        self,
+        connection: Connection,
+        registered: Message,
+        entities: Sequence[str],
+        before: Revision | None,
+        decision: Decision,
+    ) -> Answer:
+        content = type(registered)()
+        content.CopyFrom(registered)
+        for field in _OUTPUT_ONLY:
+            content.ClearField(field)
+        name: str = registered.name  # type: ignore[attr-defined] # both kinds have one
+        draft = RevisionDraft(
+            record=name,
+            record_type=registered.DESCRIPTOR.name.lower(),
+            operation=audit_pb2.OPERATION_UPDATE if before else audit_pb2.OPERATION_CREATE,
+            content=content,
+            head=self._store.lock(connection, [name])[name] if before else None,
+            previous=self._store.content(before, type(registered)) if before else None,
+            entities=tuple(entities),
+        )
+        self._store.append(connection, [draft], decision.origin)
+        return Answer(name, draft.revision)
+
+    def _decide(
+        self, kind: Registered, decision: Decision, apply: Callable[[Connection], Answer]
+    ) -> Registered:
+        def present(connection: Connection, answer: Answer) -> Registered:
+            pair = (answer.record, answer.revision)
+            return present_registered(self._store, self._store.read_revisions(connection, [pair])[pair], type(kind))
+
+        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+
+def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:
+    """Return a registration as its message, with what the hub keeps about it."""
+    message = store.content(revision, kind)
+    message.etag = etag_of(revision.record, revision.revision)
+    message.revision = revision.revision
+    message.update_time.FromDatetime(revision.created_at)
+    return message
+
+
+def missing(kind: str, name: str) -> ConcordError:
+    """Return the one answer for what is not there and for what the caller may not know of."""
+    return ConcordError(
+        reasons.ERROR_REASON_RECORD_NOT_FOUND, f"there is no {name}", metadata={"name": name}, resource=(kind, name)
+    )
+
+
+def _require_known_attributes(system: system_pb2.System) -> None:
+    unknown = []
+    for attribute in system.authored_attributes:
+        kind, _, field = attribute.partition(".")
+        record_type = record_types.by_name(kind)
+        if record_type is None or (field and field not in record_type.descriptor.fields_by_name):
+            unknown.append(FieldViolation("system.authored_attributes", f"there is no {attribute}"))
+    if unknown:
+        raise ConcordError(
+            reasons.ERROR_REASON_UNKNOWN_FIELD, "names attributes that no record type has", violations=unknown
+        )

@@ -1,0 +1,81 @@
+"""The registered systems and entities, as one consistent picture that is cheap to ask for."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import system_pb2
+from services.mdm.domain.survivorship import Trust
+from services.mesh.database import driver
+from services.mesh.records.store import RecordStore
+
+HUB = "systems/hub"
+"""The system whose source records are the stewards' word; registered as data like every other."""
+
+_STAMP = "SELECT count(*), coalesce(sum(revision), 0) FROM records WHERE record_type IN ('system', 'entity')"
+_NAMES = "SELECT record FROM records WHERE record_type IN ('system', 'entity')"
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """All systems and entities as of one moment."""
+
+    systems: Mapping[str, system_pb2.System] = field(default_factory=dict)
+    entities: Mapping[str, system_pb2.Entity] = field(default_factory=dict)
+
+    def trust(self) -> dict[str, Trust]:
+        """Return each system's trust rank, with the revision of the registration that says so."""
+        return {
+            name: Trust(rank=system.trust_rank, revision=f"{name}@{system.revision}")
+            for name, system in self.systems.items()
+        }
+
+    def within(self, scope: tuple[str, ...]) -> frozenset[str] | None:
+        """Return the entities in `scope` with all their descendants; None when the scope is every entity (`*`)."""
+        if "*" in scope:
+            return None
+        return frozenset(name for name in self.entities if any(self._is_under(name, top) for top in scope))
+
+    def _is_under(self, entity: str, top: str) -> bool:
+        seen: set[str] = set()
+        while entity and entity not in seen:
+            if entity == top:
+                return True
+            seen.add(entity)
+            entity = self.entities[entity].parent if entity in self.entities else ""
+        return False
+
+
+class Registry:
+    """Reads the landscape and keeps it until a registration changes; safe in threads."""
+
+    def __init__(self, store: RecordStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._landscape = Landscape()
+
+    def read(self, connection: Connection) -> Landscape:
+        """Return the landscape that `connection`'s transaction sees."""
+        stamp = driver(connection).execute(_STAMP, prepare=True).fetchone()
+        with self._lock:
+            if stamp == self._stamp:
+                return self._landscape
+        landscape = self._load(connection)
+        with self._lock:
+            self._stamp, self._landscape = stamp, landscape
+        return landscape
+
+    def _load(self, connection: Connection) -> Landscape:
+        names = [name for (name,) in driver(connection).execute(_NAMES)]
+        systems: dict[str, system_pb2.System] = {}
+        entities: dict[str, system_pb2.Entity] = {}
+        for name, revision in self._store.read(connection, names).items():
+            if revision.record_type == "system":
+                systems[name] = self._store.content(revision, system_pb2.System)
+                systems[name].revision = revision.revision
+            else:
+                entities[name] = self._store.content(revision, system_pb2.Entity)
+        return Landscape(systems, entities)

@@ -1,0 +1,38 @@
+"""The hub's own tables, as SQLAlchemy sees them; the migrations create them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlalchemy import Boolean, Column, MetaData, Table, Text
+from sqlalchemy.types import BigInteger
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+OPERATIONAL_TABLES: Mapping[str, str] = {
+    "record_index": "derived from revisions: where a value is found",
+    "match_keys": "derived from revisions: which strong identifier belongs to whom",
+    "crosswalk": "derived from source records: their links, read both ways",
+}
+"""Tables that need no change row of their own, each with the reason."""
+
+metadata = MetaData()
+
+record_index = Table(
+    "record_index",
+    metadata,
+    Column("record_type", Text),
+    Column("path", Text),
+    Column("value", Text),
+    Column("record", Text),
+    Column("from_revision", BigInteger),
+    Column("to_revision", BigInteger),
+)
+crosswalk = Table(
+    "crosswalk",
+    metadata,
+    Column("system", Text),
+    Column("key", Text),
+    Column("source_record", Text),
+    Column("golden", Text),
+    Column("live", Boolean),
+)

@@ -1,0 +1,262 @@
+"""Stewards' decisions on golden records: each becomes a source revision of the hub, in one idempotent transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import ingest_pb2
+from services.mdm.domain import stewarding
+from services.mdm.domain.identifiers import match_keys
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.validity import violations
+from services.mdm.storage import crosswalk
+from services.mdm.storage import match_keys as keys
+from services.mdm.storage.etag import require_etag
+from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.registry import HUB
+from services.mdm.storage.scope import in_scope
+from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.working_set import read_statement
+from services.mdm.storage.write_path import LinkOrigin, Submission, WritePath
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.records.idempotency import Answer, RequestKey
+from services.mesh.records.leaf import Origin
+from services.mesh.records.store import Revision, State
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides, by which request, whether it is only a rehearsal, and what they may see and reach.
+
+    `entities` are those in the caller's scope, None = all.
+    """
+
+    key: RequestKey
+    request: Message
+    origin: Origin
+    rehearsal: bool
+    clear: bool
+    entities: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A golden record as a decision finds it, with what the hub said about it so far."""
+
+    revision: Revision
+    golden: Message
+    hub: ingest_pb2.SourceRecord | None
+
+
+class Stewardship:
+    """Applies stewards' decisions; every method returns the golden record after it."""
+
+    def __init__(self, transactions: Transactions, path: WritePath, reader: GoldenReader) -> None:
+        self._transactions = transactions
+        self._path = path
+        self._reader = reader
+
+    def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
+        """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
+
+        def apply(connection: Connection) -> Answer:
+            entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
+            self._require_entities(connection, entities, decision)
+            content, withdrawn = stewarding.assert_fields(
+                record_type,
+                None,
+                record_type.message(),
+                desired,
+                stewarding.writable_fields(record_type),
+                None,
+            )
+            name = record_type.name_of(self._path.new_id())
+            return self._say(connection, record_type, name, content, withdrawn, decision, entities=entities)
+
+        return self._decide(record_type, decision, apply)
+
+    def update(  # noqa: PLR0913 - a change has many parts
+        self,
+        record_type: RecordType,
+        name: str,
+        etag: str,
+        merge: Callable[[Message], tuple[Message, Sequence[str]]],
+        day: date | None,
+        decision: Decision,
+    ) -> Message:
+        """Change a golden record; `merge` makes of the present one the desired one and names the changed fields.
+
+        Raises RECORD_NOT_FOUND, ETAG_MISMATCH, RECORD_DELETED, STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT and what
+        `merge` raises.
+        """
+
+        def apply(connection: Connection) -> Answer:
+            standing = self._standing(connection, record_type, name, etag, decision)
+            _require_state(standing.revision, State.ACTIVE)
+            desired, fields = merge(standing.golden)
+            content, withdrawn = stewarding.assert_fields(
+                record_type, standing.hub, standing.golden, desired, fields, day
+            )
+            return self._say(connection, record_type, name, content, withdrawn, decision, standing=standing)
+
+        return self._decide(record_type, decision, apply)
+
+    def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
+        """End an effective-dated golden record on a day. Raises as `update`."""
+
+        def apply(connection: Connection) -> Answer:
+            standing = self._standing(connection, record_type, name, etag, decision)
+            _require_state(standing.revision, State.ACTIVE)
+            content, withdrawn = stewarding.close(record_type, standing.hub, standing.golden, day)
+            return self._say(connection, record_type, name, content, withdrawn, decision, standing=standing)
+
+        return self._decide(record_type, decision, apply)
+
+    def delete(self, record_type: RecordType, name: str, etag: str, decision: Decision, *, deleted: bool) -> Message:
+        """Mark a golden record as deleted, or bring it back. Raises RECORD_DELETED, INVALID_CONTENT, as `update`."""
+
+        def apply(connection: Connection) -> Answer:
+            standing = self._standing(connection, record_type, name, etag, decision)
+            _require_state(standing.revision, State.ACTIVE if deleted else State.DELETED)
+            content, withdrawn = record_type.message(), list[str]()
+            if standing.hub:
+                content, withdrawn = record_type.unpack(standing.hub.content), list(standing.hub.withdrawn_paths)
+            return self._say(
+                connection, record_type, name, content, withdrawn, decision, standing=standing, deleted=deleted
+            )
+
+        return self._decide(record_type, decision, apply)
+
+    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Answer]) -> Message:
+        def present(connection: Connection, answer: Answer) -> Message:
+            revision = self._path.store.read_revisions(connection, [(answer.record, answer.revision)])
+            return self._reader.present(
+                record_type, revision[answer.record, answer.revision], clear=decision.clear
+            )
+
+        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+    def _standing(
+        self, connection: Connection, record_type: RecordType, name: str, etag: str, decision: Decision
+    ) -> Standing:
+        revision = self._reader.read(connection, [name], None).get(name)
+        if revision is None or not in_scope(revision.entities, decision.entities):
+            raise not_found(record_type, name)
+        require_etag(name, revision.revision, etag)
+        hub = self._hub_statement(connection, record_type, name)
+        return Standing(revision, self._path.store.content(revision, record_type.message), hub)
+
+    def _hub_statement(
+        self, connection: Connection, record_type: RecordType, name: str
+    ) -> ingest_pb2.SourceRecord | None:
+        crossing = crosswalk.by_key(connection, [(HUB, name)]).get((HUB, name))
+        if crossing is None:
+            return None
+        store = self._path.store
+        revision = store.read(connection, [crossing.source_record])[crossing.source_record]
+        return read_statement(store, revision, record_type, store.content(revision, record_type.message))
+
+    def _say(  # noqa: PLR0913 - a statement has many parts
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        name: str,
+        content: Message,
+        withdrawn: list[str],
+        decision: Decision,
+        *,
+        standing: Standing | None = None,
+        entities: tuple[str, ...] = (),
+        deleted: bool = False,
+    ) -> Answer:
+        """Apply the hub's own statement on a golden record, whose key in the hub is its name."""
+        _require_valid(record_type, content)
+        self._require_free(connection, record_type, name, content)
+        said = ingest_pb2.SourceRecord(
+            system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
+        )
+        said.source_time.FromDatetime(_now(connection))
+        submission = Submission(
+            record_type,
+            said,
+            content,
+            golden=name,
+            origin=LinkOrigin.LINK_ORIGIN_STEWARD,
+            entities=entities,
+            expected_revision=standing.revision.revision if standing else 0,
+        )
+        (applied,) = self._path.apply(connection, [submission], decision.origin)
+        return Answer(name, applied.golden_revision)
+
+    def _require_free(
+        self, connection: Connection, record_type: RecordType, name: str, content: Message
+    ) -> None:
+        carried = match_keys(record_type, content)
+        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
+        for holder in keys.holders(connection, [(record_type.name, key) for key in carried]):
+            if holder.golden != name:
+                raise ConcordError(
+                    reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN,
+                    f"another {record_type.name} carries the same {holder.key.kind}",
+                    metadata={"identifier": holder.key.kind, "name": holder.golden},
+                )
+
+    def _require_entities(self, connection: Connection, entities: tuple[str, ...], decision: Decision) -> None:
+        landscape = self._path.registry.read(connection)
+        if not entities:
+            violation = FieldViolation("entities", "names no entity that the record applies to")
+            raise ConcordError(
+                reasons.ERROR_REASON_INVALID_CONTENT, "a record applies to some entity", violations=[violation]
+            )
+        for entity in entities:
+            if entity not in landscape.entities or not in_scope((entity,), decision.entities):
+                raise ConcordError(
+                    reasons.ERROR_REASON_RECORD_NOT_FOUND,
+                    f"there is no {entity}",
+                    metadata={"name": entity},
+                    resource=("entity", entity),
+                )
+
+
+def not_found(record_type: RecordType, name: str) -> ConcordError:
+    """Return the one answer for what is not there and for what the caller may not know of."""
+    return ConcordError(
+        reasons.ERROR_REASON_RECORD_NOT_FOUND,
+        f"there is no {name}",
+        metadata={"name": name},
+        resource=(record_type.name, name),
+    )
+
+
+def _require_state(revision: Revision, wanted: State) -> None:
+    if revision.state is wanted:
+        return
+    if wanted is State.ACTIVE:
+        raise ConcordError(
+            reasons.ERROR_REASON_RECORD_DELETED, f"{revision.record} is deleted", metadata={"name": revision.record}
+        )
+    raise ConcordError(
+        reasons.ERROR_REASON_INVALID_CONTENT, f"{revision.record} is not deleted", metadata={"name": revision.record}
+    )
+
+
+def _require_valid(record_type: RecordType, content: Message) -> None:
+    found = violations(record_type, content, strict=True)
+    if found:
+        raise ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT,
+            "the record contradicts itself",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=[FieldViolation(v.field, v.description) for v in found],
+        )
+
+
+def _now(connection: Connection) -> datetime:
+    # The database's clock, not the replica's: recency is compared across replicas.
+    row = connection.exec_driver_sql("SELECT clock_timestamp()").one()
+    moment: datetime = row[0]
+    return moment.astimezone(UTC)

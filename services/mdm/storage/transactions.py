@@ -1,0 +1,88 @@
+"""Transactions of the hub: bounded retries on contention, idempotent requests, rehearsals that change nothing."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.database import Database
+from services.mesh.errors import ConcordError
+from services.mesh.records.idempotency import Answer, RequestKey, claim, settle
+from services.mesh.records.sealing import Sealer
+from services.mesh.records.spool import SpoolGuard
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+"""How often a transaction is tried that others keep colliding with."""
+
+
+class _Rehearsed(Exception):  # noqa: N818 - not an error: how a rehearsal leaves its transaction
+    """Carries a rehearsal's result out of the transaction, which rolls back."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__()
+        self.result = result
+
+
+class Transactions:
+    """Runs writes of the hub."""
+
+    def __init__(self, database: Database, sealer: Sealer, guard: SpoolGuard) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._guard = guard
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that may only read."""
+        with self._database.reading() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], T], *, rehearsal: bool = False) -> T:
+        """Run `work` in a transaction; again, a few times, when others changed the same records.
+
+        Raises ConcordError SPOOL_FULL before anything is done, CONCURRENT_CHANGE after the last attempt.
+        """
+        self._guard.check()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._once(work, rehearsal=rehearsal)
+            except ConcordError as error:
+                if error.reason != reasons.ERROR_REASON_CONCURRENT_CHANGE or attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def once(
+        self,
+        key: RequestKey,
+        request: Message,
+        apply: Callable[[Connection], Answer],
+        present: Callable[[Connection, Answer], T],
+        *,
+        rehearsal: bool,
+    ) -> T:
+        """Apply a request once however often it comes; a repeat presents the first answer's revision again.
+
+        Raises ConcordError REQUEST_ID_REUSED and as `write`.
+        """
+
+        def work(connection: Connection) -> T:
+            answer = claim(connection, self._sealer, key, request)
+            if answer is None:
+                answer = apply(connection)
+                settle(connection, key, answer)
+            return present(connection, answer)
+
+        return self.write(work, rehearsal=rehearsal)
+
+    def _once(self, work: Callable[[Connection], T], *, rehearsal: bool) -> T:
+        try:
+            with self._database.transaction() as connection:
+                result = work(connection)
+                if rehearsal:
+                    raise _Rehearsed(result)
+                return result
+        except _Rehearsed as rehearsed:
+            return rehearsed.result  # type: ignore[return-value] # it is what `work` returned

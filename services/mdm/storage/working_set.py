@@ -1,0 +1,142 @@
+"""The working set of one write: the records that it may touch, locked, read once, changed in memory."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import ingest_pb2, record_pb2
+from services.mdm.domain.identifiers import MatchKey, match_keys
+from services.mdm.domain.record_type import RecordType
+from services.mdm.storage import crosswalk
+from services.mdm.storage.crosswalk import Crossing
+from services.mesh.records.store import Head, RecordStore, Revision
+
+
+@dataclass
+class Source:
+    """A source record as this write sees it; `touched` when the write makes a new revision of it."""
+
+    record_type: RecordType
+    statement: ingest_pb2.SourceRecord
+    entities: tuple[str, ...]
+    head: Head | None = None
+    previous: Message | None = None
+    touched: bool = False
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the system deleted it."""
+        return self.statement.deleted
+
+    def keys(self) -> tuple[MatchKey, ...]:
+        """Return the strong identifiers that it carries; none once it is deleted."""
+        if self.deleted:
+            return ()
+        return match_keys(self.record_type, self.record_type.unpack(self.statement.content))
+
+    def restate(self, said: ingest_pb2.SourceRecord) -> None:
+        """Take a new statement; name and link stay."""
+        said.name = self.statement.name
+        said.golden_record = self.statement.golden_record
+        said.link_origin = self.statement.link_origin
+        self.statement = said
+        self.touched = True
+
+
+@dataclass
+class Golden:
+    """A golden record as this write sees it, with the inputs of its newest stored revision."""
+
+    record_type: RecordType
+    name: str
+    head: Head | None = None
+    content: Message | None = None
+    inputs: bytes = b""
+    sources: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of its stored explanation; empty before the first revision."""
+        return record_pb2.Explanation.FromString(self.inputs).digest
+
+
+class WorkingSet:
+    """What one write has locked and read, and what it adds."""
+
+    def __init__(self, connection: Connection, store: RecordStore) -> None:
+        self._connection = connection
+        self._store = store
+        self.sources: dict[str, Source] = {}
+        self.goldens: dict[str, Golden] = {}
+        self.crossings: dict[tuple[str, str], Crossing] = {}
+
+    def load(self, types: dict[str, RecordType], sources: Collection[str]) -> None:
+        """Lock the golden records (by name, with their types) and `sources`; read them and all their sources.
+
+        What belongs to a golden record is read only after its lock is held: nobody can add to it any more.
+        """
+        if not types:
+            return
+        heads = self._store.lock(self._connection, [*types, *sources])
+        crossings = crosswalk.of_goldens(self._connection, list(types))
+        names = [crossing.source_record for of_one in crossings.values() for crossing in of_one]
+        revisions = self._store.read(self._connection, [*types, *names])
+        for name, record_type in types.items():
+            if name not in revisions:
+                continue
+            self.goldens[name] = self._golden(record_type, heads[name], revisions[name])
+            for crossing in crossings.get(name, ()):
+                self._add(record_type, crossing, revisions[crossing.source_record])
+
+    def touched_sources(self) -> list[Source]:
+        """Return the source records that get a new revision, by name."""
+        return [self.sources[name] for name in sorted(self.sources) if self.sources[name].touched]
+
+    def touched_goldens(self) -> list[Golden]:
+        """Return the golden records that a touched source record belongs to, by name."""
+        names = {source.statement.golden_record for source in self.touched_sources()}
+        return [self.goldens[name] for name in sorted(names)]
+
+    def _golden(self, record_type: RecordType, head: Head | None, revision: Revision) -> Golden:
+        content = self._store.content(revision, record_type.message)
+        return Golden(record_type, revision.record, head, content, self._store.inputs(revision))
+
+    def _add(self, record_type: RecordType, crossing: Crossing, revision: Revision) -> None:
+        self.crossings[crossing.system, crossing.key] = crossing
+        self.goldens[crossing.golden].sources.append(crossing.source_record)
+        content = self._store.content(revision, record_type.message)
+        self.sources[crossing.source_record] = Source(
+            record_type,
+            read_statement(self._store, revision, record_type, content),
+            revision.entities,
+            Head(
+                revision.record,
+                revision.record_type,
+                revision.revision,
+                revision.state,
+                revision.entities,
+                revision.key,
+            ),
+            content,
+        )
+
+
+def read_statement(
+    store: RecordStore, revision: Revision, record_type: RecordType, content: Message
+) -> ingest_pb2.SourceRecord:
+    """Return a stored source revision as the message it came as, with its link and standing assertions."""
+    statement = ingest_pb2.SourceRecord.FromString(store.inputs(revision))
+    statement.content.CopyFrom(record_type.pack(content))
+    statement.name = revision.record
+    statement.revision = revision.revision
+    return statement
+
+
+def write_statement(statement: ingest_pb2.SourceRecord) -> bytes:
+    """Return what is stored beside the content of a source revision: everything else that was said."""
+    beside = ingest_pb2.SourceRecord()
+    beside.CopyFrom(statement)
+    beside.ClearField("content")
+    return beside.SerializeToString(deterministic=True)

@@ -1,0 +1,194 @@
+"""The one write path of the hub: from what sources say to golden revisions, in the caller's transaction.
+
+lock the identifiers → find who carries them → lock the golden records → restate → link → append the source revisions
+(`appending` goes on: survive → append the golden revisions → index).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import ingest_pb2
+from services.mdm.domain.assertions import restate
+from services.mdm.domain.identifiers import MatchKey, match_keys
+from services.mdm.domain.linking import Candidate, Link, Linker, Sighting
+from services.mdm.domain.record_type import RecordType
+from services.mdm.storage import crosswalk
+from services.mdm.storage import match_keys as keys
+from services.mdm.storage.appending import append
+from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.etag import etag_of, require_etag
+from services.mdm.storage.registry import HUB, Registry
+from services.mdm.storage.working_set import Golden, Source, WorkingSet
+from services.mesh.records.leaf import Origin
+from services.mesh.records.store import RecordStore
+
+Outcome = ingest_pb2.SubmitSourceRecordsResponse.Outcome
+LinkOrigin = ingest_pb2.SourceRecord.LinkOrigin
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A valid source record on its way in; `golden` and `entities` where they are decided already."""
+
+    record_type: RecordType
+    said: ingest_pb2.SourceRecord
+    content: Message
+    golden: str = ""
+    origin: LinkOrigin.ValueType = LinkOrigin.LINK_ORIGIN_UNSPECIFIED
+    entities: tuple[str, ...] = ()
+    expected_revision: int = 0
+    """The golden revision that a steward decided on; 0 = whatever it is."""
+
+    @property
+    def delivered(self) -> str:
+        """The golden record whose delivery created the document in its system, if one did."""
+        return self.said.echo.golden_record
+
+    @property
+    def crossing(self) -> tuple[str, str]:
+        """What identifies the source record."""
+        return self.said.system, self.said.key
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a submission; revisions are those after the write. Names are empty when there was nothing to do."""
+
+    outcome: Outcome.ValueType
+    source_record: str = ""
+    revision: int = 0
+    golden: str = ""
+    golden_revision: int = 0
+
+
+class WritePath:
+    """Applies submissions; stateless but for its parts, safe in threads."""
+
+    def __init__(
+        self, store: RecordStore, registry: Registry, linkers: Mapping[str, Linker], new_id: Callable[[], str]
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.linkers = linkers
+        self.new_id = new_id
+
+    def apply(self, connection: Connection, submissions: Sequence[Submission], origin: Origin) -> list[Applied]:
+        """Apply submissions of distinct (system, key) pairs; return what became of each, in their order.
+
+        Raises ConcordError CONCURRENT_CHANGE when a record changed under it, ETAG_MISMATCH when a golden record is not
+        at the expected revision, ValueError for a pair that comes twice.
+        """
+        if len({s.crossing for s in submissions}) != len(submissions):
+            raise ValueError("a source record may come once per write")
+        write = _Write(self, connection)
+        outcomes = write.take(submissions)
+        append(connection, self.store, write.records, write.landscape, origin)
+        return [write.applied(s, outcome) for s, outcome in zip(submissions, outcomes, strict=True)]
+
+
+class _Write:
+    """One run of the write path: what it locked, read and decided."""
+
+    def __init__(self, path: WritePath, connection: Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._goldens_by_key: defaultdict[tuple[str, MatchKey], set[str]] = defaultdict(set)
+        self.landscape = path.registry.read(connection)
+        self.records = WorkingSet(connection, path.store)
+
+    def take(self, submissions: Sequence[Submission]) -> list[Outcome.ValueType]:
+        """Lock and read all that the submissions touch, then restate and link each of them."""
+        carried = [match_keys(s.record_type, s.content) for s in submissions]
+        types = self._lock(submissions, carried)
+        known = crosswalk.by_key(self._connection, [s.crossing for s in submissions])
+        for submission in submissions:
+            crossing = known.get(submission.crossing)
+            decided = crossing.golden if crossing else submission.golden or submission.delivered
+            if decided:
+                types[decided] = submission.record_type
+        self.records.load(types, [crossing.source_record for crossing in known.values()])
+        for submission in submissions:
+            self._require_expected(submission)
+        return [self._take_one(s, held) for s, held in zip(submissions, carried, strict=True)]
+
+    def applied(self, submission: Submission, outcome: Outcome.ValueType) -> Applied:
+        """Return what became of a submission after everything was appended."""
+        crossing = self.records.crossings.get(submission.crossing)
+        if crossing is None:
+            return Applied(outcome)
+        statement = self.records.sources[crossing.source_record].statement
+        golden = self.records.goldens[statement.golden_record]
+        revision = golden.head.revision if golden.head else 0
+        return Applied(outcome, statement.name, statement.revision, golden.name, revision)
+
+    def _lock(
+        self, submissions: Sequence[Submission], carried: Sequence[tuple[MatchKey, ...]]
+    ) -> dict[str, RecordType]:
+        """Lock what the submissions are about; return the golden records that carry the same identifiers."""
+        types = {s.record_type.name: s.record_type for s in submissions}
+        wanted = [(s.record_type.name, key) for s, held in zip(submissions, carried, strict=True) for key in held]
+        matters = [f"match/{name}/{key.kind}/{key.value}" for name, key in wanted]
+        keys.lock(self._connection, [*matters, *(f"key/{s.said.system}/{s.said.key}" for s in submissions)])
+        found: dict[str, RecordType] = {}
+        for holder in keys.holders(self._connection, wanted):
+            self._goldens_by_key[holder.record_type, holder.key].add(holder.golden)
+            found[holder.golden] = types[holder.record_type]
+        return found
+
+    def _require_expected(self, submission: Submission) -> None:
+        golden = self.records.goldens.get(submission.golden)
+        if submission.expected_revision and golden and golden.head:
+            require_etag(golden.name, golden.head.revision, etag_of(golden.name, submission.expected_revision))
+
+    def _take_one(self, submission: Submission, carried: tuple[MatchKey, ...]) -> Outcome.ValueType:
+        crossing = self.records.crossings.get(submission.crossing)
+        before = self.records.sources[crossing.source_record] if crossing else None
+        restated = restate(submission.record_type, before.statement if before else None, submission.said)
+        if restated is None or (before is None and submission.said.deleted):
+            return Outcome.OUTCOME_UNCHANGED
+        if before:
+            before.restate(restated)
+        else:
+            self._found(submission, carried, restated)
+        for key in carried:
+            self._goldens_by_key[submission.record_type.name, key].add(restated.golden_record)
+        return Outcome.OUTCOME_UPDATED if before else Outcome.OUTCOME_CREATED
+
+    def _found(self, submission: Submission, carried: tuple[MatchKey, ...], said: ingest_pb2.SourceRecord) -> None:
+        golden, said.link_origin = self._golden_for(submission, carried)
+        said.name = f"{said.system}/sourceRecords/{self._path.new_id()}"
+        said.golden_record = golden.name
+        golden.sources.append(said.name)
+        entities = submission.entities or self._entities_of(said.system)
+        self.records.sources[said.name] = Source(submission.record_type, said, entities, touched=True)
+        self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
+
+    def _entities_of(self, system: str) -> tuple[str, ...]:
+        # What a steward says about a record does not extend it to the hub's own entity.
+        return () if system == HUB else (self.landscape.systems[system].entity,)
+
+    def _golden_for(
+        self, submission: Submission, carried: tuple[MatchKey, ...]
+    ) -> tuple[Golden, LinkOrigin.ValueType]:
+        name, origin = submission.golden, submission.origin
+        if not name:
+            link = self._link(submission, carried)
+            name = link.golden or submission.record_type.name_of(self._path.new_id())
+            origin = link.origin or LinkOrigin.LINK_ORIGIN_FOUNDED
+        return self.records.goldens.setdefault(name, Golden(submission.record_type, name)), origin
+
+    def _link(self, submission: Submission, carried: tuple[MatchKey, ...]) -> Link:
+        names = {name for key in carried for name in self._goldens_by_key[submission.record_type.name, key]}
+        candidates = [self._candidate(self.records.goldens[name]) for name in sorted(names)]
+        system = self.landscape.systems[submission.said.system]
+        sighting = Sighting(system.name, system.free_of_duplicates, submission.delivered or None)
+        return self._path.linkers[submission.record_type.name].decide(sighting, carried, candidates, None)
+
+    def _candidate(self, golden: Golden) -> Candidate:
+        sources = [self.records.sources[name] for name in golden.sources]
+        carried = frozenset(key for source in sources for key in source.keys())
+        return Candidate(golden.name, carried, frozenset(s.statement.system for s in sources if not s.deleted))
