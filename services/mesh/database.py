@@ -1,13 +1,30 @@
 """The service's PostgreSQL: pooled transactions with typed errors, connections of one's own, migrations."""
 
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy
+from alembic import command, context, op
+from alembic.config import Config
+from psycopg import errors
+from sqlalchemy import exc
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.errors import ConcordError
+
+_MIGRATION_LOCK = 0x434F4E43_00000001
+_MIGRATION_ENVIRONMENT = Path(__file__).parent / "migration_environment"
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_CONTENTION = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+
+# Alembic keeps the running migration in module globals.
+_one_migration = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,15 @@ class Database:
     engine: sqlalchemy.Engine
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        raise NotImplementedError
+        self._settings = settings
+        self.engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: _connect(settings),
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=settings.pool_timeout_s,
+            hide_parameters=True,
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlalchemy.Connection]:
@@ -42,33 +67,106 @@ class Database:
         Raises ConcordError CONCURRENT_CHANGE (serialisation failure, deadlock), DEPENDENCY_UNAVAILABLE (no connection
         to be had, or lost), DEADLINE_TOO_SHORT (statement timeout).
         """
-        raise NotImplementedError
-        yield
+        with self._typed_errors(), self.engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
         """Run one read-only READ COMMITTED transaction; same errors as `transaction`."""
-        raise NotImplementedError
-        yield
+        with self._typed_errors(), self.engine.connect() as connection:
+            yield connection.execution_options(postgresql_readonly=True)
 
     def connect(self, purpose: str) -> psycopg.Connection[tuple[Any, ...]]:
-        """Open a connection outside the pool in autocommit mode, for session locks and LISTEN; the caller closes it."""
-        raise NotImplementedError
+        """Open a connection outside the pool in autocommit mode, for session locks and LISTEN; the caller closes it.
+
+        `purpose` shows in pg_stat_activity. Raises psycopg.OperationalError.
+        """
+        name = f"{self._settings.application_name} {purpose}"
+        return _connect(replace(self._settings, application_name=name), autocommit=True)
 
     def close(self) -> None:
         """Close every pooled connection; the object is of no use afterwards."""
-        raise NotImplementedError
+        self.engine.dispose()
+
+    @contextmanager
+    def _typed_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.TimeoutError, exc.DBAPIError, psycopg.Error) as error:
+            typed = typed_error(error)
+            if typed is None:
+                raise
+            if typed.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE:
+                # Its pooled neighbours are most likely gone as well: let nobody else run into them.
+                self.engine.dispose()
+            raise typed from error
+
+
+def typed_error(error: Exception) -> ConcordError | None:
+    """Return the ConcordError for what a database does to its callers; None for what is a defect of ours."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if isinstance(cause, _CONTENTION):
+        return ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, "another transaction changed the same records")
+    if isinstance(cause, errors.QueryCanceled):
+        return ConcordError(reasons.ERROR_REASON_DEADLINE_TOO_SHORT, "the database took longer than is allowed")
+    if isinstance(cause, psycopg.OperationalError | exc.TimeoutError):
+        message = "the database does not answer"
+        return ConcordError(reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE, message, metadata={"dependency": "database"})
+    return None
+
+
+def driver(connection: sqlalchemy.Connection) -> psycopg.Connection[tuple[Any, ...]]:
+    """Return the psycopg connection underneath, for hot statements: same transaction, no compilation."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)  # noqa: S101 - the engine's creator makes nothing else
+    return raw
 
 
 def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) -> None:
     """Bring the schema to the newest revision in `migrations` (a folder of Alembic revision files), as the owner.
 
-    Replicas that start together wait for one another. A revision file reaches the role to grant to by
-    `granted_role()`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    All in one transaction. Replicas that start together wait for one another. A revision file runs frozen SQL by
+    `run_script` and reaches the role to grant to by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
     """
-    raise NotImplementedError
+    if not _ROLE.fullmatch(service_role):
+        raise ValueError(f"not a role name: {service_role!r}")
+    config = Config()
+    config.set_main_option("script_location", _escaped(_MIGRATION_ENVIRONMENT))
+    config.set_main_option("version_locations", _escaped(migrations))
+    config.set_main_option("path_separator", "newline")
+    database = Database(replace(settings, statement_timeout_s=0))
+    try:
+        with _one_migration, database.transaction() as connection:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            config.attributes.update(connection=connection, service_role=service_role)
+            command.upgrade(config, "head")
+    finally:
+        database.close()
 
 
 def granted_role() -> str:
     """Return the service role that the running migration is to grant to; for use in revision files only."""
-    raise NotImplementedError
+    role: str = context.config.attributes["service_role"]
+    return role
+
+
+def run_script(script: str) -> None:
+    """Run SQL statements, separated by semicolons, in the running migration; for use in revision files only."""
+    op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+    password = settings.password_file.read_text().strip() if settings.password_file else None
+    timeout_ms = int(settings.statement_timeout_s * 1000)
+    return psycopg.connect(
+        settings.url,
+        password=password,
+        application_name=settings.application_name,
+        connect_timeout=settings.connect_timeout_s,
+        options=f"-c timezone=UTC -c statement_timeout={timeout_ms} -c default_transaction_isolation=read\\ committed",
+        autocommit=autocommit,
+    )
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")

@@ -1,26 +1,79 @@
 """News: one listening connection a process, which wakes whoever waits for published changes."""
 
+import logging
+import threading
+from contextlib import closing
+from typing import Any
+
+import psycopg
+
 from services.mesh.database import Database
+from services.mesh.records.relay import CHANNEL
+
+_TICK_S = 0.25
+_RECONNECT_PAUSE_S = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 class News:
     """Knows the newest published position within milliseconds of its commit, through LISTEN on its own connection."""
 
     def __init__(self, database: Database) -> None:
-        raise NotImplementedError
+        self._database = database
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._newest = 0
+        self._wakes = 0
+        self._thread = threading.Thread(target=self._run, name="feed-news", daemon=True)
 
     def start(self) -> None:
         """Start the thread; it connects again by itself."""
-        raise NotImplementedError
+        self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread and wake everybody who waits."""
-        raise NotImplementedError
+        self._stopping.set()
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
 
     def wait(self, position: int, timeout_s: float) -> bool:
         """Wait until something above `position` is published: True; False after the time, a `wake` or `stop`."""
-        raise NotImplementedError
+        with self._changed:
+            wakes = self._wakes
+            self._changed.wait_for(
+                lambda: self._newest > position or self._wakes != wakes or self._stopping.is_set(), timeout_s
+            )
+            return self._newest > position
 
     def wake(self) -> None:
         """Let everybody who waits now return, so that ended streams notice."""
-        raise NotImplementedError
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with closing(self._database.connect("feed")) as connection:
+                    self._listen(connection)
+            except (psycopg.Error, OSError) as error:
+                _log.warning("the feed's listener connects again: %s", type(error).__name__)
+                self._stopping.wait(_RECONNECT_PAUSE_S)
+
+    def _listen(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        connection.execute(f"LISTEN {CHANNEL}".encode())
+        # What was published while nobody listened is found by asking once, after LISTEN.
+        row = connection.execute("SELECT coalesce(max(position), 0) FROM positions").fetchone()
+        self._tell(row[0] if row else 0)
+        while not self._stopping.is_set():
+            for notification in connection.notifies(timeout=_TICK_S):
+                self._tell(int(notification.payload))
+                if self._stopping.is_set():
+                    break
+
+    def _tell(self, position: int) -> None:
+        with self._changed:
+            self._newest = max(self._newest, position)
+            self._changed.notify_all()

@@ -1,12 +1,33 @@
 """Keys: the key-encryption keys from a file, the record keys that they wrap, and what is derived from either."""
 
+import base64
+import binascii
+import functools
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_LINE = re.compile(r"v([1-9][0-9]{0,8}) ([A-Za-z0-9+/]{43}=)")
+
 
 class KeyFileError(Exception):
-    """The key file is missing, readable by others, or not made of `v<N> <base64 of 32 bytes>` lines."""
+    """The key file is missing, open to others, or not made of `v<N> <base64 of 32 bytes>` lines."""
+
+
+class SealBroken(Exception):  # noqa: N818 - a state of the data, not a mistake of the caller
+    """Sealed bytes do not open: altered, moved from another record or revision, or under another key."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +48,91 @@ class RecordKey:
 
 
 class KeyRing:
-    """The versions of the key-encryption key; the newest wraps, all unwrap."""
+    """The versions of the key-encryption key; the newest wraps, all unwrap. Safe in threads."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        """Take the 32-byte keys by version, the newest first."""
+        self.versions = tuple(keys)
+        self._keys = dict(keys)
+        self._wrapping = {version: AESGCM(derive(key, "record keys")) for version, key in keys.items()}
+        self._token_keys = functools.lru_cache(maxsize=256)(self._derive_token_key)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read `v<N> <base64>` lines, newest first. Raises KeyFileError; the file must be closed to group and others."""
-        raise NotImplementedError
+        """Read `v<N> <base64>` lines, newest first; the file must be closed to group and others.
+
+        Raises KeyFileError.
+        """
+        try:
+            with path.open() as file:
+                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                    raise KeyFileError(f"{path}: must be readable by its owner only (chmod 600)")
+                lines = [line.strip() for line in file if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyFileError(f"{path}: {type(error).__name__}") from error
+        return cls(_parsed(path, lines))
 
     def new_record_key(self, record: str) -> RecordKey:
         """Draw a fresh key for `record`."""
-        raise NotImplementedError
+        secret = secrets.token_bytes(_KEY_BYTES)
+        version = self.versions[0]
+        wrapped = encrypt(self._wrapping[version], secret, record.encode())
+        return RecordKey(WrappedKey(record, wrapped, version), secret)
 
     def unwrap(self, stored: WrappedKey) -> RecordKey:
         """Open a stored key. Raises SealBroken when it was altered or belongs to another record."""
-        raise NotImplementedError
+        wrapping = self._wrapping.get(stored.version)
+        if wrapping is None:
+            raise SealBroken(f"{stored.record}: key-encryption key v{stored.version} is not in the key file")
+        return RecordKey(stored, decrypt(wrapping, stored.wrapped, stored.record.encode()))
+
+    def token_key(self, version: int, purpose: str) -> bytes:
+        """Return the key of the tokens of one purpose; KeyError for a version that the ring does not have."""
+        return self._token_keys(version, purpose)
+
+    def _derive_token_key(self, version: int, purpose: str) -> bytes:
+        return derive(self._keys[version], f"tokens of {purpose}")
 
 
 def write_key_file(path: Path) -> None:
     """Make a key file with one fresh key `v1`, readable by its owner only; FileExistsError if it is there."""
-    raise NotImplementedError
+    line = f"v1 {base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(line)
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869)."""
+    return HKDF(hashes.SHA256(), _KEY_BYTES, salt=b"concord", info=purpose.encode()).derive(secret)
+
+
+def encrypt(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
+    """Return nonce + AES-GCM ciphertext, bound to `context`."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plain, context)
+
+
+def decrypt(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:
+    """Open what `encrypt` made in the same context. Raises SealBroken."""
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken(f"does not open in the context {context.decode(errors='replace')!r}") from error
+
+
+def _parsed(path: Path, lines: list[str]) -> dict[int, bytes]:
+    keys: dict[int, bytes] = {}
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise KeyFileError(f"{path}: line {number} is not `v<N> <base64 of 32 bytes>`")
+        version = int(match[1])
+        if keys and version >= min(keys):
+            raise KeyFileError(f"{path}: line {number}: versions must fall, the newest first")
+        try:
+            keys[version] = base64.b64decode(match[2], validate=True)
+        except binascii.Error as error:
+            raise KeyFileError(f"{path}: line {number} is not base64") from error
+    if not keys:
+        raise KeyFileError(f"{path}: holds no key")
+    return keys

@@ -1,15 +1,21 @@
 """Leaves: the frozen evidence of a change, with salted commitments in place of values."""
 
-from collections.abc import Mapping
+import hashlib
+import hmac
+import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from concord.audit.v1.audit_pb2 import Operation
-from services.mesh.records.keys import RecordKey
+from concord.audit.v1.audit_pb2 import Leaf, Operation
+from services.mesh.records.keys import RecordKey, derive
 
 if TYPE_CHECKING:
     from services.mesh.server import Call
+
+_LONGEST_PATH = 1024
+_KEPT_OF_A_LONG_PATH = 900
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,22 @@ class Origin:
     @classmethod
     def of(cls, call: "Call", request_id: str = "") -> Self:
         """Return the origin that a call has."""
-        raise NotImplementedError
+        return cls(
+            actor=call.caller.subject,
+            client=call.caller.client,
+            on_behalf_of=call.caller.on_behalf_of,
+            client_address=call.client_address,
+            peer_identity=call.peer_identity,
+            request_id=request_id,
+            purpose=call.purpose,
+            reason=call.reason,
+            traceparent=call.traceparent,
+        )
 
     @classmethod
     def system(cls, name: str, *, reason: str = "", traceparent: str = "") -> Self:
         """Return the origin of what a service does by itself, such as `concord/mdm/expiry`."""
-        raise NotImplementedError
+        return cls(actor=name, reason=reason, traceparent=traceparent)
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,76 @@ class Change:
     previous: Mapping[str, bytes]
 
 
+class Commitments:
+    """Commitments to the values of one revision: SHA-256(salt + value).
+
+    The salt of a path is HKDF-Expand (RFC 5869) of the record's commitment key over revision and path: whoever holds
+    the record's key can open every commitment, and nobody can guess at one once that key is destroyed.
+    """
+
+    def __init__(self, key: RecordKey) -> None:
+        self._key = derive(key.secret, "commitments")
+
+    def commit(self, revision: int, path: str, value: bytes) -> bytes:
+        """Return the 32-byte commitment to the value that `path` has in `revision`."""
+        salt = hmac.digest(self._key, b"%d %b\x01" % (revision, path.encode()), "sha256")
+        return hashlib.sha256(salt + value).digest()
+
+    def commit_all(self, revision: int, values: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the commitments to all values of a revision, by path."""
+        return {path: self.commit(revision, path, value) for path, value in values.items()}
+
+
+def content_digest(record: str, revision: int, commitments: Iterable[bytes]) -> bytes:
+    """Return SHA-256 over the record's name, the revision and the sorted commitments to all its values."""
+    name = record.encode()
+    digest = hashlib.sha256(struct.pack(">I", len(name)) + name + struct.pack(">Q", revision))
+    digest.update(b"".join(sorted(commitments)))
+    return digest.digest()
+
+
 def build_leaf(source_service: str, change: Change, origin: Origin, key: RecordKey) -> bytes:
-    """Return the serialised `concord.audit.v1.Leaf`, to be stored and never serialised again."""
-    raise NotImplementedError
+    """Return the serialised `concord.audit.v1.Leaf`, to be stored and never serialised again.
+
+    The commitment to an old value is the one that the previous revision's content digest covers.
+    """
+    commitments = Commitments(key)
+    new = commitments.commit_all(change.revision, change.values)
+    leaf = Leaf(
+        source_service=source_service,
+        record=change.record,
+        revision=change.revision,
+        record_type=change.record_type,
+        operation=change.operation,
+        actor=origin.actor,
+        client=origin.client,
+        on_behalf_of=origin.on_behalf_of,
+        approval=origin.approval,
+        client_address=origin.client_address,
+        peer_identity=origin.peer_identity,
+        request_id=origin.request_id,
+        purpose=origin.purpose,
+        reason=origin.reason,
+        traceparent=origin.traceparent,
+        entities=change.entities,
+        content_digest=content_digest(change.record, change.revision, new.values()),
+    )
+    leaf.occurred_at.FromDatetime(change.occurred_at)
+    _add_changed_fields(leaf, change, commitments, new)
+    return leaf.SerializeToString(deterministic=True)
+
+
+def _add_changed_fields(leaf: Leaf, change: Change, commitments: Commitments, new: Mapping[str, bytes]) -> None:
+    values, previous = change.values, change.previous
+    changed = [path for path, value in values.items() if previous.get(path) != value]
+    changed += [path for path in previous if path not in values]
+    for path in sorted(changed):
+        old = commitments.commit(change.revision - 1, path, previous[path]) if path in previous else b""
+        leaf.fields.add(path=_bounded(path), old=old, new=new.get(path, b""))
+
+
+def _bounded(path: str) -> str:
+    """Keep the contract's bound on a path's length; a path beyond it ends in its own hash."""
+    if len(path) <= _LONGEST_PATH:
+        return path
+    return f"{path[:_KEPT_OF_A_LONG_PATH]}…{hashlib.sha256(path.encode()).hexdigest()}"

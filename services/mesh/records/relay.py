@@ -1,32 +1,221 @@
-"""The relay: takes whole committed transactions to the audit and publishes them in one order for everybody."""
+"""The relay: takes whole committed transactions to the audit and publishes them in one order for everybody.
 
-from collections.abc import Callable, Sequence
+Why the order is right without waiting for older transactions to end (no xmin horizon):
+
+1. *What is found.* Unpublished changes are the rows of the spool, which a trigger fills in the transaction that makes
+   the change and only the relay empties, in the transaction that publishes. Nothing is found by "higher than the last
+   one seen", so a transaction that commits late, with low sequence numbers and a low transaction id, is found when it
+   commits. That is *no loss*; the spool's rows becoming visible with their transaction is *atomicity*, as long as a
+   transaction is published in one piece, which it is.
+2. *Revisions of one record.* A transaction locks a record's head (an update, or the insertion of a unique name) before
+   it draws sequence numbers for its change, and keeps the lock until it has committed. If T1 makes revision k and T2
+   makes k+1, T2 gets the lock when T1 is committed and visible. So (a) every number that T1 ever drew is lower than the
+   one T2 draws for k+1: the highest number of T1 is below the highest number of T2, whatever their transaction ids are;
+   (b) every snapshot that shows T2 shows T1.
+3. *Order.* One pass takes one snapshot of the spool and publishes its transactions in the order of their highest
+   number. By (b) T1 is published already or in the same snapshot; by (a) it then comes first. The same holds for any
+   two transactions of which one began after the other had committed: cause comes before effect, across records.
+4. *One publisher.* Positions continue from the highest committed one, in a transaction on the very connection that
+   holds the election's lock; position and sequence number are unique. A relay that lost its connection can't commit.
+
+Sequence numbers are drawn one by one (an identity column, CACHE 1), so a later draw is a higher number.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
 
 from concord.audit.v1.audit_pb2 import Receipt
 from services.mesh.database import Database
+from services.mesh.errors import ConcordError
+from services.mesh.records import spool
+from services.mesh.records.positions import PUBLISHING_LOCK
 
 AppendLeaves = Callable[[Sequence[bytes]], Sequence[Receipt]]
 """Takes at most 5000 serialised leaves, answers as many receipts in their order; raises ConcordError."""
 
+CHANNEL = "concord_positions"
+"""NOTIFY channel; the payload is the newest position."""
+
+_ELECTION_LOCK = 0x434F4E43_00000002
+_MOST_LEAVES_A_CALL = 5000
+_MOST_BYTES_A_CALL = 3_000_000
+_BUSY_PAUSE_S = 0.01
+_IDLE_PAUSE_S = 0.05
+_STANDBY_PAUSE_S = 0.2
+_LONGEST_BACKOFF_S = 5.0
+
+_WAITING = "SELECT array_agg(seq ORDER BY seq) FROM spool GROUP BY xid ORDER BY max(seq)"
+_LEAVES = "SELECT seq, leaf FROM changes WHERE seq = ANY(%s)"
+_LAST = """
+SELECT coalesce(max(position), 0), greatest(clock_timestamp(), max(published_at))
+FROM (SELECT position, published_at FROM positions ORDER BY position DESC LIMIT 1) AS last
+"""
+_STAMP = """
+INSERT INTO positions (position, seq, transaction_end, published_at, leaf_index, leaf_hash)
+SELECT position, seq, transaction_end, %s, leaf_index, leaf_hash
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %b::bytea[])
+    AS p(position, seq, transaction_end, leaf_index, leaf_hash)
+"""
+
+_log = logging.getLogger(__name__)
+
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class RelayError(Exception):
+    """The audit's answer or the spool is not what it must be; nothing of the batch was published."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Whole transactions in publishing order, as their sequence numbers, with every leaf's bytes."""
+
+    transactions: list[list[int]]
+    leaves: list[bytes]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for numbers in self.transactions for number in numbers]
+
 
 class Relay:
-    """One thread that publishes while it is the elected relay of its database and stands by otherwise."""
+    """One thread that publishes while it is the elected relay of its database and stands by otherwise.
+
+    Whatever goes wrong (the connection, the audit) it gives the election up, waits a growing time, and starts over
+    from the spool; leaves that the audit has already are appended once only, by the audit's own rule.
+    """
 
     def __init__(self, database: Database, append: AppendLeaves, *, largest_batch: int = 5000) -> None:
-        raise NotImplementedError
+        self._database = database
+        self._append = append
+        self._largest_batch = largest_batch
+        self._stopping = threading.Event()
+        self._elected = False
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        raise NotImplementedError
+        self._thread.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish or abandon the batch at hand, give up the election, end the thread."""
-        raise NotImplementedError
+        self._stopping.set()
+        self._thread.join(timeout_s)
 
     def elected(self) -> bool:
         """Tell whether this relay holds the lock."""
-        raise NotImplementedError
+        return self._elected
 
     def backlog(self) -> int:
         """Count the changes that wait to be published."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return spool.backlog(connection)
+
+    def _run(self) -> None:
+        backoff = _BUSY_PAUSE_S
+        while not self._stopping.is_set():
+            try:
+                with closing(self._database.connect("relay")) as connection:
+                    self._wait_for_election(connection)
+                    while not self._stopping.is_set():
+                        pause = _BUSY_PAUSE_S if self._publish_waiting(connection) else _IDLE_PAUSE_S
+                        backoff = _BUSY_PAUSE_S
+                        self._stopping.wait(pause)
+            except Exception as error:  # noqa: BLE001 - the thread must outlive every failure; nothing is published by one
+                reason = error.reason if isinstance(error, ConcordError) else ""
+                _log.warning("the relay starts over: %s %s", type(error).__name__, reason)
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_S)
+                self._stopping.wait(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
+            finally:
+                self._elected = False
+
+    def _wait_for_election(self, connection: _Connection) -> None:
+        while not self._stopping.is_set():
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ELECTION_LOCK,)).fetchone()
+            if row and row[0]:
+                self._elected = True
+                return
+            self._stopping.wait(_STANDBY_PAUSE_S)
+
+    def _publish_waiting(self, connection: _Connection) -> bool:
+        """Publish what one snapshot of the spool shows; False when it shows nothing."""
+        waiting = [row[0] for row in connection.execute(_WAITING, binary=True)]
+        for transactions in _batches(waiting, self._largest_batch):
+            if self._stopping.is_set():
+                break
+            batch = _load(connection, transactions)
+            _publish(connection, batch, self._receipts(batch.leaves))
+        return bool(waiting)
+
+    def _receipts(self, leaves: list[bytes]) -> list[Receipt]:
+        receipts: list[Receipt] = []
+        for call in _calls(leaves):
+            answer = self._append(call)
+            if len(answer) != len(call):
+                raise RelayError(f"{len(answer)} receipts for {len(call)} leaves")
+            receipts.extend(answer)
+        return receipts
+
+
+def _batches(waiting: list[list[int]], largest: int) -> Iterator[list[list[int]]]:
+    batch: list[list[int]] = []
+    size = 0
+    for numbers in waiting:
+        if batch and size + len(numbers) > largest:
+            yield batch
+            batch, size = [], 0
+        batch.append(numbers)
+        size += len(numbers)
+    if batch:
+        yield batch
+
+
+def _calls(leaves: list[bytes]) -> Iterator[list[bytes]]:
+    call: list[bytes] = []
+    size = 0
+    for leaf in leaves:
+        if call and (len(call) == _MOST_LEAVES_A_CALL or size + len(leaf) > _MOST_BYTES_A_CALL):
+            yield call
+            call, size = [], 0
+        call.append(leaf)
+        size += len(leaf)
+    if call:
+        yield call
+
+
+def _load(connection: _Connection, transactions: list[list[int]]) -> _Batch:
+    batch = _Batch(transactions, [])
+    found: dict[int, bytes] = dict(connection.execute(_LEAVES, (batch.numbers,), binary=True).fetchall())
+    batch.leaves.extend(found[number] for number in batch.numbers)
+    return batch
+
+
+def _publish(connection: _Connection, batch: _Batch, receipts: Sequence[Receipt]) -> None:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISHING_LOCK,))
+        last = connection.execute(_LAST).fetchone()
+        assert last is not None  # noqa: S101 - an aggregate has one row
+        base, now = last
+        numbers = batch.numbers
+        ends = [base + end for end in _ends(batch.transactions)]
+        positions = list(range(base + 1, base + 1 + len(numbers)))
+        indexes = [receipt.leaf_index for receipt in receipts]
+        hashes = [receipt.leaf_hash for receipt in receipts]
+        connection.execute(_STAMP, (now, positions, numbers, ends, indexes, hashes), prepare=True)
+        if connection.execute("DELETE FROM spool WHERE seq = ANY(%s)", (numbers,)).rowcount != len(numbers):
+            raise RelayError("another relay has published the same changes")
+        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(positions[-1])))
+
+
+def _ends(transactions: list[list[int]]) -> Iterator[int]:
+    end = 0
+    for numbers in transactions:
+        end += len(numbers)
+        yield from [end] * len(numbers)

@@ -1,19 +1,201 @@
-"""The tables, triggers and grants of the record ledger, as frozen SQL for a service's first migration."""
+"""The tables, triggers and grants of the record ledger, as frozen SQL for a service's first migration.
 
+Table and function names are spelt with their schema inside functions: a session's own temporary table of the same name
+must not stand in for the real one.
+"""
+
+import re
 from collections.abc import Mapping
 
-RECORDS_1: str = ""
-"""SQL script, frozen: run it once in the first migration (`op.execute(RECORDS_1)`)."""
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
-OPERATIONAL_TABLES: Mapping[str, str] = {}
+RECORDS_1 = """
+CREATE TABLE public.database_identity (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    id uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO public.database_identity DEFAULT VALUES;
+
+CREATE TABLE public.records (
+    record text COLLATE "C" PRIMARY KEY,
+    record_type text NOT NULL,
+    revision bigint NOT NULL,
+    state smallint NOT NULL,
+    entities text[] NOT NULL
+) WITH (fillfactor = 80);
+
+CREATE TABLE public.revisions (
+    record text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
+    record_type text NOT NULL,
+    state smallint NOT NULL,
+    body bytea NOT NULL,
+    sealed bytea,
+    inputs bytea,
+    source_time timestamptz,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (record, revision)
+);
+
+CREATE TABLE public.record_keys (
+    record text COLLATE "C" PRIMARY KEY,
+    wrapped bytea NOT NULL,
+    key_version integer NOT NULL
+);
+
+CREATE TABLE public.changes (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    record text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL,
+    record_type text NOT NULL,
+    operation smallint NOT NULL,
+    entities text[] NOT NULL,
+    traceparent text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    leaf bytea NOT NULL,
+    UNIQUE (record, revision)
+);
+
+CREATE TABLE public.spool (
+    seq bigint PRIMARY KEY,
+    xid xid8 NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE public.positions (
+    position bigint PRIMARY KEY,
+    seq bigint NOT NULL UNIQUE,
+    transaction_end bigint NOT NULL CHECK (transaction_end >= position),
+    published_at timestamptz NOT NULL,
+    leaf_index bigint NOT NULL,
+    leaf_hash bytea NOT NULL
+);
+CREATE INDEX positions_by_time ON public.positions (published_at, position);
+
+CREATE TABLE public.feed_floor (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    position bigint NOT NULL
+);
+INSERT INTO public.feed_floor (position) VALUES (0);
+
+CREATE TABLE public.idempotency (
+    principal text COLLATE "C" NOT NULL,
+    rpc text COLLATE "C" NOT NULL,
+    request_id text COLLATE "C" NOT NULL,
+    digest text NOT NULL,
+    record text NOT NULL DEFAULT '',
+    revision bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (principal, rpc, request_id)
+) WITH (fillfactor = 80);
+CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
+
+CREATE FUNCTION public.refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION public.check_head() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.revision <> 1 THEN
+            RAISE EXCEPTION 'a record begins with revision 1' USING ERRCODE = 'check_violation';
+        END IF;
+    ELSIF NEW.revision <> OLD.revision + 1 OR NEW.record <> OLD.record OR NEW.record_type <> OLD.record_type THEN
+        RAISE EXCEPTION 'a record changes by its next revision only' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.require_change_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM public.changes
+        WHERE record = NEW.record AND revision = NEW.revision AND xid = pg_current_xact_id();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a row of % has no change row of its own transaction', TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.spool_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made bigint := (SELECT count(*) FROM added)
+        + coalesce(nullif(current_setting('concord.changes', true), '')::bigint, 0);
+BEGIN
+    IF made > 1000 THEN
+        RAISE EXCEPTION 'more than 1000 changes in one transaction' USING ERRCODE = 'CN001';
+    END IF;
+    IF EXISTS (SELECT FROM added LEFT JOIN public.revisions USING (record, revision) WHERE revisions.body IS NULL) THEN
+        RAISE EXCEPTION 'a change row has no revision' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    PERFORM set_config('concord.changes', made::text, true);
+    INSERT INTO public.spool (seq, xid) SELECT seq, xid FROM added;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER check_head BEFORE INSERT OR UPDATE ON public.records
+    FOR EACH ROW EXECUTE FUNCTION public.check_head();
+CREATE TRIGGER spool_changes AFTER INSERT ON public.changes REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION public.spool_changes();
+CREATE TRIGGER refuse_rewrite BEFORE DELETE OR TRUNCATE ON public.records
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+CREATE TRIGGER refuse_rewrite BEFORE UPDATE OR DELETE OR TRUNCATE ON public.revisions
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+CREATE TRIGGER refuse_rewrite BEFORE UPDATE OR DELETE OR TRUNCATE ON public.changes
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+CREATE TRIGGER refuse_rewrite BEFORE UPDATE OR DELETE OR TRUNCATE ON public.positions
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+
+CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT OR UPDATE ON public.records
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.require_change_row();
+CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT ON public.revisions
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.require_change_row();
+"""
+"""SQL script, frozen: a service's first migration runs it with `database.run_script`."""
+
+OPERATIONAL_TABLES: Mapping[str, str] = {
+    "alembic_version": "which migrations ran; the owner alone writes it",
+    "changes": "is the change row; refuses every rewrite",
+    "database_identity": "written once by the migration; the service role may only read it",
+    "feed_floor": "where the feed begins; moves by configuration, removes nothing",
+    "idempotency": "repeats of the last days; points at revisions, holds no content",
+    "positions": "the published order of change rows; refuses every rewrite",
+    "record_keys": "key material; the content that it opens is in revisions",
+    "spool": "what the relay has still to publish; filled by a trigger on changes",
+}
 """The ledger's own tables that need no change trigger, each with the reason; start `exempt` from it."""
 
 
 def grant_service_role(role: str) -> str:
-    """Return the SQL that lets `role` append and read, and lets it delete from operational tables only."""
-    raise NotImplementedError
+    """Return the SQL that lets `role` append and read, and lets it delete from operational tables only.
+
+    The columns that the database fills by itself (sequence number, transaction id) are not the role's to write.
+    """
+    _require_name(role)
+    return f"""
+GRANT USAGE ON SCHEMA public TO {role};
+GRANT SELECT ON public.alembic_version, public.database_identity TO {role};
+GRANT SELECT, INSERT, UPDATE (revision, state, entities) ON public.records TO {role};
+GRANT SELECT, INSERT ON public.revisions, public.record_keys, public.positions TO {role};
+GRANT SELECT, INSERT (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
+    ON public.changes TO {role};
+GRANT SELECT, DELETE ON public.spool TO {role};
+GRANT SELECT, UPDATE (position) ON public.feed_floor TO {role};
+GRANT SELECT, INSERT, DELETE, UPDATE (record, revision) ON public.idempotency TO {role};
+"""
 
 
 def guard_table(table: str) -> str:
     """Return the SQL that makes `table(record, revision, …)` refuse a commit without the row's change row."""
-    raise NotImplementedError
+    _require_name(table)
+    return f"""
+CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT OR UPDATE ON public.{table}
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.require_change_row();
+"""
+
+
+def _require_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a plain SQL name: {name!r}")

@@ -1,17 +1,20 @@
 """Sealing: RESTRICTED values leave the body for a part encrypted under the record's own key; tokens find them."""
 
+import base64
+import hmac
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import Message
 
-from services.mesh.records.keys import KeyRing, RecordKey
+from services.mesh.records import cutting
+from services.mesh.records.keys import KeyRing, RecordKey, decrypt, derive, encrypt
 
 M = TypeVar("M", bound=Message)
 
-
-class SealBroken(Exception):  # noqa: N818 - a state of the data, not a mistake of the caller
-    """Sealed bytes do not open: altered, moved from another record or revision, or under another key."""
+_TOKEN = re.compile(r"t([1-9][0-9]{0,8}):[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True)
@@ -29,32 +32,64 @@ class Sealer:
         self.ring = ring
 
     def seal(self, key: RecordKey, revision: int, message: Message) -> SealedContent:
-        """Cut the RESTRICTED values out of `message` (not changed) and encrypt them for this record and revision."""
-        raise NotImplementedError
+        """Cut the RESTRICTED values out of `message` (not changed) and encrypt them for this record and revision.
+
+        Fields unknown to the contract are dropped: nobody could say how sensitive they are.
+        """
+        open_part, secret_part = cutting.cut(message)
+        body = open_part.SerializeToString(deterministic=True)
+        if secret_part is None:
+            return SealedContent(body, None)
+        plain = secret_part.SerializeToString(deterministic=True)
+        return SealedContent(body, encrypt(_content_cipher(key), plain, _content_context(key, revision)))
 
     def unseal(self, key: RecordKey | None, revision: int, content: SealedContent, kind: type[M]) -> M:
         """Return the message that was sealed; without `key` (not asked for, or destroyed) only what `body` holds.
 
         Raises SealBroken.
         """
-        raise NotImplementedError
+        message = kind.FromString(content.body)
+        if key is not None and content.sealed is not None:
+            plain = decrypt(_content_cipher(key), content.sealed, _content_context(key, revision))
+            cutting.join(message, kind.FromString(plain))
+        return message
 
     def seal_bytes(self, key: RecordKey, purpose: str, plain: bytes) -> bytes:
         """Encrypt bytes that are no message (quarantined originals, inputs) under the record's key."""
-        raise NotImplementedError
+        return encrypt(_content_cipher(key), plain, _bytes_context(key, purpose))
 
     def unseal_bytes(self, key: RecordKey, purpose: str, sealed: bytes) -> bytes:
         """Open what `seal_bytes` made for the same record and purpose. Raises SealBroken."""
-        raise NotImplementedError
+        return decrypt(_content_cipher(key), sealed, _bytes_context(key, purpose))
 
     def token(self, value: str | bytes, purpose: str) -> str:
         """Return `t<version>:…`: equal for equal (value, purpose), tells nothing else; under the newest key."""
-        raise NotImplementedError
+        return self._token(self.ring.versions[0], value, purpose)
 
     def tokens(self, value: str | bytes, purpose: str) -> tuple[str, ...]:
         """Return the value's token under every key version, newest first: what a search asks for during a rotation."""
-        raise NotImplementedError
+        return tuple(self._token(version, value, purpose) for version in self.ring.versions)
 
     def matches(self, token: str, value: str | bytes, purpose: str) -> bool:
         """Tell in constant time whether `token` is the token of `value`, under the key version that it names."""
-        raise NotImplementedError
+        match = _TOKEN.fullmatch(token)
+        if match is None or int(match[1]) not in self.ring.versions:
+            return False
+        return hmac.compare_digest(self._token(int(match[1]), value, purpose), token)
+
+    def _token(self, version: int, value: str | bytes, purpose: str) -> str:
+        data = value.encode() if isinstance(value, str) else value
+        digest = hmac.digest(self.ring.token_key(version, purpose), data, "sha256")
+        return f"t{version}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def _content_cipher(key: RecordKey) -> AESGCM:
+    return AESGCM(derive(key.secret, "content"))
+
+
+def _content_context(key: RecordKey, revision: int) -> bytes:
+    return f"content {revision} {key.stored.record}".encode()
+
+
+def _bytes_context(key: RecordKey, purpose: str) -> bytes:
+    return f"bytes {purpose} {key.stored.record}".encode()

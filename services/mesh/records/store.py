@@ -4,19 +4,31 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 from google.protobuf.message import Message
+from psycopg import errors
 from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
-from services.mesh.records.keys import WrappedKey
-from services.mesh.records.leaf import Origin
-from services.mesh.records.sealing import Sealer
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.database import driver
+from services.mesh.errors import ConcordError
+from services.mesh.records import statements
+from services.mesh.records.keys import RecordKey, SealBroken, WrappedKey
+from services.mesh.records.leaf import Change, Origin, build_leaf
+from services.mesh.records.sealing import SealedContent, Sealer
+from services.mesh.records.values import flatten
 
 M = TypeVar("M", bound=Message)
 
 MOST_CHANGES_A_TRANSACTION = 1000
+
+
+_TOO_MANY_CHANGES = "CN001"
+_INPUTS = "inputs"
+_CHANGED = "a record has changed since it was read"
 
 
 class TooManyChangesError(Exception):
@@ -24,10 +36,11 @@ class TooManyChangesError(Exception):
 
 
 class State(IntEnum):
-    """Whether a record is there."""
+    """Whether a record is there, was deleted, or goes on in another record."""
 
     ACTIVE = 1
     DELETED = 2
+    MERGED = 3
 
 
 @dataclass(frozen=True)
@@ -95,16 +108,34 @@ class RecordStore:
 
     def lock(self, connection: Connection, names: Collection[str]) -> dict[str, Head | None]:
         """Lock the records for update, in name order, until the transaction ends; None for one that does not exist."""
-        raise NotImplementedError
+        heads: dict[str, Head | None] = dict.fromkeys(names)
+        for record, record_type, revision, state, entities, wrapped, version in driver(connection).execute(
+            statements.LOCK, (sorted(set(names)),)
+        ):
+            key = WrappedKey(record, wrapped, version) if wrapped is not None else None
+            heads[record] = Head(record, record_type, revision, State(state), tuple(entities), key)
+        return heads
 
     def append(self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin) -> dict[str, Head]:
         """Append one revision each with its change row and leaf, in the order given; return the new heads.
 
         A record may come once per call; a later call of the same transaction continues from the returned head.
         Raises ConcordError RECORD_EXISTS (a first revision of a record that is there), CONCURRENT_CHANGE (a head that
-        is not the newest revision any more); TooManyChangesError; ValueError (a record twice).
+        is not the newest revision any more); TooManyChangesError; ValueError (a record twice, or under another type).
         """
-        raise NotImplementedError
+        if not drafts:
+            return {}
+        _check(drafts)
+        raw = driver(connection)
+        now = _clock(raw)
+        keys = [self._key_for(draft) for draft in drafts]
+        columns = self._columns(drafts, keys, origin, now)
+        constants = {"now": now, "traceparent": origin.traceparent, "count": len(drafts)}
+        _write(raw, columns | constants, len(drafts))
+        return {
+            draft.record: Head(draft.record, draft.record_type, draft.revision, draft.state, draft.entities, key.stored)
+            for draft, key in zip(drafts, keys, strict=True)
+        }
 
     def read(
         self, connection: Connection, names: Collection[str], *, position: int | None = None
@@ -113,27 +144,143 @@ class RecordStore:
 
         Records that do not exist (or did not by then) are left out; deleted ones are included.
         """
-        raise NotImplementedError
+        statement = statements.READ_NEWEST if position is None else statements.READ_AS_OF
+        parameters = {"names": list(set(names)), "position": position}
+        return {each.record: each for each in _revisions(connection, statement, parameters)}
 
     def read_revisions(
         self, connection: Connection, revisions: Collection[tuple[str, int]]
     ) -> dict[tuple[str, int], Revision]:
         """Read exactly these (record, revision) pairs; those that do not exist are left out."""
-        raise NotImplementedError
+        pairs = list(set(revisions))
+        parameters = {"names": [name for name, _ in pairs], "revisions": [number for _, number in pairs]}
+        found = _revisions(connection, statements.READ_REVISIONS, parameters)
+        return {(each.record, each.revision): each for each in found}
 
     def history(
-        self, connection: Connection, record: str, *, before: int | None = None, limit: int = 100
+        self,
+        connection: Connection,
+        record: str,
+        *,
+        before: int | None = None,
+        position: int | None = None,
+        limit: int = 100,
     ) -> list[Revision]:
-        """Read a record's revisions, newest first, those below revision `before` where given."""
-        raise NotImplementedError
+        """Read a record's revisions, newest first: those below revision `before`, published by `position`."""
+        parameters = {"record": record, "before": before, "position": position, "limit": limit}
+        return _revisions(connection, statements.HISTORY, parameters)
 
     def content(self, revision: Revision, kind: type[M], *, clear: bool = True) -> M:
         """Return the revision's content; with `clear` its RESTRICTED values too, unless its key was destroyed.
 
         Raises SealBroken.
         """
-        raise NotImplementedError
+        key = self.sealer.ring.unwrap(revision.key) if clear and revision.sealed and revision.key else None
+        return self.sealer.unseal(key, revision.revision, SealedContent(revision.body, revision.sealed), kind)
 
     def inputs(self, revision: Revision) -> bytes:
         """Return the draft's `inputs`; empty when there were none or the record's key was destroyed."""
-        raise NotImplementedError
+        if revision.sealed_inputs is None or revision.key is None:
+            return b""
+        key = self.sealer.ring.unwrap(revision.key)
+        return self.sealer.unseal_bytes(key, f"{_INPUTS} {revision.revision}", revision.sealed_inputs)
+
+    def _key_for(self, draft: RevisionDraft) -> RecordKey:
+        if draft.head is None:
+            return self.sealer.ring.new_record_key(draft.record)
+        if draft.head.key is None:
+            raise SealBroken(f"{draft.record}: its key was destroyed")
+        return self.sealer.ring.unwrap(draft.head.key)
+
+    def _columns(
+        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
+    ) -> dict[str, Any]:
+        pairs = list(zip(drafts, keys, strict=True))
+        contents = [self.sealer.seal(key, draft.revision, draft.content) for draft, key in pairs]
+        return {
+            "record": [draft.record for draft in drafts],
+            "record_type": [draft.record_type for draft in drafts],
+            "revision": [draft.revision for draft in drafts],
+            "state": [int(draft.state) for draft in drafts],
+            "entities": ["\n".join(draft.entities) for draft in drafts],
+            "operation": [int(draft.operation) for draft in drafts],
+            "source_time": [draft.source_time for draft in drafts],
+            "body": [content.body for content in contents],
+            "sealed": [content.sealed for content in contents],
+            "inputs": [self._sealed_inputs(draft, key) for draft, key in pairs],
+            "leaf": [self._leaf(draft, key, origin, now) for draft, key in pairs],
+            "wrapped": [key.stored.wrapped for key in keys],
+            "key_version": [key.stored.version for key in keys],
+        }
+
+    def _sealed_inputs(self, draft: RevisionDraft, key: RecordKey) -> bytes | None:
+        if not draft.inputs:
+            return None
+        return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
+
+    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime) -> bytes:
+        change = Change(
+            record=draft.record,
+            revision=draft.revision,
+            record_type=draft.record_type,
+            operation=draft.operation,
+            entities=draft.entities,
+            occurred_at=now,
+            values=flatten(draft.content),
+            previous=flatten(draft.previous) if draft.previous is not None else {},
+        )
+        return build_leaf(self.source_service, change, origin, key)
+
+
+def _check(drafts: Sequence[RevisionDraft]) -> None:
+    if len(drafts) > MOST_CHANGES_A_TRANSACTION:
+        raise TooManyChangesError(f"{len(drafts)} changes in one transaction")
+    if len({draft.record for draft in drafts}) < len(drafts):
+        raise ValueError("a record comes twice in one call")
+    for draft in drafts:
+        if draft.head is not None and (draft.head.record, draft.head.record_type) != (draft.record, draft.record_type):
+            raise ValueError(f"{draft.record}: the head is of {draft.head.record}, {draft.head.record_type}")
+
+
+def _clock(raw: psycopg.Connection[tuple[Any, ...]]) -> datetime:
+    row = raw.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    now: datetime = row[0]
+    return now
+
+
+def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any], count: int) -> None:
+    try:
+        written = raw.execute(statements.APPEND, parameters, prepare=True).rowcount
+    except errors.UniqueViolation as error:
+        if error.diag.constraint_name == "records_pkey":
+            raise ConcordError(reasons.ERROR_REASON_RECORD_EXISTS, "a record with this name exists") from error
+        raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED) from error
+    except psycopg.DatabaseError as error:
+        if error.sqlstate == _TOO_MANY_CHANGES:
+            raise TooManyChangesError(str(error.diag.message_primary)) from error
+        raise
+    if written != count:
+        raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED)
+
+
+def _revisions(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Revision]:
+    rows = driver(connection).execute(statement.encode(), parameters, binary=True)
+    return [
+        Revision(
+            record=row[0],
+            revision=row[1],
+            record_type=row[2],
+            operation=row[3],
+            state=State(row[4]),
+            entities=tuple(row[5]),
+            source_time=row[6],
+            created_at=row[7],
+            position=row[8],
+            body=row[9],
+            sealed=row[10],
+            sealed_inputs=row[11],
+            key=WrappedKey(row[0], row[12], row[13]) if row[12] is not None else None,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,18 @@
+"""Real PostgreSQL for storage tests: the embedded 18 and Debian's 15 where installed, one server each a process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.databases import Databases
+from tools.postgres import PostgresServer, debian_binaries, embedded_binaries
+
+BINARIES = {"postgresql18": embedded_binaries(), "debian15": debian_binaries()}
+
+
+@pytest.fixture(scope="session", params=[version for version, binaries in BINARIES.items() if binaries])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Databases on a server of each version."""
+    version: str = request.param
+    with PostgresServer.start(tmp_path_factory.mktemp(version), binaries=BINARIES[version]) as server:
+        yield Databases(server)

@@ -1,0 +1,96 @@
+"""Transactions with typed errors, and migrations."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.database import Database, driver, migrate
+from services.mesh.errors import ConcordError
+from tests.storage.mesh.conftest import MIGRATIONS
+from tests.support.databases import SERVICE, MigratedDatabase
+
+
+def test_an_error_rolls_the_transaction_back(database: Database) -> None:
+    def insert_and_fail() -> None:
+        with database.transaction() as connection:
+            row = "INSERT INTO idempotency (principal, rpc, request_id, digest) VALUES ('a', 'b', 'c', 'd')"
+            driver(connection).execute(row)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        insert_and_fail()
+    with database.reading() as connection:
+        assert driver(connection).execute("SELECT count(*) FROM idempotency").fetchone() == (0,)
+
+
+def test_reading_cannot_write(database: Database) -> None:
+    with pytest.raises(Exception, match="read-only"), database.reading() as connection:
+        driver(connection).execute("DELETE FROM idempotency")
+    with database.transaction() as connection:
+        driver(connection).execute("DELETE FROM idempotency")
+
+
+def test_a_deadlock_is_a_concurrent_change(database: Database) -> None:
+    barrier = threading.Barrier(2)
+    found: list[object] = []
+
+    def lock(first: int, second: int) -> None:
+        try:
+            with database.transaction() as connection:
+                driver(connection).execute("SELECT pg_advisory_xact_lock(%s)", (first,))
+                barrier.wait()
+                driver(connection).execute("SELECT pg_advisory_xact_lock(%s)", (second,))
+        except ConcordError as error:
+            found.append(error.reason)
+
+    threads = [threading.Thread(target=lock, args=pair) for pair in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [reasons.ERROR_REASON_CONCURRENT_CHANGE]
+
+
+def test_a_statement_that_takes_too_long_is_a_deadline(migrated: MigratedDatabase) -> None:
+    database = Database(replace(migrated.service, statement_timeout_s=0.05))
+    with pytest.raises(ConcordError) as caught, database.transaction() as connection:
+        driver(connection).execute("SELECT pg_sleep(10)")
+    assert caught.value.reason == reasons.ERROR_REASON_DEADLINE_TOO_SHORT
+    database.close()
+
+
+def test_a_lost_connection_is_an_unavailable_dependency_once(database: Database) -> None:
+    with pytest.raises(ConcordError) as caught, database.transaction() as connection:
+        driver(connection).execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert caught.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+    with database.transaction() as connection:
+        driver(connection).execute("SELECT 1")
+
+
+def test_no_database_is_an_unavailable_dependency(migrated: MigratedDatabase, tmp_path: Path) -> None:
+    nowhere = Database(replace(migrated.service, url=f"postgresql://nobody@/nothing?host={tmp_path}"))
+    with pytest.raises(ConcordError) as caught, nowhere.transaction():
+        pass
+    assert caught.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+    assert caught.value.metadata == {"dependency": "database"}
+
+
+def test_an_exhausted_pool_is_an_unavailable_dependency(migrated: MigratedDatabase) -> None:
+    database = Database(replace(migrated.service, pool_size=1, pool_timeout_s=0.05))
+    with database.transaction(), pytest.raises(ConcordError) as caught, database.transaction():
+        pass
+    assert caught.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+    database.close()
+
+
+def test_migrating_again_changes_nothing(migrated: MigratedDatabase) -> None:
+    for _ in range(2):
+        migrate(migrated.owner, MIGRATIONS, service_role=SERVICE)
+
+
+def test_a_role_name_is_no_place_for_sql(migrated: MigratedDatabase) -> None:
+    with pytest.raises(ValueError, match="not a role name"):
+        migrate(migrated.owner, MIGRATIONS, service_role="x; DROP TABLE records")

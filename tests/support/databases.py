@@ -1,0 +1,78 @@
+"""Migrated databases for tests: one template for each folder of migrations, cloned for each test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.mesh.database import Database, DatabaseSettings, migrate
+from tools.postgres import PostgresServer
+
+OWNER = "concord_owner"
+SERVICE = "concord_service"
+
+
+@dataclass(frozen=True)
+class MigratedDatabase:
+    """One test's own database: how its owner and how the service connects."""
+
+    owner: DatabaseSettings
+    service: DatabaseSettings
+
+    @contextmanager
+    def opened(self) -> Iterator[Database]:
+        """Open a pool in the service's role; closes it at the end."""
+        database = Database(self.service)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @contextmanager
+    def opened_by_owner(self) -> Iterator[Database]:
+        """Open a pool in the role that owns the tables."""
+        database = Database(self.owner)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+class Databases:
+    """Makes databases on one server; every folder of migrations runs once."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self._templates: dict[Path, str] = {}
+        self._numbers = itertools.count(1)
+        for role in (OWNER, SERVICE):
+            server.create_role(role)
+
+    @contextmanager
+    def cloned(self, migrations: Path) -> Iterator[MigratedDatabase]:
+        """Clone the migrated template of these migrations; the clone is dropped at the end."""
+        name = self._new_name("test")
+        self.server.create_database(name, self._template(migrations), owner=OWNER)
+        try:
+            yield self._settings(name)
+        finally:
+            self.server.drop_database(name)
+
+    def _template(self, migrations: Path) -> str:
+        if migrations not in self._templates:
+            name = self._new_name("template")
+            self.server.create_database(name, owner=OWNER)
+            migrate(self._settings(name).owner, migrations, service_role=SERVICE)
+            self._templates[migrations] = name
+        return self._templates[migrations]
+
+    def _new_name(self, kind: str) -> str:
+        return f"{kind}_{os.getpid()}_{next(self._numbers)}"
+
+    def _settings(self, name: str) -> MigratedDatabase:
+        return MigratedDatabase(
+            owner=DatabaseSettings(self.server.url(name, OWNER), application_name="owner", pool_size=4),
+            service=DatabaseSettings(self.server.url(name, SERVICE), application_name="service", pool_size=24),
+        )
