@@ -1,0 +1,33 @@
+"""A fresh log for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.audit.storage import MIGRATIONS
+from services.audit.storage.leaf_log import LeafLog
+from services.audit.storage.leaf_reader import LeafReader
+from services.mesh.database import Database
+from tests.support.databases import Databases, MigratedDatabase
+
+
+@pytest.fixture
+def migrated(databases: Databases) -> Iterator[MigratedDatabase]:
+    with databases.cloned(MIGRATIONS) as migrated:
+        yield migrated
+
+
+@pytest.fixture
+def database(migrated: MigratedDatabase) -> Iterator[Database]:
+    with migrated.opened() as database:
+        yield database
+
+
+@pytest.fixture
+def log(database: Database) -> LeafLog:
+    return LeafLog(database)
+
+
+@pytest.fixture
+def reader(database: Database) -> LeafReader:
+    return LeafReader(database)
