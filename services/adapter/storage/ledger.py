@@ -40,6 +40,9 @@ SELECT record FROM listing
 WHERE record_type = %s AND (%s::text[] IS NULL OR system = ANY(%s)) AND (open OR %s) AND (%s = '' OR id < %s)
 ORDER BY id DESC LIMIT %s
 """
+_OPEN_OF_GOLDEN = """
+SELECT record FROM listing WHERE open AND system = %s AND record_type = %s AND golden_record = %s ORDER BY id
+"""
 _COUNT = "SELECT count(*) FROM listing WHERE open AND system = %s AND record_type = %s"
 
 
@@ -120,6 +123,11 @@ class Ledger:
         """Name what is open of a kind in a system, oldest first; of these keys where given."""
         wanted = None if keys is None else list(keys)
         rows = driver(connection).execute(_OPEN, (system, record_type(kind), wanted, wanted))
+        return [row[0] for row in rows]
+
+    def open_of_golden(self, connection: Connection, system: str, kind: type[Content], golden_record: str) -> list[str]:
+        """Name what is open of a kind in a system about one golden record, oldest first."""
+        rows = driver(connection).execute(_OPEN_OF_GOLDEN, (system, record_type(kind), golden_record))
         return [row[0] for row in rows]
 
     def count_open(self, connection: Connection, system: str, kind: type[Content]) -> int:

@@ -62,6 +62,7 @@ CREATE TABLE public.listing (
 CREATE INDEX listing_by_age ON public.listing (record_type, id);
 CREATE INDEX listing_by_system ON public.listing (record_type, system, id);
 CREATE INDEX listing_open ON public.listing (system, record_type, key) WHERE open;
+CREATE INDEX listing_open_of_golden ON public.listing (system, record_type, golden_record) WHERE open;
 """
 
 GRANTS = """

@@ -1,0 +1,56 @@
+"""Golden records, as the feed packs them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.protobuf.any_pb2 import Any as PackedAny
+from google.protobuf.message import DecodeError, Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import cost_center_pb2, item_pb2, supplier_pb2
+from services.mesh.errors import ConcordError
+from services.mesh.governance import restricted_paths
+
+_TYPES: Final[Mapping[str, tuple[str, type[Message]]]] = {
+    message.DESCRIPTOR.full_name: (record_type, message)
+    for record_type, message in (
+        ("supplier", supplier_pb2.Supplier),
+        ("item", item_pb2.Item),
+        ("cost_center", cost_center_pb2.CostCenter),
+    )
+}
+
+
+def open_golden(packed: PackedAny) -> Message:
+    """Return the record in `packed`. Raises ConcordError UNKNOWN_RECORD_TYPE, MALFORMED_MESSAGE."""
+    if packed.TypeName() not in _TYPES:
+        raise ConcordError(reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE, f"no adapter knows {packed.TypeName()}")
+    message = _TYPES[packed.TypeName()][1]()
+    try:
+        message.ParseFromString(packed.value)
+    except DecodeError as error:
+        raise ConcordError(reasons.ERROR_REASON_MALFORMED_MESSAGE, "a golden record can't be decoded") from error
+    return message
+
+
+def record_type_of(record: Message) -> str:
+    """Return the record type of a golden record, such as `cost_center`."""
+    return _TYPES[record.DESCRIPTOR.full_name][0]
+
+
+def is_in_use(record: Message) -> bool:
+    """Tell whether a golden record is neither deleted nor merged away."""
+    match record:
+        case supplier_pb2.Supplier():
+            return record.state == supplier_pb2.Supplier.STATE_ACTIVE
+        case item_pb2.Item():
+            return record.state == item_pb2.Item.STATE_ACTIVE
+        case cost_center_pb2.CostCenter():
+            return record.state == cost_center_pb2.CostCenter.STATE_ACTIVE
+    raise TypeError(f"no golden record: {record.DESCRIPTOR.full_name}")
+
+
+def masked_fields(record: Message) -> frozenset[str]:
+    """Return the fields whose values the adapter may not be allowed to see: their silence says nothing."""
+    descriptor: Any = record.DESCRIPTOR
+    return frozenset(path[0] for path in restricted_paths(descriptor))

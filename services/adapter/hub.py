@@ -1,0 +1,174 @@
+"""The hub, as an adapter sees it: takes source records in, tells what changed.
+
+Every method raises ConcordError when the hub refuses or does not answer.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import (
+    change_pb2,
+    change_pb2_grpc,
+    cost_center_pb2,
+    cost_center_pb2_grpc,
+    ingest_pb2,
+    ingest_pb2_grpc,
+    item_pb2,
+    item_pb2_grpc,
+    supplier_pb2,
+    supplier_pb2_grpc,
+    system_pb2,
+    system_pb2_grpc,
+)
+from services.mesh.errors import ConcordError, from_rpc_error
+
+R = TypeVar("R")
+
+_PAGE = 1000
+_NAMES_A_CALL = 200
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """How patient an adapter is with the hub; times in seconds.
+
+    `window` source records at most are on their way without an acknowledgement.
+    """
+
+    window: int = 64
+    call_timeout_s: float = 10.0
+    record_timeout_s: float = 2.0
+    progress_interval_s: int = 5
+
+
+class Hub:
+    """The hub's services over one channel; safe in threads."""
+
+    def __init__(self, channel: grpc.Channel, settings: HubSettings | None = None) -> None:
+        self._settings = settings or HubSettings()
+        self._ingest = ingest_pb2_grpc.IngestServiceStub(channel)
+        self._changes = change_pb2_grpc.ChangeServiceStub(channel)
+        self._systems = system_pb2_grpc.SystemServiceStub(channel)
+        self._golden: Final = _golden_readers(channel, self._settings.call_timeout_s)
+
+    def submit(self, records: Sequence[ingest_pb2.SourceRecord]) -> list[ingest_pb2.SubmitSourceRecordsResponse]:
+        """Submit source records over one stream and return their acknowledgements, in their order.
+
+        Either every record is acknowledged or it raises; those that were acknowledged before are with the hub then.
+        """
+        window = threading.Semaphore(self._settings.window)
+        ended = threading.Event()
+        timeout_s = self._settings.call_timeout_s + self._settings.record_timeout_s * len(records)
+        acknowledged: list[ingest_pb2.SubmitSourceRecordsResponse] = []
+        with _typed_errors():
+            try:
+                stream = self._ingest.SubmitSourceRecords(_requests(records, window, ended), timeout=timeout_s)
+                for answer in stream:
+                    acknowledged.append(answer)
+                    window.release()
+            finally:
+                ended.set()
+                window.release()
+        if [answer.sequence for answer in acknowledged] != list(range(1, len(records) + 1)):
+            message = "the hub did not acknowledge every record"
+            raise ConcordError(reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE, message, metadata={"dependency": "hub"})
+        return acknowledged
+
+    def watch(self, cursor: bytes, record_types: Sequence[str]) -> Iterator[change_pb2.WatchChangesResponse]:
+        """Open the feed behind a cursor. Errors come as the stream's own (`grpc.RpcError`)."""
+        request = change_pb2.WatchChangesRequest(
+            cursor=cursor,
+            record_types=record_types,
+            progress_interval_seconds=self._settings.progress_interval_s,
+        )
+        return self._changes.WatchChanges(request)
+
+    def feed_state(self) -> change_pb2.GetFeedStateResponse:
+        """Return where the feed ends now."""
+        with _typed_errors():
+            request = change_pb2.GetFeedStateRequest()
+            return self._changes.GetFeedState(request, timeout=self._settings.call_timeout_s)
+
+    def systems(self) -> list[system_pb2.System]:
+        """Return the registered systems that this adapter may see."""
+        found: list[system_pb2.System] = []
+        token = ""
+        while True:
+            request = system_pb2.ListSystemsRequest(page_size=_PAGE, page_token=token)
+            with _typed_errors():
+                page = self._systems.ListSystems(request, timeout=self._settings.call_timeout_s)
+            found += page.systems
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def source_records(self, system: str) -> Iterator[ingest_pb2.SourceRecord]:
+        """Return what the hub knows from a system, page by page."""
+        token = ""
+        while True:
+            request = ingest_pb2.ListSourceRecordsRequest(system=system, page_size=_PAGE, page_token=token)
+            with _typed_errors():
+                page = self._ingest.ListSourceRecords(request, timeout=self._settings.call_timeout_s)
+            yield from page.source_records
+            token = page.next_page_token
+            if not token:
+                return
+
+    def golden_records(self, record_type: str, names: Sequence[str]) -> Iterator[Any]:
+        """Return golden records of one type by name, as they are now."""
+        remaining = iter(names)
+        while some := list(islice(remaining, _NAMES_A_CALL)):
+            with _typed_errors():
+                yield from self._golden[record_type](some)
+
+
+def _golden_readers(channel: grpc.Channel, timeout_s: float) -> dict[str, Callable[[Sequence[str]], list[Any]]]:
+    suppliers = supplier_pb2_grpc.SupplierServiceStub(channel)
+    items = item_pb2_grpc.ItemServiceStub(channel)
+    cost_centers = cost_center_pb2_grpc.CostCenterServiceStub(channel)
+
+    def read_suppliers(names: Sequence[str]) -> list[Any]:
+        request = supplier_pb2.BatchGetSuppliersRequest(names=names)
+        return [_packed(each) for each in suppliers.BatchGetSuppliers(request, timeout=timeout_s).suppliers]
+
+    def read_items(names: Sequence[str]) -> list[Any]:
+        request = item_pb2.BatchGetItemsRequest(names=names)
+        return [_packed(each) for each in items.BatchGetItems(request, timeout=timeout_s).items]
+
+    def read_cost_centers(names: Sequence[str]) -> list[Any]:
+        request = cost_center_pb2.BatchGetCostCentersRequest(names=names)
+        return [_packed(each) for each in cost_centers.BatchGetCostCenters(request, timeout=timeout_s).cost_centers]
+
+    return {"supplier": read_suppliers, "item": read_items, "cost_center": read_cost_centers}
+
+
+def _requests(
+    records: Sequence[ingest_pb2.SourceRecord], window: threading.Semaphore, ended: threading.Event
+) -> Iterator[ingest_pb2.SubmitSourceRecordsRequest]:
+    for sequence, record in enumerate(records, 1):
+        window.acquire()
+        if ended.is_set():
+            return
+        yield ingest_pb2.SubmitSourceRecordsRequest(sequence=sequence, source_record=record)
+
+
+def _packed(message: supplier_pb2.Supplier | item_pb2.Item | cost_center_pb2.CostCenter) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error

@@ -1,0 +1,189 @@
+"""The intake: documents of a system become source records of the hub, or go into quarantine.
+
+1. Translate; what can't be translated is kept, sealed, for a person.
+2. Forget deliveries that the document no longer shows: from here on the system speaks for itself there.
+3. Submit, naming what is still the hub's own word.
+4. Keep what the hub answered, with the cursor behind it, and settle what is translated now.
+
+Killed anywhere, the same documents are read again; the hub knows a repeated record.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from concord.mdm.v1.ingest_pb2 import Echo, SourceRecord, SubmitSourceRecordsResponse
+from services.adapter.connector import Document, Translation, UntranslatableError
+from services.adapter.domain.delivered import echoed
+from services.adapter.outpost import Outpost
+from services.adapter.quarantine import Quarantine
+from services.adapter.storage import documents, synchronizations
+from services.adapter.storage.documents import KnownDocument
+
+_AT_ONCE = 400  # documents: each makes at most two changes, and a transaction takes 1000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of documents that were read."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.read + other.read,
+            self.created + other.created,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.quarantined + other.quarantined,
+        )
+
+
+@dataclass(frozen=True)
+class _Submission:
+    record: SourceRecord
+    known: KnownDocument
+
+
+@dataclass
+class _Sorted:
+    submissions: list[_Submission] = field(default_factory=list)
+    failures: list[tuple[Document, UntranslatableError]] = field(default_factory=list)
+    moved: list[KnownDocument] = field(default_factory=list)
+
+
+class Intake:
+    """Takes the documents of one system in. Not to be used by two threads at once."""
+
+    def __init__(self, outpost: Outpost) -> None:
+        self._outpost = outpost
+        self._quarantine = Quarantine(outpost)
+
+    def take_in(self, batch: Sequence[Document], *, cursor: str | None = None) -> Counts:
+        """Take documents in, the last one of each key; keep `cursor` when the hub answered for all of them.
+
+        Raises ConcordError when the hub or the database does not answer; the documents are to be read again then.
+        """
+        newest = list({document.key: document for document in batch}.values())
+        parts = [newest[start : start + _AT_ONCE] for start in range(0, len(newest), _AT_ONCE)] or [[]]
+        counts = Counts(read=len(batch))
+        for part in parts:
+            counts += self._take_in(part, cursor if part is parts[-1] else None)
+        return counts
+
+    def source_record(self, document: Document, known: KnownDocument) -> tuple[SourceRecord, KnownDocument]:
+        """Return the submission of a document, and what is known of it once moved deliveries are forgotten.
+
+        Raises UntranslatableError.
+        """
+        translation = self._outpost.connector.translate(document)
+        standing = self._standing(document, translation, known)
+        record = SourceRecord(
+            system=self._outpost.name,
+            key=document.key,
+            source_time=_timestamp(document),
+            withdrawn_paths=translation.withdrawn_paths,
+            deleted=document.deleted,
+            label=translation.label,
+            echo=None if document.deleted else _echo(standing),
+        )
+        record.content.Pack(translation.content)
+        return record, standing
+
+    def _take_in(self, batch: Sequence[Document], cursor: str | None) -> Counts:
+        found = self._sort(batch)
+        self._prepare(found)
+        records = [submission.record for submission in found.submissions]
+        answers = self._outpost.hub.submit(records) if records else []
+        self._conclude(found.submissions, answers, cursor)
+        return _count(answers) + Counts(quarantined=len(found.failures))
+
+    def _sort(self, batch: Sequence[Document]) -> _Sorted:
+        with self._outpost.database.reading() as connection:
+            known = documents.read(connection, self._outpost.name, [document.key for document in batch])
+        found = _Sorted()
+        for document in batch:
+            before = known[document.key]
+            try:
+                record, standing = self.source_record(document, before)
+            except UntranslatableError as error:
+                found.failures.append((document, error))
+                found.moved.append(replace(before, accepted=False))
+                continue
+            found.submissions.append(_Submission(record, standing))
+            if standing != before:
+                found.moved.append(standing)
+        return found
+
+    def _standing(self, document: Document, translation: Translation, known: KnownDocument) -> KnownDocument:
+        if not known.delivered or document.deleted:
+            return known
+        outpost = self._outpost
+        shown = outpost.connector.express(translation.record_type, translation.content, outpost.today()).values
+        paths = echoed(known.delivered, shown, outpost.matches)
+        return replace(known, delivered={path: known.delivered[path] for path in paths})
+
+    def _prepare(self, found: _Sorted) -> None:
+        if not found.failures and not found.moved:
+            return
+        with self._outpost.database.transaction() as connection:
+            self._quarantine.put(connection, found.failures)
+            documents.put(connection, self._outpost.name, found.moved)
+
+    def _conclude(
+        self, submissions: Sequence[_Submission], answers: Sequence[SubmitSourceRecordsResponse], cursor: str | None
+    ) -> None:
+        name = self._outpost.name
+        answered = [self._answered(each, answer) for each, answer in zip(submissions, answers, strict=True)]
+        with self._outpost.database.transaction() as connection:
+            documents.put(connection, name, answered)
+            self._quarantine.settle(connection, [document.key for document in answered])
+            self._outpost.agenda.unblock(connection, [document.key for document in answered if document.accepted])
+            if cursor is not None:
+                synchronizations.pulled(connection, name, cursor)
+
+    def _answered(self, submission: _Submission, answer: SubmitSourceRecordsResponse) -> KnownDocument:
+        content = self._outpost.content_token(submission.record)
+        if answer.outcome == SubmitSourceRecordsResponse.OUTCOME_QUARANTINED:
+            return replace(submission.known, accepted=False, content=content)
+        return replace(
+            submission.known,
+            accepted=True,
+            content=content,
+            golden_record=answer.golden_record,
+            golden_revision=answer.golden_revision,
+        )
+
+
+def _echo(known: KnownDocument) -> Echo | None:
+    """Name the hub's own word; a document that the hub created is named before anything else is known of it."""
+    if known.delivered:
+        last = max(known.delivered.values(), key=lambda each: each.golden_revision)
+        return Echo(
+            golden_record=last.golden_record, golden_revision=last.golden_revision, paths=sorted(known.delivered)
+        )
+    if known.golden_record and not known.content:
+        return Echo(golden_record=known.golden_record, golden_revision=known.golden_revision)
+    return None
+
+
+def _count(answers: Iterable[SubmitSourceRecordsResponse]) -> Counts:
+    tally: Mapping[int, Counts] = {
+        SubmitSourceRecordsResponse.OUTCOME_CREATED: Counts(created=1),
+        SubmitSourceRecordsResponse.OUTCOME_UPDATED: Counts(updated=1),
+        SubmitSourceRecordsResponse.OUTCOME_UNCHANGED: Counts(unchanged=1),
+        SubmitSourceRecordsResponse.OUTCOME_QUARANTINED: Counts(quarantined=1),
+    }
+    return sum((tally[answer.outcome] for answer in answers), start=Counts())
+
+
+def _timestamp(document: Document) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(document.source_time.astimezone(UTC))
+    return stamp
