@@ -46,15 +46,21 @@ class _Request:
     def __init__(self, leaves: Sequence[IncomingLeaf]) -> None:
         self.leaves = leaves
         self.outcome: Appended | Exception | None = None
+        self.called = threading.Event()
 
 
 class LeafLog:
-    """The log of one database. Threads and replicas may append at once: one sequencer commits for all who wait."""
+    """The log of one database. Threads and replicas may append at once: one commits for all who wait.
+
+    The first to come leads: it commits what waits, as one transaction, and then calls the oldest of those who came
+    meanwhile to lead the next. So there are as many commits as the disk allows and no thread but the callers'.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[_Request] = deque()
-        self._turn = threading.Lock()
+        self._led = False
+        self._door = threading.Lock()
 
     def append(self, leaves: Sequence[IncomingLeaf]) -> Appended:
         """Append the leaves, all or none, and return after they are on disk.
@@ -63,19 +69,40 @@ class LeafLog:
         `Database.transaction` does; then the request may be repeated as it is.
         """
         request = _Request(leaves)
-        self._waiting.append(request)
-        with self._turn:
-            while request.outcome is None:
-                self._commit_waiting()
+        with self._door:
+            self._waiting.append(request)
+            leads, self._led = not self._led, True
+        if not leads:
+            request.called.wait()
+        if request.outcome is None:
+            self._commit_waiting()
+        assert request.outcome is not None  # noqa: S101 - a leader is the oldest that waits, so it committed its own
         if isinstance(request.outcome, Exception):
             raise request.outcome
         return request.outcome
 
     def _commit_waiting(self) -> None:
-        """Commit the requests that wait, oldest first, as one transaction."""
+        """Commit the requests that wait, oldest first, as one transaction; call them and the next leader."""
         requests = self._take_waiting()
-        for request, outcome in zip(requests, self._outcomes(requests), strict=True):
-            request.outcome = outcome
+        try:
+            for request, outcome in zip(requests, self._outcomes(requests), strict=True):
+                request.outcome = outcome
+        finally:
+            for request in requests:
+                request.called.set()
+            with self._door:
+                self._led = bool(self._waiting)
+                if self._led:
+                    self._waiting[0].called.set()
+
+    def _take_waiting(self) -> list[_Request]:
+        with self._door:
+            requests = [self._waiting.popleft()]
+            size = len(requests[0].leaves)
+            while self._waiting and size + len(self._waiting[0].leaves) <= MOST_LEAVES_A_COMMIT:
+                requests.append(self._waiting.popleft())
+                size += len(requests[-1].leaves)
+            return requests
 
     def _outcomes(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
         try:
@@ -87,14 +114,6 @@ class LeafLog:
                 return [error]
             # One request that the database refuses must not take the others with it.
             return [outcome for request in requests for outcome in self._outcomes([request])]
-
-    def _take_waiting(self) -> list[_Request]:
-        requests = [self._waiting.popleft()]
-        size = len(requests[0].leaves)
-        while self._waiting and size + len(self._waiting[0].leaves) <= MOST_LEAVES_A_COMMIT:
-            requests.append(self._waiting.popleft())
-            size += len(requests[-1].leaves)
-        return requests
 
     def _commit(self, requests: Sequence[_Request]) -> list[Appended | Exception]:
         with self._database.transaction() as transaction:

@@ -97,7 +97,7 @@ def test_one_request_that_the_database_refuses_does_not_take_the_others_with_it(
     with ThreadPoolExecutor(3) as threads, database.transaction() as blocker:
         driver(blocker).execute("SELECT pg_advisory_xact_lock(%b)", (0x434F4E43_00000101,))
         first = threads.submit(append, log, [leaf_bytes("suppliers/first")])
-        eventually(lambda: log._turn.locked() and not log._waiting)
+        eventually(lambda: log._led and not log._waiting)
         refused = threads.submit(log.append, [poison])
         good = threads.submit(append, log, [leaf_bytes("suppliers/good")])
         eventually(lambda: len(log._waiting) == 2)
