@@ -32,6 +32,7 @@ SUPERUSER = "postgres"
 
 _DEBIAN = Path("/usr/lib/postgresql/15/bin")
 _START_TIMEOUT_S = 30.0
+_LONGEST_SOCKET_DIRECTORY = 85  # a socket's whole path may have 107 bytes
 _ATTEMPTS = 3  # another process may take the free port before the server does
 _TERSE: tuple[LiteralString, ...] = (
     # The server's log must hold no value of a row: neither statements nor the DETAIL of a violated constraint.
@@ -206,7 +207,10 @@ def _initialise(binaries: Path, cluster: Path, log: Path) -> None:
 
 
 def _socket_directory(directory: Path) -> Path:
-    """Choose a short path (a socket's may have 107 bytes) that the next start on `directory` finds again."""
+    """Choose where the socket lies; the next start on `directory` chooses the same."""
+    inside = directory / "sockets"
+    if len(str(inside)) <= _LONGEST_SOCKET_DIRECTORY:
+        return inside
     digest = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"concord-postgres-{os.getuid()}-{digest}"
 
