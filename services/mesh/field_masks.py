@@ -1,6 +1,8 @@
 """Field masks: which fields an update is about, and how their values get from one message to another."""
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from collections.abc import Mapping
+
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
@@ -70,17 +72,18 @@ def _is_populated(message: Message, name: str) -> bool:
 
 
 def _exists(path: str, message: Message) -> bool:
-    inside: Descriptor | None = message.DESCRIPTOR
+    fields: Mapping[str, FieldDescriptor] = message.DESCRIPTOR.fields_by_name
     for name in path.split("."):
-        field = inside.fields_by_name.get(name) if inside is not None else None
-        if field is None:
+        if name not in fields:
             return False
-        inside = _entered(field)
+        fields = _inner_fields(fields[name])
     return True
 
 
-def _entered(field: FieldDescriptor) -> Descriptor | None:
-    return None if field.is_repeated else field.message_type
+def _inner_fields(field: FieldDescriptor) -> Mapping[str, FieldDescriptor]:
+    if field.is_repeated or field.message_type is None:
+        return {}
+    return field.message_type.fields_by_name
 
 
 def _unknown(paths: list[str], type_name: str) -> ConcordError:
