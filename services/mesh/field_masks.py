@@ -1,6 +1,7 @@
 """Field masks: which fields an update is about, and how their values get from one message to another."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -72,7 +73,7 @@ def _is_populated(message: Message, name: str) -> bool:
 
 
 def _exists(path: str, message: Message) -> bool:
-    fields: Mapping[str, FieldDescriptor] = message.DESCRIPTOR.fields_by_name
+    fields: Mapping[str, Any] = message.DESCRIPTOR.fields_by_name
     for name in path.split("."):
         if name not in fields:
             return False
