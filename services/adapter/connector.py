@@ -99,10 +99,15 @@ class Writing:
 class Connector(Protocol):
     """Speaks to one system."""
 
-    kind: str
-    """The connector's name, such as `tryton`."""
-    record_types: tuple[str, ...]
-    """The record types that it reads or writes."""
+    @property
+    def kind(self) -> str:
+        """The connector's name, such as `tryton`."""
+        ...
+
+    @property
+    def record_types(self) -> tuple[str, ...]:
+        """The record types that it reads or writes."""
+        ...
 
     def pull(self, cursor: str, *, full: bool) -> Iterator[PulledBatch]:
         """Read what changed since `cursor` (empty = everything), oldest first; with `full` everything again.
