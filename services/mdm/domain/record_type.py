@@ -63,9 +63,9 @@ class StrongIdentifier:
     exclusive: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RecordType:
-    """One master. Raises ValueError when the declaration does not fit its message."""
+    """One master, equal to itself only. Raises ValueError when the declaration does not fit its message."""
 
     name: str
     """`cost_center`: the type's name in the feed, in registrations and in the index."""

@@ -46,7 +46,8 @@ def assert_fields(  # noqa: PLR0913, PLR0917 - a decision is made of all of thes
         _replace(wanted, desired, field)
     before, after = slots_of(record_type, golden), slots_of(record_type, wanted)
     if day is not None and record_type.slice_field in paths:
-        after |= _from_day(record_type, before, wanted, day)
+        unsliced = {path: value for path, value in after.items() if not is_sliced(record_type, path)}
+        after = unsliced | _from_day(record_type, before, wanted, day)
     for path in sorted(before.keys() | after.keys()):
         decision.make(path, before.get(path), after.get(path))
     return decision.said()
@@ -125,13 +126,12 @@ def _from_day(record_type: RecordType, before: Slots, wanted: Message, day: date
     sliced = {path for path in before.keys() | after.keys() if is_sliced(record_type, path)}
     lines = {path: timeline(record_type, before.get(path)) for path in sliced}
     single = len(getattr(wanted, record_type.slice_field or "")) <= 1
-    result: Slots = {}
     for path, line in lines.items():
         coming = clipped(timeline(record_type, after.get(path)), Period(day, None))
         if not (single and _on(line, day) == _on(coming, day)):
-            line = joined((*clipped(line, Period(None, day)), *coming))
-        result |= {path: value} if (value := value_of(record_type, line)) is not None else {}
-    return result
+            lines[path] = joined((*clipped(line, Period(None, day)), *coming))
+    values = {path: value_of(record_type, line) for path, line in lines.items()}
+    return {path: value for path, value in values.items() if value is not None}
 
 
 def _without_period(record_type: RecordType, wanted: Message) -> Message:

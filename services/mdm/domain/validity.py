@@ -1,5 +1,6 @@
 """What a content must not say although each of its fields may."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -53,8 +54,8 @@ def _date(value: Message, path: str) -> Iterator[Violation]:
 def _duplicates(groups: Iterable[Group], holder: Message, prefix: str) -> Iterator[Violation]:
     for group in groups:
         if group.keyed:
-            paths = [element_path(group, element) for element in getattr(holder, group.name)]
-            for path in sorted({path for path in paths if paths.count(path) > 1}):
+            times = Counter(element_path(group, element) for element in getattr(holder, group.name))
+            for path in sorted(path for path, count in times.items() if count > 1):
                 yield Violation(f"{prefix}{path}", "is there more than once")
 
 
