@@ -43,10 +43,10 @@ class LeafPage:
 
 @dataclass(frozen=True, slots=True)
 class GapPage:
-    """Gaps in their order, and the one after which the next page begins; None on the last."""
+    """Gaps in their order, and the place of the leaf that ends the last one; None on the last page."""
 
     gaps: Sequence[Gap]
-    next_after: Gap | None
+    next_after: int | None
 
 
 @dataclass(frozen=True, slots=True)

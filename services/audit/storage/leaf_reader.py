@@ -13,6 +13,7 @@ from services.audit.domain.sequencing import Receipt
 from services.audit.storage.table import LEAVES
 from services.mesh.database import Database
 
+_KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
 _HELD_COLUMNS = (LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at)
 
 
@@ -28,7 +29,7 @@ class LeafReader:
 
     def leaf_of(self, key: LeafKey, scope: Scope) -> HeldLeaf | None:
         """Read the leaf of a change; None when there is none in scope."""
-        return self._one(tuple_(LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision) == tuple_(*key), scope)
+        return self._one(tuple_(*_KEY) == tuple_(*key), scope)
 
     def leaves(self, wanted: LeafFilter, scope: Scope, *, after: int | None, limit: int) -> LeafPage:
         """Read the next leaves behind place `after`: at most `limit`, fewer where they are large."""
@@ -45,12 +46,16 @@ class LeafReader:
             held = _held(connection, select(*_HELD_COLUMNS).where(LEAVES.c.leaf_index.in_(places)))
         return LeafPage(held, places[-1] if count < len(found) else None)
 
-    def gaps(self, source_service: str, scope: Scope, *, after: Gap | None, limit: int) -> GapPage:
-        """Read the next gaps behind `after`; one is in scope when the leaf that ends it is."""
+    def gaps(self, source_service: str, scope: Scope, *, after: int | None, limit: int) -> GapPage:
+        """Read the next gaps behind the one that the leaf at place `after` ends.
+
+        A gap is in scope when the leaf that ends it is.
+        """
         with self._database.reading() as connection:
-            found = [Gap(*row) for row in connection.execute(_gaps(source_service, scope, after).limit(limit + 1))]
-        page = found[:limit]
-        return GapPage(page, page[-1] if len(found) > limit else None)
+            behind = None if after is None else _key_at(connection, after)
+            found = [Gap(*row) for row in connection.execute(_gaps(source_service, scope, behind).limit(limit + 1))]
+            page = found[:limit]
+            return GapPage(page, _end(connection, page[-1]) if len(found) > limit else None)
 
     def counts(self, source_service: str, scope: Scope) -> list[LeafCount]:
         """Count the leaves in scope by service and record type."""
@@ -87,22 +92,34 @@ def _in_scope(scope: Scope, entities: ColumnElement[Sequence[str]] = LEAVES.c.en
     return [] if scope is None else [entities.op("&&")(sqlalchemy.cast(list(scope), LEAVES.c.entities.type))]
 
 
-def _gaps(source_service: str, scope: Scope, after: Gap | None) -> Select[Any]:
+def _key_at(connection: Connection, leaf_index: int) -> LeafKey | None:
+    row = connection.execute(select(*_KEY).where(LEAVES.c.leaf_index == leaf_index)).one_or_none()
+    return LeafKey(*row) if row else None
+
+
+def _end(connection: Connection, gap: Gap) -> int:
+    """Read the place of the leaf that ends a gap."""
+    ended_by = tuple_(gap.source_service, gap.record, gap.last_revision + 1)
+    place: int = connection.execute(select(LEAVES.c.leaf_index).where(tuple_(*_KEY) == ended_by)).scalar_one()
+    return place
+
+
+def _gaps(source_service: str, scope: Scope, after: LeafKey | None) -> Select[Any]:
     """Compare each revision with the record's one before: in the key's index order, so a page reads no further."""
-    record = (LEAVES.c.source_service, LEAVES.c.record)
+    record = _KEY[:2]
     before = func.lag(LEAVES.c.revision, 1, 0).over(partition_by=record, order_by=LEAVES.c.revision)
     # Without a scope the key's index alone answers.
     seen_by = () if scope is None else (LEAVES.c.entities,)
-    inner = select(*record, LEAVES.c.revision, before.label("before"), *seen_by)
+    inner = select(*_KEY, before.label("before"), *seen_by)
     if source_service:
         inner = inner.where(LEAVES.c.source_service == source_service)
     if after is not None:
-        inner = inner.where(tuple_(*record) >= tuple_(after.source_service, after.record))
+        inner = inner.where(tuple_(*record) >= tuple_(*after[:2]))
     held = inner.subquery()
-    gap = (held.c.source_service, held.c.record, held.c.before + 1, held.c.revision - 1)
-    question = select(*gap).where(held.c.revision > held.c.before + 1)
+    key = (held.c.source_service, held.c.record, held.c.revision)
+    question = select(*key[:2], held.c.before + 1, held.c.revision - 1).where(held.c.revision > held.c.before + 1)
     if scope is not None:
         question = question.where(*_in_scope(scope, held.c.entities))
     if after is not None:
-        question = question.where(tuple_(*gap[:3]) > tuple_(*after[:3]))
-    return question.order_by(held.c.source_service, held.c.record, held.c.revision)
+        question = question.where(tuple_(*key) > tuple_(*after))
+    return question.order_by(*key)

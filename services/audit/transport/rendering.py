@@ -1,0 +1,43 @@
+"""What the log holds, as messages of the contract."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from concord.audit.v1 import audit_pb2
+from services.audit.domain.gap import Gap
+from services.audit.domain.leaf import decode
+from services.audit.domain.question import HeldLeaf, LeafCount
+from services.audit.domain.sequencing import Receipt
+
+NAME_PREFIX = "leaves/"
+
+
+def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
+    """Render a receipt."""
+    receive_time = Timestamp()
+    receive_time.FromDatetime(receipt.received_at)
+    return audit_pb2.Receipt(leaf_index=receipt.leaf_index, leaf_hash=receipt.leaf_hash, receive_time=receive_time)
+
+
+def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:
+    """Render a held leaf: decoded for reading, and as the bytes that its hash is over."""
+    return audit_pb2.LeafEntry(
+        name=f"{NAME_PREFIX}{held.receipt.leaf_index}",
+        leaf=decode(held.data),
+        leaf_bytes=held.data,
+        receipt=receipt_message(held.receipt),
+    )
+
+
+def gap_message(gap: Gap) -> audit_pb2.Gap:
+    """Render a gap."""
+    return audit_pb2.Gap(
+        source_service=gap.source_service,
+        record=gap.record,
+        first_revision=gap.first_revision,
+        last_revision=gap.last_revision,
+    )
+
+
+def count_message(count: LeafCount) -> audit_pb2.LeafCount:
+    """Render a count."""
+    return audit_pb2.LeafCount(source_service=count.source_service, record_type=count.record_type, count=count.count)
