@@ -13,10 +13,9 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from concord.governance.v1 import options_pb2
+from services.mesh import governance
 
 _ANY = Any.DESCRIPTOR.full_name
-_OURS = "concord."
 
 
 class _Step(Enum):
@@ -27,11 +26,8 @@ class _Step(Enum):
 
 def is_restricted(field: FieldDescriptor) -> bool:
     """Tell whether the field's values must not lie in the clear: RESTRICTED, or ours and without a class."""
-    policy = field.GetOptions().Extensions[options_pb2.field]
     holder = field.containing_type
-    if policy.classification == options_pb2.CLASSIFICATION_UNSPECIFIED and holder is not None:
-        return holder.full_name.startswith(_OURS) and not holder.GetOptions().map_entry
-    return bool(policy.classification >= options_pb2.CLASSIFICATION_RESTRICTED)
+    return holder is not None and governance.is_governed(holder) and governance.field_policy(field).hidden
 
 
 def cut(message: Message) -> tuple[Message, Message | None]:

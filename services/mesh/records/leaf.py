@@ -12,7 +12,7 @@ from concord.audit.v1.audit_pb2 import Leaf, Operation
 from services.mesh.records.keys import RecordKey, derive
 
 if TYPE_CHECKING:
-    from services.mesh.server import Call
+    from services.mesh.server.call import Call
 
 _LONGEST_PATH = 1024
 _KEPT_OF_A_LONG_PATH = 900

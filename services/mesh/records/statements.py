@@ -21,6 +21,7 @@ WITH draft AS (
 ), first AS (
     INSERT INTO records (record, record_type, revision, state, entities)
     SELECT record, record_type, 1, state, string_to_array(entities, chr(10)) FROM draft WHERE revision = 1
+    ORDER BY record
     RETURNING 1
 ), later AS (
     UPDATE records r SET revision = d.revision, state = d.state, entities = string_to_array(d.entities, chr(10))

@@ -1,0 +1,134 @@
+"""One subscriber's stream: waking, ending, and being cut off."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.database import Database
+from services.mesh.errors import ConcordError
+from services.mesh.feed.news import News
+from services.mesh.feed.reader import FeedReader, PublishedTransaction
+from services.mesh.feed.slow_consumers import SlowConsumers
+from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
+from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def news(database: Database) -> Iterator[News]:
+    news = News(database)
+    news.start()
+    yield news
+    news.stop()
+
+
+def test_a_published_change_wakes_the_stream(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    reader = FeedReader(database)
+    items = iter(FeedStream(reader, news, reader.beginning()))
+    with relaying(database, audit):
+        ledger.write("suppliers/1")
+        item = next(items)
+    assert isinstance(item, PublishedTransaction)
+    assert [change.record for change in item.changes] == ["suppliers/1"]
+
+
+def test_only_the_wanted_types_are_sent(ledger: Ledger, database: Database, audit: AuditInMemory, news: News) -> None:
+    ledger.write("suppliers/1")
+    publish_everything(database, audit)
+    reader = FeedReader(database)
+    for types, expected in ((frozenset({"supplier"}), PublishedTransaction), (frozenset({"item"}), Progress)):
+        settings = StreamSettings(record_types=types, progress_interval_s=0.05)
+        assert isinstance(next(iter(FeedStream(reader, news, reader.beginning(), settings=settings))), expected)
+
+
+def test_a_stream_whose_caller_is_gone_ends(database: Database, news: News) -> None:
+    reader = FeedReader(database)
+    active = threading.Event()
+    active.set()
+    stream = FeedStream(reader, news, reader.beginning(), is_active=active.is_set)
+    ended = threading.Thread(target=lambda: list(stream))
+    ended.start()
+    active.clear()
+
+    def ended_when_woken() -> bool:
+        news.wake()
+        return not ended.is_alive()
+
+    eventually(ended_when_woken)
+
+
+def test_a_stopped_stream_says_that_the_server_is_shutting_down(database: Database, news: News) -> None:
+    reader = FeedReader(database)
+    stream = FeedStream(reader, news, reader.beginning())
+    threading.Timer(0.05, stream.stop).start()
+    with pytest.raises(ConcordError) as caught:
+        list(stream)
+    assert caught.value.reason == reasons.ERROR_REASON_SHUTTING_DOWN
+
+
+def test_a_consumer_that_comes_back_too_late_is_disconnected(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    ledger.write("suppliers/1")
+    publish_everything(database, audit)
+    reader = FeedReader(database)
+    items = FeedStream(reader, news, reader.beginning(), settings=StreamSettings(consumer_limit_s=0.02))
+    served = iter(items)
+    next(served)
+    eventually(lambda: items.overdue_s() > 0)
+    with pytest.raises(ConcordError) as caught:
+        next(served)
+    assert caught.value.reason == reasons.ERROR_REASON_SLOW_CONSUMER
+    assert caught.value.metadata == {"limit_seconds": "0.02"}
+
+
+def test_a_consumer_that_never_comes_back_is_cut_off(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    ledger.write("suppliers/1")
+    publish_everything(database, audit)
+    reader = FeedReader(database)
+    watch = SlowConsumers()
+    watch.start()
+    disconnected = threading.Event()
+    stream = FeedStream(reader, news, reader.beginning(), settings=StreamSettings(consumer_limit_s=0.02))
+    with watch.watching(stream, disconnected.set):
+        next(iter(stream))
+        assert disconnected.wait(5)
+    watch.stop()
+
+
+def test_stopping_the_watch_stops_every_stream(database: Database, news: News) -> None:
+    reader = FeedReader(database)
+    watch = SlowConsumers()
+    stream = FeedStream(reader, news, reader.beginning())
+    with watch.watching(stream, lambda: None):
+        watch.stop()
+        with pytest.raises(ConcordError):
+            list(stream)
+
+
+def test_news_survives_the_loss_of_its_connection(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    ledger.write("suppliers/1")
+    publish_everything(database, audit)
+    assert news.wait(0, 5)
+    kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'service feed'"
+    with closing(database.connect("killer")) as connection:
+        assert connection.execute(kill).fetchone() == (1,)
+    ledger.write("suppliers/1")
+    publish_everything(database, audit)
+    assert news.wait(1, 5)
+
+
+def test_waiting_ends_after_its_time(news: News) -> None:
+    began = time.monotonic()
+    assert not news.wait(10**6, 0.02)
+    assert time.monotonic() - began < 5
