@@ -48,7 +48,7 @@ def _append_sources(connection: Connection, store: RecordStore, touched: Sequenc
         said.revision = source.head.revision
         crossings.append(Crossing(said.system, said.key, said.name, said.golden_record, not source.deleted))
         kind = source.record_type.name
-        held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in source.keys()]
+        held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in source.identifiers()]
     crosswalk.put(connection, crossings)
     keys.put(connection, [source.statement.name for source in touched], held)
 

@@ -103,11 +103,11 @@ class GoldenReader:
             if path.restricted:
                 purpose = record_index.purpose(record_type.name, path.index_path)
                 values.update(self._store.sealer.tokens(spelt, purpose))
-        paths = {path.index_path: path.path for path in wanted}
-        rows = self._found(connection, record_type, list(paths), list(values), position, after, limit)
+        fields = {path.index_path: path.path for path in wanted}
+        rows = self._found(connection, record_type, list(fields), list(values), position, after, limit)
         hits: dict[str, list[str]] = {}
-        for record, path in rows:
-            hits.setdefault(record, []).append(paths[path])
+        for record, index_path in rows:
+            hits.setdefault(record, []).append(fields[index_path])
         return [Hit(record, tuple(sorted(set(matched)))) for record, matched in hits.items()]
 
     def _found(  # noqa: PLR0913 - the parts of one statement
@@ -140,9 +140,7 @@ class GoldenReader:
             .fetchall()
         )
 
-    def explain(
-        self, connection: Connection, record_type: RecordType, revision: Revision
-    ) -> record_pb2.Explanation:
+    def explain(self, connection: Connection, record_type: RecordType, revision: Revision) -> record_pb2.Explanation:
         """Recompute why a golden revision is what it is, from the inputs that it names."""
         inputs = record_pb2.Explanation.FromString(self._store.inputs(revision))
         statements = []
@@ -160,9 +158,7 @@ class GoldenReader:
     def _trust_then(self, connection: Connection, named: Sequence[str]) -> dict[str, Trust]:
         read = self._store.read_revisions(connection, [_pair(name) for name in named])
         return {
-            record: Trust(
-                self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}"
-            )
+            record: Trust(self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}")
             for (record, number), revision in read.items()
         }
 

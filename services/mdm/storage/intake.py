@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from google.rpc import status_pb2
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from google.rpc import status_pb2
 from services.mdm.storage.quarantine import UNKNOWN, Quarantine, Refused
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.transactions import Transactions
@@ -43,9 +43,7 @@ Answer = Applied | Quarantined
 class Intake:
     """Takes in source records; every one gets an answer, in order."""
 
-    def __init__(
-        self, transactions: Transactions, path: WritePath, quarantine: Quarantine, registry: Registry
-    ) -> None:
+    def __init__(self, transactions: Transactions, path: WritePath, quarantine: Quarantine, registry: Registry) -> None:
         self._transactions = transactions
         self._path = path
         self._quarantine = quarantine

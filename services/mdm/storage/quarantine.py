@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from google.rpc import status_pb2
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import ingest_pb2
-from google.rpc import status_pb2
 from services.mdm.storage import record_index
 from services.mesh.database import driver
 from services.mesh.records.leaf import Origin
@@ -62,14 +62,13 @@ class Quarantine:
 
     def settle(self, connection: Connection, taken: Collection[tuple[str, str]], origin: Origin) -> None:
         """Settle what waits under these (system, key) pairs: they were taken in."""
-        names = self._open(connection, taken).values()
-        for name, revision in self._store.read(connection, list(names)).items():
-            self.mark(connection, name, revision, State.STATE_SETTLED, None, origin)
+        names = self._open(connection, taken).values() if taken else ()
+        for revision in self._store.read(connection, list(names)).values():
+            self.mark(connection, revision, State.STATE_SETTLED, None, origin)
 
-    def mark(  # noqa: PLR0913 - a revision has many parts
+    def mark(
         self,
         connection: Connection,
-        name: str,
         revision: Revision,
         state: State.ValueType,
         error: status_pb2.Status | None,
@@ -80,7 +79,7 @@ class Quarantine:
         content.state = state
         if error is not None:
             content.error.CopyFrom(error)
-        self._append(connection, name, content, revision, revision.entities, origin)
+        self._append(connection, revision.record, content, revision, revision.entities, origin)
 
     def present(self, revision: Revision, *, clear: bool) -> ingest_pb2.QuarantinedRecord:
         """Return a quarantined record as its message; with `clear` its original bytes too."""

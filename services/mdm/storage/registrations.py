@@ -114,9 +114,7 @@ class Registrations:
         self._store.append(connection, [draft], decision.origin)
         return Answer(name, draft.revision)
 
-    def _decide(
-        self, kind: Registered, decision: Decision, apply: Callable[[Connection], Answer]
-    ) -> Registered:
+    def _decide(self, kind: Registered, decision: Decision, apply: Callable[[Connection], Answer]) -> Registered:
         def present(connection: Connection, answer: Answer) -> Registered:
             pair = (answer.record, answer.revision)
             return present_registered(self._store, self._store.read_revisions(connection, [pair])[pair], type(kind))

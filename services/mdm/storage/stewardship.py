@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import stewarding
+from services.mdm.domain.effective import period_of
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.validity import violations
@@ -111,6 +112,7 @@ class Stewardship:
         def apply(connection: Connection) -> Answer:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
+            _require_open(record_type, standing.golden, day)
             content, withdrawn = stewarding.close(record_type, standing.hub, standing.golden, day)
             return self._say(connection, record_type, name, content, withdrawn, decision, standing=standing)
 
@@ -134,9 +136,7 @@ class Stewardship:
     def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Answer]) -> Message:
         def present(connection: Connection, answer: Answer) -> Message:
             revision = self._path.store.read_revisions(connection, [(answer.record, answer.revision)])
-            return self._reader.present(
-                record_type, revision[answer.record, answer.revision], clear=decision.clear
-            )
+            return self._reader.present(record_type, revision[answer.record, answer.revision], clear=decision.clear)
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
 
@@ -192,9 +192,7 @@ class Stewardship:
         (applied,) = self._path.apply(connection, [submission], decision.origin)
         return Answer(name, applied.golden_revision)
 
-    def _require_free(
-        self, connection: Connection, record_type: RecordType, name: str, content: Message
-    ) -> None:
+    def _require_free(self, connection: Connection, record_type: RecordType, name: str, content: Message) -> None:
         carried = match_keys(record_type, content)
         keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
         for holder in keys.holders(connection, [(record_type.name, key) for key in carried]):
@@ -242,6 +240,16 @@ def _require_state(revision: Revision, wanted: State) -> None:
     raise ConcordError(
         reasons.ERROR_REASON_INVALID_CONTENT, f"{revision.record} is not deleted", metadata={"name": revision.record}
     )
+
+
+def _require_open(record_type: RecordType, golden: Message, day: date) -> None:
+    """Refuse to close what ends earlier already, or has not begun by then."""
+    period = period_of(golden, record_type.period_field or "")
+    if (period.end is not None and period.end <= day) or (period.start is not None and period.start >= day):
+        violation = FieldViolation("effective_time", "is not within the record's effective period")
+        raise ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT, "the record is not in effect until then", violations=[violation]
+        )
 
 
 def _require_valid(record_type: RecordType, content: Message) -> None:

@@ -19,14 +19,6 @@ ATTEMPTS = 4
 """How often a transaction is tried that others keep colliding with."""
 
 
-class _Rehearsed(Exception):  # noqa: N818 - not an error: how a rehearsal leaves its transaction
-    """Carries a rehearsal's result out of the transaction, which rolls back."""
-
-    def __init__(self, result: object) -> None:
-        super().__init__()
-        self.result = result
-
-
 class Transactions:
     """Runs writes of the hub."""
 
@@ -78,11 +70,8 @@ class Transactions:
         return self.write(work, rehearsal=rehearsal)
 
     def _once(self, work: Callable[[Connection], T], *, rehearsal: bool) -> T:
-        try:
-            with self._database.transaction() as connection:
-                result = work(connection)
-                if rehearsal:
-                    raise _Rehearsed(result)
-                return result
-        except _Rehearsed as rehearsed:
-            return rehearsed.result  # type: ignore[return-value] # it is what `work` returned
+        with self._database.transaction() as connection:
+            result = work(connection)
+            if rehearsal:
+                connection.rollback()
+            return result

@@ -30,7 +30,7 @@ class Source:
         """Whether the system deleted it."""
         return self.statement.deleted
 
-    def keys(self) -> tuple[MatchKey, ...]:
+    def identifiers(self) -> tuple[MatchKey, ...]:
         """Return the strong identifiers that it carries; none once it is deleted."""
         if self.deleted:
             return ()

@@ -56,7 +56,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a submission; revisions are those after the write. Names are empty when there was nothing to do."""
+    """What became of a submission; revisions are those after the write, names empty when there was nothing to do."""
 
     outcome: Outcome.ValueType
     source_record: str = ""
@@ -171,9 +171,7 @@ class _Write:
         # What a steward says about a record does not extend it to the hub's own entity.
         return () if system == HUB else (self.landscape.systems[system].entity,)
 
-    def _golden_for(
-        self, submission: Submission, carried: tuple[MatchKey, ...]
-    ) -> tuple[Golden, LinkOrigin.ValueType]:
+    def _golden_for(self, submission: Submission, carried: tuple[MatchKey, ...]) -> tuple[Golden, LinkOrigin.ValueType]:
         name, origin = submission.golden, submission.origin
         if not name:
             link = self._link(submission, carried)
@@ -190,5 +188,5 @@ class _Write:
 
     def _candidate(self, golden: Golden) -> Candidate:
         sources = [self.records.sources[name] for name in golden.sources]
-        carried = frozenset(key for source in sources for key in source.keys())
+        carried = frozenset(key for source in sources for key in source.identifiers())
         return Candidate(golden.name, carried, frozenset(s.statement.system for s in sources if not s.deleted))

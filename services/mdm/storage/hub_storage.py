@@ -1,0 +1,75 @@
+"""The hub's storage, wired: everything that works on its database."""
+
+from dataclasses import dataclass
+
+import uuid_utils
+
+from services.mdm.domain.linking import ExactLinker
+from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.intake import Intake
+from services.mdm.storage.listing import Listing
+from services.mdm.storage.quarantine import Quarantine
+from services.mdm.storage.quarantine_reader import QuarantineReader
+from services.mdm.storage.registrations import Registrations
+from services.mdm.storage.registry import Registry
+from services.mdm.storage.rendering import Rendering
+from services.mdm.storage.source_reader import SourceReader
+from services.mdm.storage.stewardship import Stewardship
+from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.write_path import WritePath
+from services.mesh.database import Database
+from services.mesh.records.sealing import Sealer
+from services.mesh.records.spool import SpoolGuard
+from services.mesh.records.store import RecordStore
+
+SERVICE = "mdm"
+"""The hub's name in the evidence."""
+
+
+@dataclass(frozen=True)
+class HubStorage:
+    """All parts that transport calls."""
+
+    transactions: Transactions
+    store: RecordStore
+    registry: Registry
+    reader: GoldenReader
+    listing: Listing
+    sources: SourceReader
+    quarantine: Quarantine
+    quarantine_reader: QuarantineReader
+    intake: Intake
+    stewardship: Stewardship
+    registrations: Registrations
+    rendering: Rendering
+
+
+def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
+    """Wire the hub's storage over a migrated database; mutations are refused above `spool_limit` unpublished changes."""
+    store = RecordStore(SERVICE, sealer)
+    registry = Registry(store)
+    transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit))
+    path = WritePath(store, registry, {kind.name: ExactLinker(kind) for kind in RECORD_TYPES}, new_id)
+    reader = GoldenReader(store, registry)
+    sources = SourceReader(store)
+    quarantine = Quarantine(store, new_id)
+    return HubStorage(
+        transactions=transactions,
+        store=store,
+        registry=registry,
+        reader=reader,
+        listing=Listing(sealer),
+        sources=sources,
+        quarantine=quarantine,
+        quarantine_reader=QuarantineReader(store),
+        intake=Intake(transactions, path, quarantine, registry),
+        stewardship=Stewardship(transactions, path, reader),
+        registrations=Registrations(transactions, store, registry),
+        rendering=Rendering(store, reader, sources, quarantine),
+    )
+
+
+def new_id() -> str:
+    """Return a time-ordered UUID (RFC 9562, version 7)."""
+    return str(uuid_utils.uuid7())

@@ -1,0 +1,83 @@
+"""Rendering published changes: each with its record as the revision says, and the keys that belong to it."""
+
+from collections.abc import Callable, Sequence
+
+from google.protobuf.any_pb2 import Any as PackedMessage
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import change_pb2, system_pb2
+from services.mdm.domain import registry as record_types
+from services.mdm.storage import crosswalk
+from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
+from services.mdm.storage.quarantine import Quarantine
+from services.mdm.storage.registrations import present_registered
+from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
+from services.mdm.storage.source_reader import SourceReader
+from services.mesh.feed.reader import PublishedChange
+from services.mesh.records.store import RecordStore, Revision
+
+Present = Callable[[Revision, bool], Message]
+
+
+class Rendering:
+    """Renders the changes of a transaction for one subscriber's clearance."""
+
+    def __init__(self, store: RecordStore, reader: GoldenReader, sources: SourceReader, quarantine: Quarantine) -> None:
+        self._store = store
+        self._reader = reader
+        self._present: dict[str, Present] = {
+            SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
+            QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
+            "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
+            "entity": lambda revision, _clear: present_registered(store, revision, system_pb2.Entity),
+        }
+
+    def changes(
+        self, connection: Connection, published: Sequence[PublishedChange], *, clear: bool
+    ) -> list[change_pb2.Change]:
+        """Return the changes as subscribers get them; with `clear` RESTRICTED values too."""
+        revisions = self._store.read_revisions(connection, [(change.record, change.revision) for change in published])
+        golden = [change.record for change in published if record_types.by_name(change.record_type)]
+        crossings = crosswalk.of_goldens(connection, golden) if golden else {}
+        return [
+            self._change(change, revisions[change.record, change.revision], crossings.get(change.record, ()), clear)
+            for change in published
+        ]
+
+    def _change(
+        self,
+        published: PublishedChange,
+        revision: Revision,
+        crossings: Sequence[crosswalk.Crossing],
+        clear: bool,  # noqa: FBT001 - passed on
+    ) -> change_pb2.Change:
+        change = change_pb2.Change(
+            position=published.position,
+            record=published.record,
+            record_type=published.record_type,
+            revision=published.revision,
+            operation=int(published.operation),  # type: ignore[arg-type] # the same numbers in both contracts
+            traceparent=published.traceparent,
+            content=_packed(self._message(revision, clear)),
+            crosswalk=[
+                change_pb2.CrosswalkEntry(system=c.system, key=c.key, source_record=c.source_record)
+                for c in crossings
+                if c.live
+            ],
+        )
+        change.change_time.FromDatetime(published.occurred_at)
+        return change
+
+    def _message(self, revision: Revision, clear: bool) -> Message:  # noqa: FBT001 - passed on
+        record_type = record_types.by_name(revision.record_type)
+        if record_type is not None:
+            return self._reader.present(record_type, revision, clear=clear)
+        return self._present[revision.record_type](revision, clear)
+
+
+def _packed(message: Message) -> PackedMessage:
+    packed = PackedMessage()
+    packed.Pack(message, deterministic=True)
+    return packed

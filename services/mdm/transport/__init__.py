@@ -1,0 +1,1 @@
+"""The hub's gRPC services: they convert and call, and decide nothing."""

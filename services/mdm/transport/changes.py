@@ -1,0 +1,93 @@
+"""The change service: the feed, rendered for each subscriber."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import change_pb2
+from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.storage.rendering import Rendering
+from services.mdm.storage.scope import in_scope
+from services.mdm.storage.transactions import Transactions
+from services.mdm.transport.deciding import Deciding, may_see_restricted
+from services.mesh.feed.news import News
+from services.mesh.feed.reader import FeedReader, PublishedTransaction
+from services.mesh.feed.slow_consumers import SlowConsumers
+from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
+from services.mesh.records import spool
+from services.mesh.server import Call, GrpcService
+
+SERVICE = "concord.mdm.v1.ChangeService"
+GOLDEN = frozenset(record_type.name for record_type in RECORD_TYPES)
+Response = change_pb2.WatchChangesResponse
+
+
+class ChangeMethods:
+    """The feed's RPCs."""
+
+    def __init__(  # noqa: PLR0913 - the parts of the feed
+        self,
+        transactions: Transactions,
+        reader: FeedReader,
+        news: News,
+        rendering: Rendering,
+        deciding: Deciding,
+        slow_consumers: SlowConsumers,
+        settings: StreamSettings | None = None,
+    ) -> None:
+        self._transactions = transactions
+        self._reader = reader
+        self._news = news
+        self._rendering = rendering
+        self._deciding = deciding
+        self._slow_consumers = slow_consumers
+        self._settings = settings or StreamSettings()
+
+    def service(self) -> GrpcService:
+        """Return the change service."""
+        return GrpcService(SERVICE, {"WatchChanges": self.watch, "GetFeedState": self.state})
+
+    def watch(self, request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[Response]:
+        """Stream what was published, a transaction a message, with bookmarks in between."""
+        after = self._reader.cursor(request.cursor)
+        stream = FeedStream(self._reader, self._news, after, is_active=call.is_active, settings=self._patience(request))
+        call.on_end(self._news.wake)
+        call.on_stop(stream.stop)
+        with self._slow_consumers.watching(stream, call.cancel):
+            for item in stream:
+                if isinstance(item, Progress):
+                    yield Response(cursor=item.cursor.encode())
+                else:
+                    yield self._rendered(item, call)
+
+    def state(self, _request: change_pb2.GetFeedStateRequest, _call: Call) -> Message:
+        """Say between which cursors the feed can be read, and how far it is behind."""
+        newest = self._reader.newest()
+        return change_pb2.GetFeedStateResponse(
+            newest_cursor=newest.encode(),
+            newest_position=newest.position,
+            floor_position=self._reader.beginning().position,
+            unpublished_count=self._transactions.read(spool.backlog),
+        )
+
+    def _patience(self, request: change_pb2.WatchChangesRequest) -> StreamSettings:
+        types = frozenset(request.record_types) or GOLDEN
+        interval = float(request.progress_interval_seconds) or self._settings.progress_interval_s
+        return replace(self._settings, record_types=types, progress_interval_s=interval)
+
+    def _rendered(self, published: PublishedTransaction, call: Call) -> Response:
+        scope = self._deciding.entities(call)
+        seen = [change for change in published.changes if in_scope(change.entities, scope)]
+        response = Response(cursor=published.cursor.encode())
+        if not seen:
+            return response
+
+        def render(connection: Connection) -> list[change_pb2.Change]:
+            return self._rendering.changes(connection, seen, clear=may_see_restricted(call))
+
+        response.transaction.changes.extend(self._transactions.read(render))
+        response.transaction.publish_time.FromDatetime(published.published_at.astimezone(UTC))
+        return response

@@ -1,0 +1,113 @@
+"""Deciding on masters: one implementation of the stewards' methods over every record type."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mdm.domain import stewarding
+from services.mdm.domain.record_type import METADATA, RecordType
+from services.mdm.storage.stewardship import Stewardship, not_found
+from services.mdm.transport.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
+from services.mdm.transport.responses import Responses
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.field_masks import apply_mask, resolve_mask
+from services.mesh.governance import restricted_paths
+from services.mesh.server import Call
+
+
+class MasterDecisions:
+    """The stewards' methods of one record type; every method is the handler of an RPC."""
+
+    def __init__(self, record_type: RecordType, stewardship: Stewardship, deciding: Deciding) -> None:
+        self._type = record_type
+        self._stewardship = stewardship
+        self._deciding = deciding
+        self._response = Responses(record_type.service)
+
+    def create(self, request: Any, call: Call) -> Message:
+        """Found a record on a steward's word."""
+        desired = getattr(request, self._type.singular)
+        self._refuse_metadata(desired, allowed={"entities"})
+        decided = self._stewardship.create(self._type, desired, self._deciding.decision(request, call))
+        return self._response(call, **{self._type.singular: decided})
+
+    def update(self, request: Any, call: Call) -> Message:
+        """Change a record on a steward's word."""
+        said = getattr(request, self._type.singular)
+        if not said.name:
+            raise not_found(self._type, "")
+        paths = self._writable(resolve_mask(request.update_mask, said), explicit=request.update_mask.paths, call=call)
+
+        def merge(present: Message) -> tuple[Message, Sequence[str]]:
+            desired = type(present)()
+            desired.CopyFrom(present)
+            apply_mask(said, desired, paths)
+            return desired, sorted({path.partition(".")[0] for path in paths})
+
+        decided = self._stewardship.update(
+            self._type, said.name, request.etag, merge, day_of(request), self._deciding.decision(request, call)
+        )
+        return self._response(call, **{self._type.singular: decided})
+
+    def close(self, request: Any, call: Call) -> Message:
+        """End an effective-dated record."""
+        day = day_of(request)
+        assert day is not None  # noqa: S101 - the contract requires effective_time
+        decision = self._deciding.decision(request, call)
+        decided = self._stewardship.close(self._type, request.name, request.etag, day, decision)
+        return self._response(call, **{self._type.singular: decided})
+
+    def delete(self, request: Any, call: Call) -> Message:
+        """Mark a record as deleted."""
+        return self._delete(request, call, deleted=True)
+
+    def undelete(self, request: Any, call: Call) -> Message:
+        """Bring a deleted record back."""
+        return self._delete(request, call, deleted=False)
+
+    def _delete(self, request: Any, call: Call, *, deleted: bool) -> Message:
+        decision = self._deciding.decision(request, call)
+        decided = self._stewardship.delete(self._type, request.name, request.etag, decision, deleted=deleted)
+        return self._response(call, **{self._type.singular: decided})
+
+    def _writable(self, paths: Sequence[str], *, explicit: Collection[str], call: Call) -> tuple[str, ...]:
+        """Return the paths that an update may write; what was not named explicitly is left out silently.
+
+        Raises FIELD_NOT_WRITABLE for a named path that callers may not set, PERMISSION_MISSING for a named group with
+        RESTRICTED fields that the caller may not even see: they would be overwritten blindly.
+        """
+        writable = stewarding.writable_fields(self._type)
+        unseen = () if may_see_restricted(call) else restricted_fields(self._type)
+        for path in explicit:
+            field = path.partition(".")[0]
+            if field in METADATA and path != "*":
+                raise _not_writable(path)
+            if field in unseen:
+                raise ConcordError(
+                    reasons.ERROR_REASON_PERMISSION_MISSING,
+                    f"{field} holds fields that you may not see",
+                    metadata={"permission": RESTRICTED, "field": field},
+                )
+        return tuple(path for path in paths if (field := path.partition(".")[0]) in writable and field not in unseen)
+
+    @staticmethod
+    def _refuse_metadata(desired: Message, allowed: Collection[str]) -> None:
+        for field, _ in desired.ListFields():
+            if field.name in METADATA and field.name not in allowed:
+                raise _not_writable(field.name)
+
+
+def restricted_fields(record_type: RecordType) -> frozenset[str]:
+    """Return the top-level fields of a type that are RESTRICTED or hold RESTRICTED fields."""
+    return frozenset(path[0] for path in restricted_paths(record_type.descriptor))
+
+
+def _not_writable(path: str) -> ConcordError:
+    return ConcordError(
+        reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
+        f"{path} is not yours to set",
+        metadata={"field": path},
+        violations=[FieldViolation(path, "is set by the hub")],
+    )

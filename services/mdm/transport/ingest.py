@@ -1,0 +1,24 @@
+"""The ingest service."""
+
+from services.mdm.transport.quarantine import QuarantineMethods
+from services.mdm.transport.sources import SourceMethods
+from services.mdm.transport.submitting import Submitting
+from services.mesh.server import GrpcService
+
+SERVICE = "concord.mdm.v1.IngestService"
+
+
+def ingest_service(submitting: Submitting, sources: SourceMethods, quarantine: QuarantineMethods) -> GrpcService:
+    """Return the ingest service."""
+    return GrpcService(
+        SERVICE,
+        {
+            "SubmitSourceRecords": submitting.submit,
+            "GetSourceRecord": sources.get,
+            "ListSourceRecords": sources.list_page,
+            "ListSourceRecordRevisions": sources.list_revisions,
+            "ListQuarantinedRecords": quarantine.list_page,
+            "GetQuarantinedRecord": quarantine.get,
+            "ReplayQuarantinedRecord": quarantine.replay,
+        },
+    )

@@ -1,0 +1,153 @@
+"""What a submission must be before it may be taken in: every check that needs no record to be read."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from google.protobuf.message import Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import ingest_pb2
+from services.mdm.domain import registry as record_types
+from services.mdm.domain.assertions import fields_said, unknown_paths
+from services.mdm.domain.indexing import index_entries
+from services.mdm.domain.record_type import METADATA, RecordType
+from services.mdm.domain.validity import violations
+from services.mdm.storage.intake import Offer, Refusal
+from services.mdm.storage.registry import Landscape
+from services.mdm.storage.scope import in_scope
+from services.mdm.storage.write_path import Submission
+from services.mesh import validation
+from services.mesh.caller import Caller
+from services.mesh.errors import ConcordError, FieldViolation
+
+_OUTPUT_ONLY = (
+    "name",
+    "golden_record",
+    "link_origin",
+    "revision",
+    "update_time",
+    "standing_assertions",
+    "standing_content",
+)
+
+
+class SubmissionCheck:
+    """Checks submissions of one caller against the registered systems."""
+
+    def __init__(self, landscape: Landscape, caller: Caller) -> None:
+        self._landscape = landscape
+        self._caller = caller
+        self._scope = landscape.within(caller.entities)
+
+    def offer(self, said: ingest_pb2.SourceRecord) -> Offer:
+        """Return a submission that may be taken in, or a refusal with its exact bytes and the reason."""
+        original = said.SerializeToString()
+        try:
+            return self._submission(said)
+        except ConcordError as error:
+            return Refusal(said, original, error)
+
+    def _submission(self, said: ingest_pb2.SourceRecord) -> Submission:
+        validation.require_valid(said)
+        self._require_system(said.system)
+        record_type = record_types.by_type_url(said.content.type_url)
+        if record_type is None:
+            raise ConcordError(
+                reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE,
+                "the hub has no master of the content's type",
+                metadata={"type_url": said.content.type_url[:200]},
+                violations=[FieldViolation("content", "is of an unknown type")],
+            )
+        content = _unpack(record_type, said)
+        validation.require_valid(content)
+        _refuse_invalid(record_type, said, content)
+        self._require_author(record_type, said)
+        said = _without_output(said)
+        said.content.CopyFrom(record_type.pack(content))
+        return Submission(record_type, said, content)
+
+    def _require_system(self, name: str) -> None:
+        system = self._landscape.systems.get(name)
+        if system is None or not in_scope((system.entity,), self._scope):
+            raise ConcordError(
+                reasons.ERROR_REASON_SYSTEM_UNKNOWN,
+                f"there is no {name}",
+                metadata={"system": name},
+                violations=[FieldViolation("system", "is not registered")],
+            )
+        if system.submitters and self._caller.subject not in system.submitters:
+            raise ConcordError(
+                reasons.ERROR_REASON_SYSTEM_NOT_OWNED, f"{name} is not yours to speak for", metadata={"system": name}
+            )
+
+    def _require_author(self, record_type: RecordType, said: ingest_pb2.SourceRecord) -> None:
+        authored = set(self._landscape.systems[said.system].authored_attributes)
+        if record_type.name in authored:
+            return
+        for field in fields_said(record_type, said):
+            if f"{record_type.name}.{field}" not in authored:
+                raise ConcordError(
+                    reasons.ERROR_REASON_ATTRIBUTE_NOT_AUTHORED,
+                    f"{said.system} is not registered as an author of {record_type.name}.{field}",
+                    metadata={"system": said.system, "field": field},
+                    violations=[FieldViolation(f"content.{field}", "is not authored by the system")],
+                )
+
+
+def _unpack(record_type: RecordType, said: ingest_pb2.SourceRecord) -> Message:
+    try:
+        return record_type.unpack(said.content)
+    except ValueError as error:
+        raise ConcordError(
+            reasons.ERROR_REASON_MALFORMED_MESSAGE,
+            "the content's bytes are not a message of its type",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=[FieldViolation("content", "can't be decoded")],
+        ) from error
+
+
+def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message) -> None:
+    found = [
+        FieldViolation(f"content.{v.field}", v.description) for v in violations(record_type, content, strict=False)
+    ]
+    found += _said_by_hub_only(content)
+    found += [
+        FieldViolation("withdrawn_paths", f"there is no {path}")
+        for path in unknown_paths(record_type, said.withdrawn_paths)
+    ]
+    found += [
+        FieldViolation("echo.paths", f"there is no {path}") for path in unknown_paths(record_type, said.echo.paths)
+    ]
+    if not found:
+        found += _unstorable(record_type, said, content)
+    if found:
+        raise ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT,
+            "the record contradicts itself or its type",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=found,
+        )
+
+
+def _said_by_hub_only(content: Message) -> Iterator[FieldViolation]:
+    for field, _ in content.ListFields():
+        if field.name in METADATA:
+            yield FieldViolation(f"content.{field.name}", "is set by the hub")
+
+
+def _unstorable(record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message) -> Iterator[FieldViolation]:
+    # PostgreSQL's text holds every character but this one; it is in no identifier that anybody means.
+    if "\0" in said.key:
+        yield FieldViolation("key", "contains a NUL character")
+    for entry in index_entries(record_type, content):
+        if "\0" in entry.value:
+            yield FieldViolation(f"content.{entry.path}", "contains a NUL character")
+
+
+def _without_output(said: ingest_pb2.SourceRecord) -> ingest_pb2.SourceRecord:
+    cleaned = ingest_pb2.SourceRecord()
+    cleaned.CopyFrom(said)
+    for field, _ in said.ListFields():
+        if field.name in _OUTPUT_ONLY:
+            cast("Message", cleaned).ClearField(field.name)
+    return cleaned

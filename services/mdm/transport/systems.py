@@ -1,0 +1,112 @@
+"""The system service: registers and lists systems and entities."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import system_pb2
+from services.mdm.storage.registrations import Registrations, missing
+from services.mdm.transport.deciding import Deciding
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.field_masks import apply_mask, resolve_mask
+from services.mesh.pagination import PageToken, page_size
+from services.mesh.server import Call, GrpcService
+
+SERVICE = "concord.mdm.v1.SystemService"
+_HUB_SETS = ("name", "etag", "revision", "update_time")
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
+def system_service(registrations: Registrations, deciding: Deciding) -> GrpcService:
+    """Return the system service."""
+    methods = _Methods(registrations, deciding)
+    return GrpcService(
+        SERVICE,
+        {
+            "CreateSystem": methods.create_system,
+            "GetSystem": methods.get_system,
+            "ListSystems": methods.list_systems,
+            "UpdateSystem": methods.update_system,
+            "CreateEntity": methods.create_entity,
+            "GetEntity": methods.get_entity,
+            "ListEntities": methods.list_entities,
+        },
+    )
+
+
+class _Methods:
+    def __init__(self, registrations: Registrations, deciding: Deciding) -> None:
+        self._registrations = registrations
+        self._deciding = deciding
+
+    def create_system(self, request: system_pb2.CreateSystemRequest, call: Call) -> Message:
+        created = self._registrations.create_system(request.system, self._deciding.decision(request, call))
+        return system_pb2.CreateSystemResponse(system=created)
+
+    def get_system(self, request: system_pb2.GetSystemRequest, call: Call) -> Message:
+        return system_pb2.GetSystemResponse(
+            system=_named(self._registrations.systems(call.caller.entities), "system", request.name)
+        )
+
+    def list_systems(self, request: system_pb2.ListSystemsRequest, call: Call) -> Message:
+        shown, token = _page(self._registrations.systems(call.caller.entities), request)
+        return system_pb2.ListSystemsResponse(systems=shown, next_page_token=token)
+
+    def update_system(self, request: system_pb2.UpdateSystemRequest, call: Call) -> Message:
+        paths = resolve_mask(request.update_mask, request.system)
+        for path in request.update_mask.paths:
+            if path in _HUB_SETS:
+                violation = FieldViolation(path, "is set by the hub")
+                raise ConcordError(
+                    reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
+                    f"{path} is not yours to set",
+                    metadata={"field": path},
+                    violations=[violation],
+                )
+
+        def merge(present: system_pb2.System) -> system_pb2.System:
+            apply_mask(request.system, present, tuple(path for path in paths if path not in _HUB_SETS))
+            return present
+
+        decision = self._deciding.decision(request, call)
+        updated = self._registrations.update_system(request.system.name, request.etag, merge, decision)
+        return system_pb2.UpdateSystemResponse(system=updated)
+
+    def create_entity(self, request: system_pb2.CreateEntityRequest, call: Call) -> Message:
+        created = self._registrations.create_entity(request.entity, self._deciding.decision(request, call))
+        return system_pb2.CreateEntityResponse(entity=created)
+
+    def get_entity(self, request: system_pb2.GetEntityRequest, call: Call) -> Message:
+        return system_pb2.GetEntityResponse(
+            entity=_named(self._registrations.entities(call.caller.entities), "entity", request.name)
+        )
+
+    def list_entities(self, request: system_pb2.ListEntitiesRequest, call: Call) -> Message:
+        shown, token = _page(self._registrations.entities(call.caller.entities), request)
+        return system_pb2.ListEntitiesResponse(entities=shown, next_page_token=token)
+
+
+def _named(registered: Sequence[N], kind: str, name: str) -> N:
+    for one in registered:
+        if one.name == name:
+            return one
+    raise missing(kind, name)
+
+
+def _page(
+    registered: Sequence[N], request: system_pb2.ListSystemsRequest | system_pb2.ListEntitiesRequest
+) -> tuple[Sequence[N], str]:
+    size = page_size(request.page_size)
+    after = PageToken.decode(request.page_token, request)
+    behind = [one for one in registered if after is None or one.name > after[0]]
+    token = PageToken.encode((behind[size - 1].name,), request) if len(behind) > size else ""
+    return behind[:size], token
