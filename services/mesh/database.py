@@ -18,6 +18,7 @@ from sqlalchemy import exc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
 
+_LONGEST_IDLE_TRANSACTION_MS = 60_000
 _MIGRATION_LOCK = 0x434F4E43_00000001
 _MIGRATION_ENVIRONMENT = Path(__file__).parent / "migration_environment"
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -158,12 +159,19 @@ def run_script(script: str) -> None:
 def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
     password = settings.password_file.read_text().strip() if settings.password_file else None
     timeout_ms = int(settings.statement_timeout_s * 1000)
+    options = {
+        "timezone": "UTC",
+        "default_transaction_isolation": r"read\ committed",
+        "statement_timeout": timeout_ms,
+        # A process that froze must not keep its locks.
+        "idle_in_transaction_session_timeout": _LONGEST_IDLE_TRANSACTION_MS,
+    }
     return psycopg.connect(
         settings.url,
         password=password,
         application_name=settings.application_name,
         connect_timeout=settings.connect_timeout_s,
-        options=f"-c timezone=UTC -c statement_timeout={timeout_ms} -c default_transaction_isolation=read\\ committed",
+        options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         autocommit=autocommit,
     )
 

@@ -77,7 +77,8 @@ class FeedSubscription(Generic[T]):
         """Cancel the open stream and end the thread after the message at hand."""
         self._stopping.set()
         self._cancel()
-        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

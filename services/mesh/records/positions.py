@@ -19,6 +19,9 @@ SELECT %(time)s > clock_timestamp(),
      ORDER BY published_at DESC, position DESC LIMIT 1)
 """
 
+# One statement: a client that freezes must not hold the lock.
+_WAIT = "SELECT pg_advisory_lock_shared(%(lock)s), pg_advisory_unlock_shared(%(lock)s)"
+
 
 def newest(connection: Connection) -> int:
     """Return the newest published position; 0 when nothing was published."""
@@ -36,8 +39,7 @@ def resolve(connection: Connection, read_time: datetime) -> int:
     """
     future, settled, position = _one(connection, _RESOLVE, {"time": read_time})
     if not future and not settled:
-        _one(connection, "SELECT pg_advisory_lock_shared(%(lock)s)", {"lock": PUBLISHING_LOCK})
-        _one(connection, "SELECT pg_advisory_unlock_shared(%(lock)s)", {"lock": PUBLISHING_LOCK})
+        _one(connection, _WAIT, {"lock": PUBLISHING_LOCK})
         position = _one(connection, _RESOLVE, {"time": read_time})[2]
     if future or position is None:
         metadata = {"read_time": read_time.isoformat()}

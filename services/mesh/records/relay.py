@@ -92,7 +92,11 @@ class Relay:
     from the spool; leaves that the audit has already are appended once only, by the audit's own rule.
     """
 
-    def __init__(self, database: Database, append: AppendLeaves, *, largest_batch: int = 5000) -> None:
+    def __init__(
+        self, database: Database, append: AppendLeaves, *, largest_batch: int = 5000, stuck_after_s: float = 60.0
+    ) -> None:
+        """Take what talks to the audit; a call of it that lasts longer than `stuck_after_s` costs the election."""
+        self._stuck_after_ms = int(stuck_after_s * 1000)
         self._database = database
         self._append = append
         self._largest_batch = largest_batch
@@ -107,7 +111,8 @@ class Relay:
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish or abandon the batch at hand, give up the election, end the thread."""
         self._stopping.set()
-        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
 
     def elected(self) -> bool:
         """Tell whether this relay holds the lock."""
@@ -140,6 +145,8 @@ class Relay:
         while not self._stopping.is_set():
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ELECTION_LOCK,)).fetchone()
             if row and row[0]:
+                # The server ends the session of a relay that froze, and with it the election.
+                connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (str(self._stuck_after_ms),))
                 self._elected = True
                 return
             self._stopping.wait(_STANDBY_PAUSE_S)

@@ -32,7 +32,10 @@ class SpoolGuard:
         self._counted_at = float("-inf")
 
     def check(self) -> None:
-        """Raise ConcordError SPOOL_FULL when the backlog is above the limit; the count is at most 200 ms old."""
+        """Raise ConcordError SPOOL_FULL when the backlog is above the limit; the count is at most 200 ms old.
+
+        Call it before the transaction: it may take a connection of its own.
+        """
         count = self._recent_count()
         if count > self._limit:
             raise ConcordError(

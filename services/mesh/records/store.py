@@ -240,6 +240,8 @@ def _check(drafts: Sequence[RevisionDraft]) -> None:
     for draft in drafts:
         if draft.head is not None and (draft.head.record, draft.head.record_type) != (draft.record, draft.record_type):
             raise ValueError(f"{draft.record}: the head is of {draft.head.record}, {draft.head.record_type}")
+        if any(not entity or "\n" in entity for entity in draft.entities):
+            raise ValueError(f"{draft.record}: an entity's name is empty or has a line break")
 
 
 def _clock(raw: psycopg.Connection[tuple[Any, ...]]) -> datetime:

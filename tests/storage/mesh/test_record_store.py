@@ -1,6 +1,7 @@
 """The store on a real database: revisions, heads, locks, evidence."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -102,6 +103,12 @@ def test_a_head_that_is_not_the_newest_any_more_is_refused(ledger: Ledger, datab
 def test_a_record_comes_once_per_call(ledger: Ledger, database: Database) -> None:
     with pytest.raises(ValueError, match="twice"), database.transaction() as connection:
         ledger.store.append(connection, [draft("suppliers/1", None, SUPPLIER)] * 2, ORIGIN)
+
+
+@pytest.mark.parametrize("entity", ["", "entities/a\nentities/b"])
+def test_an_entity_that_would_fall_apart_is_refused(ledger: Ledger, database: Database, entity: str) -> None:
+    with pytest.raises(ValueError, match="entity"), database.transaction() as connection:
+        ledger.store.append(connection, [replace(draft("suppliers/1", None, SUPPLIER), entities=(entity,))], ORIGIN)
 
 
 def test_more_than_a_thousand_changes_are_refused_in_one_call(ledger: Ledger) -> None:

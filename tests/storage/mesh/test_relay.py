@@ -1,6 +1,7 @@
 """The relay: nothing published before its receipt, nothing lost, one relay at a time."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
@@ -141,19 +142,42 @@ def test_a_relay_whose_connection_is_killed_goes_on(
     assert len(audit.leaves) == 40
 
 
+def test_a_relay_that_froze_loses_the_election_and_publishes_nothing_more(
+    ledger: Ledger, database: Database, audit: AuditInMemory
+) -> None:
+    asked, thaw = threading.Event(), threading.Event()
+
+    def freeze(leaves: Sequence[bytes]) -> list[Receipt]:
+        asked.set()
+        thaw.wait(30)
+        return audit.append(leaves)
+
+    frozen = Relay(database, freeze, stuck_after_s=0.2)
+    frozen.start()
+    ledger.write("suppliers/1", "suppliers/2")
+    assert asked.wait(10)
+    with relaying(database, audit) as second:
+        eventually(lambda: second.backlog() == 0)
+        thaw.set()
+        eventually(lambda: not frozen.elected())
+        frozen.stop()
+    assert published(database) == [("suppliers/1", 1), ("suppliers/2", 1)]
+    assert len(audit.leaves) == 2
+
+
 def test_a_receipt_that_was_lost_is_asked_for_again_and_the_leaf_is_there_once(
     ledger: Ledger, database: Database, audit: AuditInMemory
 ) -> None:
     failures = iter([True, True, False])
 
-    def lose_the_answer(leaves: list[bytes]) -> list[Receipt]:
+    def lose_the_answer(leaves: Sequence[bytes]) -> list[Receipt]:
         receipts = audit.append(leaves)
         if next(failures, False):
             raise ConcordError(reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE, "the answer got lost")
         return receipts
 
     ledger.write("suppliers/1")
-    relay = Relay(database, lose_the_answer)  # type: ignore[arg-type]  # narrower on purpose
+    relay = Relay(database, lose_the_answer)
     relay.start()
     eventually(lambda: newest(database) == 1)
     relay.stop()
