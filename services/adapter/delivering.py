@@ -62,13 +62,13 @@ class Delivering:
         Raises RemoteError when the system does not answer, ConcordError when hub or database do not; the agenda keeps
         what is not concluded.
         """
-        after = 0
+        after: AgendaEntry | None = None
         while go_on():
             with self._outpost.database.reading() as connection:
                 ready = self._outpost.agenda.ready(connection, self._outpost.today(), after, _AT_ONCE)
             if not ready:
                 return
-            after = ready[-1].position
+            after = ready[-1]
             for _ in range(_MOST_CONFLICTS):
                 ready = self._work_off(ready, go_on)
                 if not ready:

@@ -38,6 +38,12 @@ def record_type_of(record: Message) -> str:
     return _TYPES[record.DESCRIPTOR.full_name][0]
 
 
+def identity(record: Message) -> tuple[str, int]:
+    """Return a golden record's name and revision."""
+    golden: Any = record
+    return golden.name, golden.revision
+
+
 def is_in_use(record: Message) -> bool:
     """Tell whether a golden record is neither deleted nor merged away."""
     match record:

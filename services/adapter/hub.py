@@ -4,11 +4,10 @@ Every method raises ConcordError when the hub refuses or does not answer.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -30,10 +29,7 @@ from concord.mdm.v1 import (
 )
 from services.mesh.errors import ConcordError, from_rpc_error
 
-R = TypeVar("R")
-
-_PAGE = 1000
-_NAMES_A_CALL = 200
+_PAGE = 200  # a page of source records has to fit a message
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class Hub:
         self._ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self._changes = change_pb2_grpc.ChangeServiceStub(channel)
         self._systems = system_pb2_grpc.SystemServiceStub(channel)
-        self._golden: Final = _golden_readers(channel, self._settings.call_timeout_s)
+        self._lists: Final = _golden_lists(channel, self._settings.call_timeout_s)
 
     def submit(self, records: Sequence[ingest_pb2.SourceRecord]) -> list[ingest_pb2.SubmitSourceRecordsResponse]:
         """Submit source records over one stream and return their acknowledgements, in their order.
@@ -122,32 +118,38 @@ class Hub:
             if not token:
                 return
 
-    def golden_records(self, record_type: str, names: Sequence[str]) -> Iterator[Any]:
-        """Return golden records of one type by name, as they are now."""
-        remaining = iter(names)
-        while some := list(islice(remaining, _NAMES_A_CALL)):
+    def golden_records(self, record_type: str) -> Iterator[Any]:
+        """Return the golden records of a type that are in use, as they are now, page by page."""
+        token = ""
+        while True:
             with _typed_errors():
-                yield from self._golden[record_type](some)
+                records, token = self._lists[record_type](token)
+            yield from records
+            if not token:
+                return
 
 
-def _golden_readers(channel: grpc.Channel, timeout_s: float) -> dict[str, Callable[[Sequence[str]], list[Any]]]:
+def _golden_lists(channel: grpc.Channel, timeout_s: float) -> Mapping[str, Callable[[str], tuple[list[Any], str]]]:
     suppliers = supplier_pb2_grpc.SupplierServiceStub(channel)
     items = item_pb2_grpc.ItemServiceStub(channel)
     cost_centers = cost_center_pb2_grpc.CostCenterServiceStub(channel)
 
-    def read_suppliers(names: Sequence[str]) -> list[Any]:
-        request = supplier_pb2.BatchGetSuppliersRequest(names=names)
-        return [_packed(each) for each in suppliers.BatchGetSuppliers(request, timeout=timeout_s).suppliers]
+    def list_suppliers(token: str) -> tuple[list[Any], str]:
+        request = supplier_pb2.ListSuppliersRequest(page_size=_PAGE, page_token=token)
+        page = suppliers.ListSuppliers(request, timeout=timeout_s)
+        return [_packed(each) for each in page.suppliers], page.next_page_token
 
-    def read_items(names: Sequence[str]) -> list[Any]:
-        request = item_pb2.BatchGetItemsRequest(names=names)
-        return [_packed(each) for each in items.BatchGetItems(request, timeout=timeout_s).items]
+    def list_items(token: str) -> tuple[list[Any], str]:
+        request = item_pb2.ListItemsRequest(page_size=_PAGE, page_token=token)
+        page = items.ListItems(request, timeout=timeout_s)
+        return [_packed(each) for each in page.items], page.next_page_token
 
-    def read_cost_centers(names: Sequence[str]) -> list[Any]:
-        request = cost_center_pb2.BatchGetCostCentersRequest(names=names)
-        return [_packed(each) for each in cost_centers.BatchGetCostCenters(request, timeout=timeout_s).cost_centers]
+    def list_cost_centers(token: str) -> tuple[list[Any], str]:
+        request = cost_center_pb2.ListCostCentersRequest(page_size=_PAGE, page_token=token)
+        page = cost_centers.ListCostCenters(request, timeout=timeout_s)
+        return [_packed(each) for each in page.cost_centers], page.next_page_token
 
-    return {"supplier": read_suppliers, "item": read_items, "cost_center": read_cost_centers}
+    return {"supplier": list_suppliers, "item": list_items, "cost_center": list_cost_centers}
 
 
 def _requests(

@@ -24,8 +24,9 @@ WHERE excluded.revision > agenda.revision
 """
 _READY = """
 SELECT golden_record, record_type, revision, position, keys, wrapped, key_version, content FROM agenda
-WHERE system = %s AND (due IS NULL OR due <= %s) AND NOT blocked AND revision >= awaited AND position > %s
-ORDER BY position LIMIT %s
+WHERE system = %s AND (due IS NULL OR due <= %s) AND NOT blocked AND revision >= awaited
+    AND (position, golden_record) > (%s, %s)
+ORDER BY position, golden_record LIMIT %s
 """
 _DROP = "DELETE FROM agenda WHERE system = %s AND golden_record = %s AND revision <= %s"
 _DEFER = "UPDATE agenda SET due = %s WHERE system = %s AND golden_record = %s AND revision = %s"
@@ -61,9 +62,10 @@ class Agenda:
         with driver(connection).cursor() as cursor:
             cursor.executemany(_PUT, [self._row(entry) for entry in entries])
 
-    def ready(self, connection: Connection, today: date, after: int, limit: int) -> list[AgendaEntry]:
-        """Return the next entries that can be worked off, those above position `after`, by position."""
-        rows = driver(connection).execute(_READY, (self.system, today, after, limit)).fetchall()
+    def ready(self, connection: Connection, today: date, after: AgendaEntry | None, limit: int) -> list[AgendaEntry]:
+        """Return the next entries that can be worked off, by position; those behind `after` where given."""
+        behind = (after.position, after.golden_record) if after else (-1, "")
+        rows = driver(connection).execute(_READY, (self.system, today, *behind, limit)).fetchall()
         return [self._entry(*row) for row in rows]
 
     def drop(self, connection: Connection, entry: AgendaEntry) -> None:
@@ -97,7 +99,7 @@ class Agenda:
         stated = (entry.golden_record, entry.record_type, entry.revision, entry.position, list(entry.keys))
         return (self.system, *stated, key.stored.wrapped, key.stored.version, sealed)
 
-    def _entry(  # noqa: PLR0913, PLR0917 - the columns of a row
+    def _entry(  # noqa: PLR0913 - the columns of a row
         self,
         golden_record: str,
         record_type: str,
