@@ -1,0 +1,227 @@
+"""Traces and metrics of one process. No value of a record's field ever enters any of them."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TextIO
+
+import grpc
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CollectorRegistry, start_http_server
+
+SCOPE = "concord"
+REASON_ATTRIBUTE = "concord.error_reason"
+
+_CALL_SECONDS = "rpc.server.call.duration"
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_TRACEPARENT = "traceparent"
+_LOOPBACK = "127.0.0.1"
+
+# Baggage is dropped: what a stranger writes there must not travel on through the mesh.
+_propagator = TraceContextTextMapPropagator()
+propagate.set_global_textmap(_propagator)
+
+
+@dataclass(frozen=True)
+class TelemetrySettings:
+    """Where traces and metrics go, and how much is logged.
+
+    `spans_file` takes spans as JSON lines, `otlp_endpoint` (`http://host:port`) takes them by OTLP; with neither they
+    go nowhere, though every call still has a trace id. `sampling_ratio` is the share of the traces that begin here
+    which is recorded. `metrics_port` serves Prometheus' format on loopback, 0 on a free port. `access_log` writes one
+    line for every call to stderr.
+    """
+
+    spans_file: Path | None = None
+    otlp_endpoint: str | None = None
+    sampling_ratio: float = 1.0
+    metrics_port: int | None = None
+    log_level: str = "INFO"
+    access_log: bool = True
+
+
+class ServedCall(NamedTuple):
+    """What is counted and logged of a call: `reason` and `client` (the caller's client id) are "" when not known."""
+
+    rpc: str
+    code: grpc.StatusCode
+    reason: str
+    client: str
+    seconds: float
+    traceparent: str
+
+
+class Telemetry:
+    """The traces and metrics of one service process; `span` uses the one that was made last.
+
+    `exporters` take spans synchronously, for tests. `access_stream` takes the access log.
+    """
+
+    tracer_provider: TracerProvider
+    tracer: trace.Tracer
+    meter: metrics.Meter
+
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        service: str,
+        *,
+        exporters: Sequence[SpanExporter] = (),
+        access_stream: TextIO | None = None,
+    ) -> None:
+        resource = Resource.create({SERVICE_NAME: service})
+        self.tracer_provider = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(settings.sampling_ratio), resource=resource, shutdown_on_exit=False
+        )
+        self._files: list[TextIO] = []
+        self._export_spans(settings, exporters)
+        self.tracer = self.tracer_provider.get_tracer(SCOPE)
+        self._metrics: MeterProvider | None = None
+        self._scrape_server: Any = None
+        self.meter = self._start_metrics(settings, resource)
+        self._call_seconds = self.meter.create_histogram(_CALL_SECONDS, unit="s", description="How long calls took.")
+        self._access = _AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
+        _use(self)
+
+    @classmethod
+    def off(cls) -> Self:
+        """Return telemetry that records, counts and logs nothing."""
+        return cls(TelemetrySettings(sampling_ratio=0.0, access_log=False), "off")
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port that metrics are served on; None when they are not."""
+        return self._scrape_server.server_port if self._scrape_server is not None else None
+
+    def record_call(self, call: ServedCall) -> None:
+        """Count and time one call that this process served, and log it."""
+        if self._metrics is not None:
+            self._call_seconds.record(call.seconds, {"rpc": call.rpc, "code": call.code.name, "client": call.client})
+        if self._access is not None:
+            self._access.write(call)
+
+    def shutdown(self) -> None:
+        """Export what is left and close files and ports."""
+        self.tracer_provider.shutdown()
+        if self._metrics is not None:
+            self._metrics.shutdown()
+        if self._scrape_server is not None:
+            self._scrape_server.shutdown()
+            self._scrape_server.server_close()
+        for file in self._files:
+            file.close()
+
+    def _export_spans(self, settings: TelemetrySettings, exporters: Sequence[SpanExporter]) -> None:
+        for exporter in exporters:
+            self.tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
+        if settings.spans_file is not None:
+            file = settings.spans_file.open("a", encoding="utf-8")
+            self._files.append(file)
+            lines = ConsoleSpanExporter(out=file, formatter=span_line)
+            self.tracer_provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=500))
+        if settings.otlp_endpoint is not None:
+            otlp = OTLPSpanExporter(endpoint=settings.otlp_endpoint)
+            self.tracer_provider.add_span_processor(BatchSpanProcessor(otlp))
+
+    def _start_metrics(self, settings: TelemetrySettings, resource: Resource) -> metrics.Meter:
+        if settings.metrics_port is None:
+            return metrics.NoOpMeterProvider().get_meter(SCOPE)
+        registry = CollectorRegistry()
+        buckets = View(
+            instrument_name=_CALL_SECONDS, aggregation=ExplicitBucketHistogramAggregation(boundaries=_BOUNDS)
+        )
+        reader = PrometheusMetricReader(registry=registry)
+        self._metrics = MeterProvider([reader], resource=resource, views=[buckets], shutdown_on_exit=False)
+        self._scrape_server, _ = start_http_server(settings.metrics_port, addr=_LOOPBACK, registry=registry)
+        return self._metrics.get_meter(SCOPE)
+
+
+class _AccessLog:
+    """Writes one line of JSON a call; put together by hand, because it is on the path of every call."""
+
+    def __init__(self, service: str, stream: TextIO) -> None:
+        self._begin = f'{{"service": {json.dumps(service)}, "event": "call", "rpc": '
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def write(self, call: ServedCall) -> None:
+        line = (
+            f'{self._begin}"{call.rpc}", "code": "{call.code.name}", "reason": "{call.reason}", '
+            f'"client": {json.dumps(call.client)}, "ms": {call.seconds * 1000:.2f}, '
+            f'"trace_id": "{call.traceparent[3:35]}"}}\n'
+        )
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
+
+
+@contextmanager
+def span(name: str, parent_traceparent: str | None = None, **attributes: str | float | bool) -> Iterator[trace.Span]:
+    """Run the block in a span, below the current one, or below a stored traceparent where one is given.
+
+    An exception marks the span with its type; its text, which may hold values, is left out.
+    """
+    parent = _propagator.extract({_TRACEPARENT: parent_traceparent}) if parent_traceparent else None
+    with _tracer().start_as_current_span(
+        name, context=parent, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as running:
+        try:
+            yield running
+        except Exception as error:
+            running.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise
+
+
+def current_span() -> trace.Span:
+    """Return the span that runs in this thread; one that ignores everything when there is none."""
+    return trace.get_current_span()
+
+
+def current_traceparent() -> str:
+    """Return the W3C traceparent of the span that runs in this thread; "" when there is none."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return ""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def span_line(finished: ReadableSpan) -> str:
+    """Render a finished span as one line of JSON, ids in hexadecimal, times in nanoseconds since 1970."""
+    context = finished.get_span_context()
+    told = {
+        "service": finished.resource.attributes.get(SERVICE_NAME),
+        "name": finished.name,
+        "kind": finished.kind.name,
+        "trace_id": f"{context.trace_id:032x}" if context is not None else "",
+        "span_id": f"{context.span_id:016x}" if context is not None else "",
+        "parent_id": f"{finished.parent.span_id:016x}" if finished.parent is not None else "",
+        "start_ns": finished.start_time,
+        "end_ns": finished.end_time,
+        "status": finished.status.status_code.name,
+        "attributes": dict(finished.attributes or {}),
+    }
+    return json.dumps(told, default=str) + "\n"
+
+
+_latest: list[Telemetry] = []
+
+
+def _use(telemetry: Telemetry) -> None:
+    _latest[:] = [telemetry]
+
+
+def _tracer() -> trace.Tracer:
+    return _latest[0].tracer if _latest else trace.get_tracer(SCOPE)
