@@ -1,0 +1,9 @@
+"""Serving gRPC: one builder, one fixed order of stages, one shape of handler."""
+
+from services.mesh.caller import Caller
+from services.mesh.server.builder import MeshServer, build_server
+from services.mesh.server.call import Call
+from services.mesh.server.service import GrpcService, Handler
+from services.mesh.server.settings import ServerSettings, ServerTls
+
+__all__ = ["Call", "Caller", "GrpcService", "Handler", "MeshServer", "ServerSettings", "ServerTls", "build_server"]

@@ -1,0 +1,66 @@
+"""The telemetry stage: a span, a measurement and one line of log for every call, none with a value of a field in it."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from services.mesh.server.call import NEVER_STOPPING, Call, Stopping, open_call
+from services.mesh.server.method import Method, Single, Streamed
+from services.mesh.telemetry import REASON_ATTRIBUTE, ServedCall, Telemetry, current_span, current_traceparent
+
+_UNGOVERNED = "ungoverned"
+
+
+class Accounting:
+    """The outermost stage; it makes the call that the others work on."""
+
+    def __init__(self, telemetry: Telemetry, stopping: Stopping, *, identities: bool) -> None:
+        self._telemetry = telemetry
+        self._stopping = stopping
+        self._identities = identities
+
+    def single(self, method: Method, inner: Single) -> Single:
+        """Account for an RPC with one response."""
+        stopping = self._stopping if method.takes_stream else NEVER_STOPPING
+
+        def accounted(request: object, context: Any) -> object:
+            began = time.perf_counter()
+            call = self._open(method, context, stopping)
+            try:
+                return inner(request, call)
+            finally:
+                self._close(call, time.perf_counter() - began)
+
+        return accounted
+
+    def streamed(self, method: Method, inner: Streamed) -> Streamed:
+        """Account for an RPC with a stream of responses, from its first to its last."""
+
+        def accounted(request: object, context: Any) -> Iterator[object]:
+            began = time.perf_counter()
+            call = self._open(method, context, self._stopping)
+            try:
+                yield from inner(request, call)
+            except GeneratorExit:
+                call.code = grpc.StatusCode.CANCELLED
+                raise
+            finally:
+                self._close(call, time.perf_counter() - began)
+
+        return accounted
+
+    def _open(self, method: Method, context: Any, stopping: Stopping) -> Call:
+        call = open_call(method.policy, context, stopping, current_traceparent())
+        if self._identities:
+            call.peer_identity = ",".join(identity.decode() for identity in context.peer_identities() or ())
+        return call
+
+    def _close(self, call: Call, seconds: float) -> None:
+        rpc = call.policy.full_name if call.policy.permission else _UNGOVERNED
+        reason = call.failure.reason_name if call.failure is not None else ""
+        if reason:
+            current_span().set_attribute(REASON_ATTRIBUTE, reason)
+        served = ServedCall(rpc, call.code, reason, call.caller.client, seconds, call.traceparent)
+        self._telemetry.record_call(served)

@@ -1,0 +1,94 @@
+"""The innermost stage: what comes in is what the contract says, what goes out is what the caller may see.
+
+It holds for unary calls and for every message of every stream.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.errors import ConcordError
+from services.mesh.governance import clear_restricted
+from services.mesh.server.call import Call
+from services.mesh.server.method import Method, Single, Streamed
+from services.mesh.server.request_stream import RequestStream
+from services.mesh.validation import require_valid
+
+
+class Contract:
+    """A stage between bytes and messages."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._limit = max_message_bytes
+
+    def single(self, method: Method, inner: Single) -> Single:
+        """Serve an RPC with one response."""
+        incoming, outgoing = self._incoming(method), self._outgoing(method)
+
+        def serving(request: Any, call: Call) -> bytes:
+            return outgoing(inner(incoming(request, call), call), call)
+
+        return serving
+
+    def streamed(self, method: Method, inner: Streamed) -> Streamed:
+        """Serve an RPC with a stream of responses, until it ends or the server is about to stop."""
+        incoming, outgoing = self._incoming(method), self._outgoing(method)
+
+        def serving(request: Any, call: Call) -> Iterator[bytes]:
+            for response in inner(incoming(request, call), call):
+                yield outgoing(response, call)
+            if call.told_to_stop:
+                raise shutting_down()
+
+        return serving
+
+    def _incoming(self, method: Method) -> Callable[[Any, Call], Any]:
+        decode = self._decoder(method)
+        if not method.takes_stream:
+            return lambda request, _call: decode(request)
+        return lambda requests, call: map(decode, RequestStream(requests, call, shutting_down))
+
+    def _decoder(self, method: Method) -> Callable[[bytes], Message]:
+        limit, parse, validated = self._limit, method.request_type.FromString, method.validated
+        malformed = {"type": method.request_type.DESCRIPTOR.full_name}
+
+        def decode(data: bytes) -> Message:
+            if len(data) > limit:
+                raise _too_large("request", limit)
+            try:
+                message = parse(data)
+            except DecodeError as error:
+                text = "the request's bytes are not a message of its type"
+                raise ConcordError(reasons.ERROR_REASON_MALFORMED_MESSAGE, text, metadata=malformed) from error
+            if validated:
+                require_valid(message)
+            return message
+
+        return decode
+
+    def _outgoing(self, method: Method) -> Callable[[Any, Call], bytes]:
+        limit, expected, permission = self._limit, method.response_type, method.policy.restricted_permission
+
+        def encode(response: Any, call: Call) -> bytes:
+            if not isinstance(response, expected):
+                raise TypeError(f"{call.policy.full_name} gave a {type(response).__name__}")
+            if permission not in call.caller.permissions:
+                clear_restricted(response)
+            data = response.SerializeToString()
+            if len(data) > limit:
+                raise _too_large("response", limit)
+            return data
+
+        return encode
+
+
+def shutting_down() -> ConcordError:
+    """Return the error that ends streams when the server stops."""
+    return ConcordError(reasons.ERROR_REASON_SHUTTING_DOWN, "the server is stopping: open the stream again")
+
+
+def _too_large(what: str, limit: int) -> ConcordError:
+    message, metadata = f"the {what} is larger than {limit} bytes", {"limit_bytes": str(limit)}
+    return ConcordError(reasons.ERROR_REASON_MESSAGE_TOO_LARGE, message, metadata=metadata)

@@ -1,0 +1,67 @@
+"""The requests of a stream, read ahead by a thread of its own, so that a stopping server need not wait for the client.
+
+The transport's own iterator blocks until the client speaks, and nothing but the end of the call wakes it.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from services.mesh.errors import ConcordError
+from services.mesh.server.call import Call
+
+_READ_AHEAD = 32
+
+_END = object()
+_WAKE = object()
+
+
+class RequestStream:
+    """Iterates over a stream's requests as bytes; once the server is about to stop it raises instead."""
+
+    def __init__(self, source: Iterator[bytes], call: Call, stopped: Callable[[], ConcordError]) -> None:
+        self._source = source
+        self._call = call
+        self._stopped = stopped
+        self._items: queue.Queue[Any] = queue.Queue(_READ_AHEAD)
+        self._over = False
+        call.on_stop(self._wake)
+        call.on_end(self._abandon)
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        while not self._over:
+            if self._call.stopping.begun:
+                raise self._stopped()
+            item = self._items.get()
+            if isinstance(item, bytes):
+                return item
+            if item is not _WAKE:
+                self._over = True
+                if isinstance(item, Exception):
+                    raise item
+        raise StopIteration
+
+    def _read(self) -> None:
+        try:
+            for request in self._source:
+                self._items.put(request)
+            self._items.put(_END)
+        except Exception as error:  # noqa: BLE001 - raised again in the handler's thread
+            self._items.put(error)
+
+    def _wake(self) -> None:
+        try:
+            self._items.put_nowait(_WAKE)
+        except queue.Full:
+            return  # whoever reads finds an item, and looks whether to stop before the next
+
+    def _abandon(self) -> None:
+        """Make room for the reading thread's last items, which nobody may be left to take."""
+        with self._items.mutex:
+            self._items.maxsize = 0
+            self._items.not_full.notify_all()

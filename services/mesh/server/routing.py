@@ -1,0 +1,99 @@
+"""From a method's name on the wire to its wrapped handler; what is not known is refused by the same stages."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeAlias
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from opentelemetry.instrumentation.grpc import server_interceptor
+from opentelemetry.sdk.trace import TracerProvider
+
+from concord.governance.v1 import options_pb2 as options
+from services.mesh.governance import MethodPolicy
+from services.mesh.server.call import Call
+from services.mesh.server.method import Method
+from services.mesh.server.stages import Stages
+
+# Generic in its type stubs only.
+TransportHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+# One name for all of them: a stranger must not be able to fill traces with names.
+_UNKNOWN = "/unknown/unknown"
+
+
+class Routing(grpc.GenericRpcHandler):
+    """Every call that is neither health nor reflection."""
+
+    def __init__(
+        self, methods: Iterable[Method], stages: Stages, tracer_provider: TracerProvider, streams: ThreadPoolExecutor
+    ) -> None:
+        self._stages = stages
+        self._streams = streams
+        self._spans: Any = server_interceptor(tracer_provider)  # type: ignore[no-untyped-call]
+        self._handlers = {method.policy.full_name: self._handler(method, method.policy.full_name) for method in methods}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> TransportHandler:
+        """Return the handler of a method; for an unknown one a handler that refuses, but only who is authenticated."""
+        name: str = handler_call_details.method
+        return self._handlers.get(name) or self._handler(_unknown(name), _UNKNOWN)
+
+    def _handler(self, method: Method, span_name: str) -> TransportHandler:
+        """Wrap a method in its stages and those in the span.
+
+        The span is the library's interceptor, applied here once instead of on every call. No deserialiser is named:
+        bytes come in, so that undecodable ones are refused by the stages and not by the transport.
+        """
+        raw = _ARITIES[method.takes_stream, method.gives_stream].make(self._stages.wrap(method))
+        details = _Details(span_name, ())
+        handler: TransportHandler = self._spans.intercept_service(lambda _: raw, details)
+        if (method.takes_stream or method.gives_stream) and method.policy.permission:
+            # The transport looks for the pool on the outermost behaviour only.
+            behaviour = getattr(handler, _ARITIES[method.takes_stream, method.gives_stream].attribute)
+            behaviour.experimental_thread_pool = self._streams
+        return handler
+
+
+class _Details(NamedTuple):
+    method: str
+    invocation_metadata: tuple[()]
+
+
+class _Arity(NamedTuple):
+    attribute: str
+    make: "Callable[..., TransportHandler]"
+
+
+_ARITIES = {
+    (False, False): _Arity("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): _Arity("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): _Arity("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): _Arity("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
+
+
+def _unknown(name: str) -> Method:
+    """Return a method without a policy, which the authorisation stage lets nobody call."""
+    policy = MethodPolicy(
+        full_name=name,
+        layer=options.LAYER_UNSPECIFIED,
+        permission="",
+        audit=options.AUDIT_CATEGORY_UNSPECIFIED,
+        idempotency=options.IDEMPOTENCY_UNSPECIFIED,
+        interaction=options.INTERACTION_UNSPECIFIED,
+        latency_objective=timedelta(0),
+    )
+    return Method(
+        policy=policy,
+        request_type=Empty,
+        response_type=Empty,
+        takes_stream=True,
+        gives_stream=True,
+        validated=True,
+        handler=_never_called,
+    )
+
+
+def _never_called(_requests: object, call: Call) -> object:
+    raise AssertionError(f"{call.policy.full_name} was let through")

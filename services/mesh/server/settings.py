@@ -1,0 +1,37 @@
+"""How a server listens and how much it takes on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ServerTls:
+    """The server's certificate chain and key, and the authority that clients' certificates must come from, if any.
+
+    The files are read again when they change: certificates rotate without a restart.
+    """
+
+    certificate_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Where to listen and the limits of what is taken on.
+
+    `port` 0 takes a free one. `streams` is the number of streams served at once, apart from the `workers` that serve
+    unary calls. `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on
+    addresses other than loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    workers: int = 16
+    streams: int = 64
+    max_message_bytes: int = 4 * 1024 * 1024
+    default_deadline_s: float = 30.0
+    reflection: bool = True
+    reuse_port: bool = False
+    allow_plaintext: bool = False
+    tls: ServerTls | None = None
