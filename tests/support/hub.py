@@ -88,7 +88,7 @@ class TestHub:
             return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
 
-def statement(
+def statement(  # noqa: PLR0913 - a statement has many parts
     system: str,
     key: str,
     content: Message,

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.slot import Slots, assembled, covered, group_of, is_sliced, slots_of
+from services.mdm.domain.slot import Slots, assembled, covered, group_of, is_sliced, slots_of, withdrawing
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,15 @@ class _Restatement:
             return _marked(earlier, echoed=True) if earlier is not None else None
         if value is None and path not in self._withdrawn:
             return None
-        withdrawn = path in self._withdrawn and (value is None or is_sliced(self._record_type, path))
+        withdrawn = value is None or self._silence_counts(path)
         if earlier is not None and self._unchanged(path, earlier, value, withdrawn=withdrawn):
             return _marked(earlier, echoed=False)
         assertion = pb.StandingAssertion(path=path, source_revision=self._revision, withdrawn=withdrawn)
         assertion.source_time.CopyFrom(self._submitted.source_time)
         return Standing(assertion, value)
+
+    def _silence_counts(self, path: str) -> bool:
+        return is_sliced(self._record_type, path) and not self._withdrawn.isdisjoint(withdrawing(path))
 
     def _unchanged(self, path: str, earlier: Standing, value: Message | None, *, withdrawn: bool) -> bool:
         said_before = earlier.value == value and earlier.assertion.withdrawn == withdrawn

@@ -66,6 +66,11 @@ def assembled(record_type: RecordType, slots: Mapping[str, Message], *, within: 
     return content
 
 
+def withdrawing(path: str) -> tuple[str, str, str]:
+    """Return the paths whose withdrawal concerns a slot: its own, its collection's, that of all slices."""
+    return (path, path.partition("[")[0], path.partition(".")[0])
+
+
 def is_sliced(record_type: RecordType, path: str) -> bool:
     """Tell whether a slot's value is a timeline."""
     return record_type.slice_field is not None and path.startswith(f"{record_type.slice_field}.")

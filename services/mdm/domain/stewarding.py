@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.effective import Period, Timeline, clipped, combined, joined, period_of, set_period
 from services.mdm.domain.record_type import METADATA, RecordType
-from services.mdm.domain.slot import Slots, assembled, is_sliced, slots_of, timeline, value_of
+from services.mdm.domain.slot import Slots, assembled, is_sliced, slots_of, timeline, value_of, withdrawing
 
 
 def writable_fields(record_type: RecordType) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def writable_fields(record_type: RecordType) -> tuple[str, ...]:
     return tuple(field.name for field in record_type.descriptor.fields if field.name not in METADATA)
 
 
-def assert_fields(  # noqa: PLR0913, PLR0917 - a decision is made of all of these
+def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     record_type: RecordType,
     hub: pb.SourceRecord | None,
     golden: Message,
@@ -98,7 +98,7 @@ class _Decision:
     def _make_sliced(self, path: str, before: Timeline, after: Timeline) -> None:
         if combined([before, after], lambda _, values: values[0] if values[1] is None else None):
             self._withdrawn.add(path)
-        silence_counts = not self._withdrawn.isdisjoint({path, path.partition("[")[0], path.partition(".")[0]})
+        silence_counts = not self._withdrawn.isdisjoint(withdrawing(path))
 
         def word(_: Period, values: Sequence[Message | None]) -> Message | None:
             was, becomes, ours = values

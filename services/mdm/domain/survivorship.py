@@ -26,7 +26,7 @@ from services.mdm.domain.effective import (
     values_during,
 )
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, timeline, value_of
+from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, timeline, value_of, withdrawing
 
 Rule = record_pb2.ValueExplanation.Rule
 
@@ -138,8 +138,7 @@ class _Voice:
 
     def on(self, path: str) -> Standing | None:
         """Return what it says on a slot: on itself, or by withdrawing the whole collection or all slices."""
-        collection = path.partition("[")[0]
-        said = (self._standing.get(part) for part in (path, collection, path.partition(".")[0]))
+        said = (self._standing.get(part) for part in withdrawing(path))
         return next((one for one in said if one is not None), None)
 
     def claim(self, one: Standing, value: Message | None) -> Claim:

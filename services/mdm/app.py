@@ -1,0 +1,112 @@
+"""The hub's composition root: the only module that sees all of its layers."""
+
+from collections.abc import Sequence
+
+import grpc
+
+from concord.audit.v1 import audit_pb2, audit_pb2_grpc
+from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.settings import MdmSettings
+from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
+from services.mdm.transport.changes import ChangeMethods
+from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.ingest import ingest_service
+from services.mdm.transport.masters import master_service
+from services.mdm.transport.quarantine import QuarantineMethods
+from services.mdm.transport.reads import ReadParts
+from services.mdm.transport.sources import SourceMethods
+from services.mdm.transport.submitting import Submitting
+from services.mdm.transport.systems import system_service
+from services.mesh.authentication import TokenAuthenticator
+from services.mesh.client import TokenFile, open_channel
+from services.mesh.database import Database
+from services.mesh.errors import from_rpc_error
+from services.mesh.feed.news import News
+from services.mesh.feed.reader import FeedReader
+from services.mesh.feed.slow_consumers import SlowConsumers
+from services.mesh.feed.stream import StreamSettings
+from services.mesh.process import serve
+from services.mesh.records.keys import KeyRing
+from services.mesh.records.relay import AppendLeaves, Relay
+from services.mesh.records.sealing import Sealer
+from services.mesh.server import GrpcService, build_server
+from services.mesh.telemetry import Telemetry
+
+
+class Feed:
+    """What the change service stands on, with its threads."""
+
+    def __init__(self, database: Database) -> None:
+        self.reader = FeedReader(database)
+        self.news = News(database)
+        self.slow_consumers = SlowConsumers()
+
+    def start(self) -> None:
+        """Start listening for what is published, and watching subscribers."""
+        self.news.start()
+        self.slow_consumers.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        self.slow_consumers.stop()
+        self.news.stop()
+
+
+def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> list[GrpcService]:
+    """Return every gRPC service of the hub."""
+    deciding = Deciding(storage.transactions, storage.registry)
+    reads = ReadParts(storage.transactions, storage.store, storage.reader, storage.listing, deciding)
+    quarantine = QuarantineMethods(
+        storage.transactions, storage.quarantine, storage.quarantine_reader, storage.intake, deciding
+    )
+    changes = ChangeMethods(
+        storage.transactions, feed.reader, feed.news, storage.rendering, deciding, feed.slow_consumers, settings
+    )
+    return [
+        *(master_service(record_type, reads, storage.stewardship) for record_type in RECORD_TYPES),
+        ingest_service(
+            Submitting(storage.intake, deciding),
+            SourceMethods(storage.transactions, storage.sources, deciding),
+            quarantine,
+        ),
+        system_service(storage.registrations, deciding),
+        changes.service(),
+    ]
+
+
+def run(settings: MdmSettings) -> int:
+    """Serve the hub until it is told to stop; return the exit code."""
+    telemetry = Telemetry(settings.telemetry, SERVICE)
+    database = Database(settings.database)
+    storage = hub_storage(database, Sealer(KeyRing.from_file(settings.key_file)), settings.spool_limit)
+    feed = Feed(database)
+    channel = open_channel(
+        settings.audit.target, token=TokenFile(settings.audit.token_file), package="audit", telemetry=telemetry
+    )
+    relay = Relay(database, append_to_audit(channel))
+    server = build_server(
+        hub_services(storage, feed, settings.feed.stream()),
+        settings=settings.server,
+        authenticator=TokenAuthenticator(settings.authentication),
+        telemetry=telemetry,
+    )
+    feed.start()
+    relay.start()
+    return serve(
+        SERVICE,
+        server,
+        on_stop=[feed.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
+    )
+
+
+def append_to_audit(channel: grpc.Channel) -> AppendLeaves:
+    """Return what takes leaves to the audit service behind `channel`."""
+    audit = audit_pb2_grpc.AuditServiceStub(channel)
+
+    def append(leaves: Sequence[bytes]) -> Sequence[audit_pb2.Receipt]:
+        try:
+            return audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=leaves)).receipts
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+
+    return append

@@ -1,0 +1,46 @@
+"""What the hub's process is configured with, below the prefix CONCORD_MDM."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.mesh.authentication import AuthenticationSettings
+from services.mesh.database import DatabaseSettings
+from services.mesh.feed.stream import StreamSettings
+from services.mesh.server import ServerSettings
+from services.mesh.telemetry import TelemetrySettings
+
+PREFIX = "CONCORD_MDM"
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """Where the audit is and which token the hub's relay shows it."""
+
+    target: str
+    token_file: Path
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """How patient the feed is with subscribers, in seconds."""
+
+    progress_interval_s: float = 10.0
+    consumer_limit_s: float = 30.0
+
+    def stream(self) -> StreamSettings:
+        """Return the settings of one stream."""
+        return StreamSettings(progress_interval_s=self.progress_interval_s, consumer_limit_s=self.consumer_limit_s)
+
+
+@dataclass(frozen=True)
+class MdmSettings:
+    """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused."""
+
+    database: DatabaseSettings
+    authentication: AuthenticationSettings
+    key_file: Path
+    audit: AuditSettings
+    server: ServerSettings = field(default_factory=ServerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    feed: FeedSettings = field(default_factory=FeedSettings)
+    spool_limit: int = 100_000
