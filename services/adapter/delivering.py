@@ -22,7 +22,7 @@ from services.adapter.deliveries import Deliveries
 from services.adapter.discrepancies import Discrepancies, Findings
 from services.adapter.domain.delivered import outstanding
 from services.adapter.domain.effective import next_turn
-from services.adapter.golden import is_in_use, masked_fields, open_golden
+from services.adapter.golden import identity, is_in_use, masked_fields, open_golden
 from services.adapter.intake import Intake
 from services.adapter.outpost import Outpost
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
@@ -76,7 +76,7 @@ class Delivering:
 
     def _work_off(self, entries: Sequence[AgendaEntry], go_on: Callable[[], bool]) -> list[AgendaEntry]:
         """Work entries off and return those whose document changed under our hands."""
-        tasks = self._tasks(entries)
+        tasks = self._tasks(self._complete(entries))
         current = self._outpost.connector.current(sorted({task.key for task in tasks if task.key}))
         known = self._observe(tasks, current)
         conflicted: list[AgendaEntry] = []
@@ -96,6 +96,21 @@ class Delivering:
         if written:
             self._intake.take_in(written)
         return conflicted
+
+    def _complete(self, entries: Sequence[AgendaEntry]) -> list[AgendaEntry]:
+        """Ask the hub for golden records that are to be looked at again without having changed."""
+        outpost, asked = self._outpost, list[AgendaEntry]()
+        for entry in (entry for entry in entries if not entry.content):
+            packed = outpost.hub.golden_record(entry.record_type, entry.golden_record)
+            with outpost.database.transaction() as connection:
+                if packed is None:
+                    self._drop(connection, entry)
+                    continue
+                _, revision = identity(open_golden(packed))
+                keys, content = outpost.hub.keys(outpost.name, entry.golden_record), packed.SerializeToString()
+                asked.append(replace(entry, revision=revision, keys=keys, content=content))
+                outpost.agenda.put(connection, asked[-1:])
+        return [entry for entry in entries if entry.content] + asked
 
     def _tasks(self, entries: Sequence[AgendaEntry]) -> list[_Task]:
         tasks: list[_Task] = []
@@ -142,7 +157,7 @@ class Delivering:
 
     def _is_seen(self, document: Document, known: KnownDocument, golden_record: str) -> bool:
         try:
-            record, _ = self._intake.source_record(document, known)
+            record, _, _ = self._intake.source_record(document, known)
         except UntranslatableError:
             return False
         is_same = bool(known.content) and self._outpost.content_token(record) == known.content

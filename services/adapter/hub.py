@@ -4,10 +4,9 @@ Every method raises ConcordError when the hub refuses or does not answer.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -16,17 +15,12 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import (
     change_pb2,
     change_pb2_grpc,
-    cost_center_pb2,
-    cost_center_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
-    item_pb2,
-    item_pb2_grpc,
-    supplier_pb2,
-    supplier_pb2_grpc,
     system_pb2,
     system_pb2_grpc,
 )
+from services.adapter.masters import masters
 from services.mesh.errors import ConcordError, from_rpc_error
 
 _PAGE = 200  # a page of source records has to fit a message
@@ -53,7 +47,7 @@ class Hub:
         self._ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self._changes = change_pb2_grpc.ChangeServiceStub(channel)
         self._systems = system_pb2_grpc.SystemServiceStub(channel)
-        self._lists: Final = _golden_lists(channel, self._settings.call_timeout_s)
+        self._masters = masters(channel, self._settings.call_timeout_s)
 
     def submit(self, records: Sequence[ingest_pb2.SourceRecord]) -> list[ingest_pb2.SubmitSourceRecordsResponse]:
         """Submit source records over one stream and return their acknowledgements, in their order.
@@ -118,38 +112,32 @@ class Hub:
             if not token:
                 return
 
+    def keys(self, system: str, golden_record: str) -> tuple[str, ...]:
+        """Return a system's keys that belong to a golden record, the oldest first."""
+        request = ingest_pb2.ListSourceRecordsRequest(system=system, golden_record=golden_record, page_size=_PAGE)
+        with _typed_errors():
+            page = self._ingest.ListSourceRecords(request, timeout=self._settings.call_timeout_s)
+        return tuple(record.key for record in page.source_records if not record.deleted)
+
     def golden_records(self, record_type: str) -> Iterator[Any]:
         """Return the golden records of a type that are in use, as they are now, page by page."""
         token = ""
         while True:
             with _typed_errors():
-                records, token = self._lists[record_type](token)
+                records, token = self._masters[record_type].page(token)
             yield from records
             if not token:
                 return
 
-
-def _golden_lists(channel: grpc.Channel, timeout_s: float) -> Mapping[str, Callable[[str], tuple[list[Any], str]]]:
-    suppliers = supplier_pb2_grpc.SupplierServiceStub(channel)
-    items = item_pb2_grpc.ItemServiceStub(channel)
-    cost_centers = cost_center_pb2_grpc.CostCenterServiceStub(channel)
-
-    def list_suppliers(token: str) -> tuple[list[Any], str]:
-        request = supplier_pb2.ListSuppliersRequest(page_size=_PAGE, page_token=token)
-        page = suppliers.ListSuppliers(request, timeout=timeout_s)
-        return [_packed(each) for each in page.suppliers], page.next_page_token
-
-    def list_items(token: str) -> tuple[list[Any], str]:
-        request = item_pb2.ListItemsRequest(page_size=_PAGE, page_token=token)
-        page = items.ListItems(request, timeout=timeout_s)
-        return [_packed(each) for each in page.items], page.next_page_token
-
-    def list_cost_centers(token: str) -> tuple[list[Any], str]:
-        request = cost_center_pb2.ListCostCentersRequest(page_size=_PAGE, page_token=token)
-        page = cost_centers.ListCostCenters(request, timeout=timeout_s)
-        return [_packed(each) for each in page.cost_centers], page.next_page_token
-
-    return {"supplier": list_suppliers, "item": list_items, "cost_center": list_cost_centers}
+    def golden_record(self, record_type: str, name: str) -> Any | None:
+        """Return a golden record as it is now; None when there is none that the adapter may see."""
+        try:
+            with _typed_errors():
+                return self._masters[record_type].one(name)
+        except ConcordError as error:
+            if error.code is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
 
 
 def _requests(
@@ -160,12 +148,6 @@ def _requests(
         if ended.is_set():
             return
         yield ingest_pb2.SubmitSourceRecordsRequest(sequence=sequence, source_record=record)
-
-
-def _packed(message: supplier_pb2.Supplier | item_pb2.Item | cost_center_pb2.CostCenter) -> Any:
-    packed = Any()
-    packed.Pack(message)
-    return packed
 
 
 @contextmanager

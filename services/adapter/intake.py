@@ -1,7 +1,8 @@
 """The intake: documents of a system become source records of the hub, or go into quarantine.
 
 1. Translate; what can't be translated is kept, sealed, for a person.
-2. Forget deliveries that the document no longer shows: from here on the system speaks for itself there.
+2. Forget deliveries that the document no longer shows: from here on the system speaks for itself there. The hub may
+   stay with its word, and its golden record as it is: put that on the agenda once more.
 3. Submit, naming what is still the hub's own word.
 4. Keep what the hub answered, with the cursor behind it, and settle what is translated now.
 
@@ -56,6 +57,7 @@ class _Sorted:
     submissions: list[_Submission] = field(default_factory=list)
     failures: list[tuple[Document, UntranslatableError]] = field(default_factory=list)
     moved: list[KnownDocument] = field(default_factory=list)
+    rechecked: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 class Intake:
@@ -77,8 +79,8 @@ class Intake:
             counts += self._take_in(part, cursor if part is parts[-1] else None)
         return counts
 
-    def source_record(self, document: Document, known: KnownDocument) -> tuple[SourceRecord, KnownDocument]:
-        """Return the submission of a document, and what is known of it once moved deliveries are forgotten.
+    def source_record(self, document: Document, known: KnownDocument) -> tuple[SourceRecord, KnownDocument, str]:
+        """Return a document's submission, what is known of it once moved deliveries are forgotten, its record type.
 
         Raises UntranslatableError.
         """
@@ -94,7 +96,7 @@ class Intake:
             echo=None if document.deleted else _echo(standing),
         )
         record.content.Pack(translation.content)
-        return record, standing
+        return record, standing, translation.record_type
 
     def _take_in(self, batch: Sequence[Document], cursor: str | None) -> Counts:
         found = self._sort(batch)
@@ -111,7 +113,7 @@ class Intake:
         for document in batch:
             before = known[document.key]
             try:
-                record, standing = self.source_record(document, before)
+                record, standing, record_type = self.source_record(document, before)
             except UntranslatableError as error:
                 found.failures.append((document, error))
                 found.moved.append(replace(before, accepted=False))
@@ -119,6 +121,8 @@ class Intake:
             found.submissions.append(_Submission(record, standing))
             if standing != before:
                 found.moved.append(standing)
+                if record_type in self._outpost.system.deliver:
+                    found.rechecked[before.golden_record] = (record_type, before.golden_revision)
         return found
 
     def _standing(self, document: Document, translation: Translation, known: KnownDocument) -> KnownDocument:
@@ -135,6 +139,8 @@ class Intake:
         with self._outpost.database.transaction() as connection:
             self._quarantine.put(connection, found.failures)
             documents.put(connection, self._outpost.name, found.moved)
+            for golden_record, (record_type, revision) in found.rechecked.items():
+                self._outpost.agenda.recheck(connection, golden_record, record_type, revision)
 
     def _conclude(
         self, submissions: Sequence[_Submission], answers: Sequence[SubmitSourceRecordsResponse], cursor: str | None

@@ -16,6 +16,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, ingest_pb2, system_pb2
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.adapter.golden import identity, open_golden
 from services.adapter.hub import Hub
 from services.mesh.errors import ConcordError, to_status
 
@@ -219,6 +220,15 @@ class LocalHub(Hub):
         for (owner, key), source in self.hub.sources.items():
             if owner == system:
                 yield ingest_pb2.SourceRecord(system=system, key=key, golden_record=source.golden)
+
+    def keys(self, system: str, golden_record: str) -> tuple[str, ...]:
+        return tuple(each.key for each in self.hub.crosswalk(golden_record) if each.system == system)
+
+    def golden_record(self, record_type: str, name: str) -> Any | None:
+        return next((each for each in self.golden_records(record_type) if self._name(each) == name), None)
+
+    def _name(self, packed: Any) -> str:
+        return identity(open_golden(packed))[0]
 
     def golden_records(self, record_type: str) -> Iterator[Any]:
         kind = Supplier if record_type == "supplier" else CostCenter

@@ -20,7 +20,13 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (system, golden_record) DO UPDATE SET revision = excluded.revision, position = excluded.position,
     keys = excluded.keys, wrapped = excluded.wrapped, key_version = excluded.key_version, content = excluded.content,
     due = NULL, blocked = false
-WHERE excluded.revision > agenda.revision
+WHERE excluded.revision > agenda.revision OR agenda.content IS NULL
+"""
+_RECHECK = """
+INSERT INTO agenda (system, golden_record, record_type, revision, position, keys)
+SELECT system, %(golden_record)s, %(record_type)s, %(revision)s, feed_position, '{}' FROM synchronizations
+WHERE system = %(system)s
+ON CONFLICT (system, golden_record) DO UPDATE SET due = NULL
 """
 _READY = """
 SELECT golden_record, record_type, revision, position, keys, wrapped, key_version, content FROM agenda
@@ -47,7 +53,7 @@ class AgendaEntry:
     position: int
     keys: tuple[str, ...]
     content: bytes = field(repr=False)
-    """The serialised `google.protobuf.Any` of the golden record; sealed in the database."""
+    """The serialised `google.protobuf.Any` of the golden record, sealed in the database; empty = ask the hub."""
 
 
 class Agenda:
@@ -61,6 +67,11 @@ class Agenda:
         """Add entries; each replaces an older revision of its record and is due at once."""
         with driver(connection).cursor() as cursor:
             cursor.executemany(_PUT, [self._row(entry) for entry in entries])
+
+    def recheck(self, connection: Connection, golden_record: str, record_type: str, revision: int) -> None:
+        """Look at a golden record again although it did not change; its content is asked for when it is due."""
+        arguments = {"golden_record": golden_record, "record_type": record_type, "revision": revision}
+        driver(connection).execute(_RECHECK, {**arguments, "system": self.system})
 
     def ready(self, connection: Connection, today: date, after: AgendaEntry | None, limit: int) -> list[AgendaEntry]:
         """Return the next entries that can be worked off, by position; those behind `after` where given."""
@@ -108,9 +119,9 @@ class Agenda:
         keys: list[str],
         wrapped: bytes,
         version: int,
-        sealed: bytes,
+        sealed: bytes | None,
     ) -> AgendaEntry:
-        content = self._open(golden_record, wrapped, version, sealed)
+        content = b"" if sealed is None else self._open(golden_record, wrapped, version, sealed)
         return AgendaEntry(golden_record, record_type, revision, position, tuple(keys), content)
 
     def _open(self, golden_record: str, wrapped: bytes, version: int, sealed: bytes) -> bytes:

@@ -42,9 +42,9 @@ CREATE TABLE public.agenda (
     due date,
     awaited bigint NOT NULL DEFAULT 0,
     blocked boolean NOT NULL DEFAULT false,
-    wrapped bytea NOT NULL,
-    key_version integer NOT NULL,
-    content bytea NOT NULL,
+    wrapped bytea,
+    key_version integer,
+    content bytea,
     PRIMARY KEY (system, golden_record)
 );
 CREATE INDEX agenda_by_due ON public.agenda (system, due, position);
