@@ -30,6 +30,9 @@ class Exchange(Protocol):
     def is_active(self) -> bool:
         """Say whether the client still waits."""
 
+    def cancel(self) -> None:
+        """Cut the call off."""
+
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Have `callback` run at the end of the call; false when it has ended."""
 
@@ -108,6 +111,11 @@ class Call:
             self.told_to_stop = True
             return False
         return self.exchange is None or self.exchange.is_active()
+
+    def cancel(self) -> None:
+        """Cut the call off: for what its own thread can't end, because it is stuck in the transport."""
+        if self.exchange is not None:
+            self.exchange.cancel()
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Have `callback` run when the call has ended, however it ends; at once when it has ended already."""
