@@ -246,6 +246,15 @@ def test_parents_in_different_hierarchies_survive_side_by_side() -> None:
     assert [parent.hierarchy for parent in content.slices[0].parents] == ["legal", "management"]
 
 
+@pytest.mark.parametrize("withdrawn", ["slices", "slices.parents", "slices.parents[legal]"])
+def test_where_a_source_is_silent_about_what_it_withdraws_there_is_nothing(withdrawn: str) -> None:
+    erp, hub = cost_center_pb2.CostCenter(), cost_center_pb2.CostCenter()
+    erp.slices.add().parents.add(hierarchy="legal", parent_code="erp")
+    hub.slices.add(effective_period=period_message(None, FIRST_DAY)).parents.add(hierarchy="legal", parent_code="hub")
+    content = _golden(COST_CENTER, _source(erp, "erp"), _source(hub, "hub", 1, "1", withdrawn)).content
+    assert content == hub
+
+
 def test_slices_are_cut_to_the_effective_period_that_wins() -> None:
     erp = cost_center_pb2.CostCenter(code="1")
     erp.slices.add(display_name="Ward")
