@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-CONTRACTS := $(shell find protos -name '*.proto')
+CONTRACTS := $(shell find protos -name '*.proto' -o -name '*.json')
 
 .PHONY: help
 help: ## list the commands

@@ -20,6 +20,7 @@ from protovalidate._gen.buf.validate import validate_pb
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 GENERATED = ROOT / "gen"
+POLICIES = "*_grpc_service_config.json"
 VALIDATE = "buf/validate/validate.proto"
 IMAGE = "descriptors.binpb"
 
@@ -114,6 +115,12 @@ def _remove_empty_services(generated: Path) -> None:
         if "Stub" not in module.read_text():
             module.unlink()
             module.with_suffix(".pyi").unlink(missing_ok=True)
+
+
+def _copy_policies(protos: Path, generated: Path) -> None:
+    """Put each package's call policy beside its code, where clients and the wheel have it."""
+    for policy in protos.rglob(POLICIES):
+        shutil.copyfile(policy, generated / policy.relative_to(protos))
 
 
 if __name__ == "__main__":
