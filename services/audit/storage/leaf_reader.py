@@ -14,6 +14,7 @@ from services.audit.storage.table import LEAVES
 from services.mesh.database import Database
 
 _KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
+_RIGHTS = ("SELECT", "INSERT")
 _HELD_COLUMNS = (LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at)
 
 
@@ -22,6 +23,13 @@ class LeafReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def is_migrated(self) -> bool:
+        """Tell whether the log is there, for this role to append to. Raises ConcordError DEPENDENCY_UNAVAILABLE."""
+        log = func.to_regclass(LEAVES.fullname)
+        with self._database.reading() as connection:
+            answers = connection.execute(select(*(func.has_table_privilege(log, right) for right in _RIGHTS))).one()
+        return all(answers)
 
     def leaf_at(self, leaf_index: int, scope: Scope) -> HeldLeaf | None:
         """Read the leaf at a place of the log; None when there is none in scope."""
