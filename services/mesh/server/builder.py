@@ -1,5 +1,6 @@
 """Building a server: health, reflection and the services' methods behind their stages."""
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,10 +31,15 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 # The transport's own refusal has no reason: up to this factor the contract stage refuses, with one.
 _HARD_LIMIT_FACTOR = 2
 
+# An access token with many entities is long, and it travels with every call.
+_MAX_METADATA_BYTES = 16 * 1024
+
 _OPTIONS: Mapping[str, int] = {
     # Long streams ping while nothing is said: a client may do so every ten seconds.
     "grpc.keepalive_permit_without_calls": 1,
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+    "grpc.max_metadata_size": _MAX_METADATA_BYTES,
+    "grpc.absolute_max_metadata_size": _MAX_METADATA_BYTES,
     # A subscriber that vanished without a word is found within a minute.
     "grpc.keepalive_time_ms": 40_000,
     "grpc.keepalive_timeout_ms": 20_000,
@@ -48,10 +54,13 @@ class MeshServer:
         self._services = ("", *services)
         self._parts = parts
         self.port = port
+        self.health_port = parts.health_port
 
     def start(self) -> None:
         """Answer calls, and say so by health."""
         self._server.start()
+        if self._parts.probes is not None:
+            self._parts.probes.start()
         for service in self._services:
             self.set_serving(service, True)
 
@@ -68,6 +77,8 @@ class MeshServer:
         stopped: threading.Event = self._server.stop(grace_s)
         self._parts.stopping.begin()
         stopped.wait(grace_s + 1.0)
+        if self._parts.probes is not None:
+            self._parts.probes.stop(None).wait(1.0)
         for threads in (self._parts.workers, self._parts.places.threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -80,6 +91,12 @@ class _Parts:
         self.stopping = Stopping()
         self.workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="call")
         self.places = Places(settings.streams)
+        self.probes: grpc.Server | None = None
+        self.health_port: int | None = None
+        if settings.health_port is not None:
+            self.probes = grpc.server(ThreadPoolExecutor(1, "probe"), options=[("grpc.so_reuseport", 0)])
+            health_pb2_grpc.add_HealthServicer_to_server(self.health, self.probes)
+            self.health_port = _bind(self.probes, dataclasses.replace(settings, port=settings.health_port, tls=None))
 
 
 def build_server(
@@ -87,8 +104,8 @@ def build_server(
 ) -> MeshServer:
     """Bind a server that serves exactly these services.
 
-    Raises ValueError for what it must not serve (see `methods_of`, `require_safe`), OSError when the port is taken or
-    a certificate can't be read.
+    Raises ConfigurationError for plaintext that strangers could read, OSError when a port is taken or a certificate
+    can't be read, ValueError for handlers that don't match their contracts.
     """
     require_safe(settings)
     methods = methods_of(services)
@@ -101,7 +118,7 @@ def build_server(
         authentication=Authentication(authenticator),
         authorisation=Authorisation(),
         places=parts.places,
-        contract=Contract(settings.max_message_bytes),
+        contract=Contract(settings.max_request_bytes, settings.max_response_bytes),
     )
     server = grpc.server(parts.workers, options=_options(settings))
     health_pb2_grpc.add_HealthServicer_to_server(parts.health, server)
@@ -116,8 +133,8 @@ def build_server(
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     sized = {
         "grpc.so_reuseport": int(settings.reuse_port),
-        "grpc.max_receive_message_length": settings.max_message_bytes * _HARD_LIMIT_FACTOR,
-        "grpc.max_send_message_length": settings.max_message_bytes * _HARD_LIMIT_FACTOR,
+        "grpc.max_receive_message_length": settings.max_request_bytes * _HARD_LIMIT_FACTOR,
+        "grpc.max_send_message_length": settings.max_response_bytes,
     }
     return list((dict(_OPTIONS) | sized).items())
 

@@ -20,8 +20,9 @@ from services.mesh.validation import require_valid
 class Contract:
     """A stage between bytes and messages."""
 
-    def __init__(self, max_message_bytes: int) -> None:
-        self._limit = max_message_bytes
+    def __init__(self, max_request_bytes: int, max_response_bytes: int) -> None:
+        self._max_request_bytes = max_request_bytes
+        self._max_response_bytes = max_response_bytes
 
     def single(self, method: Method, inner: Single) -> Single:
         """Serve an RPC with one response."""
@@ -51,7 +52,7 @@ class Contract:
         return lambda requests, call: map(decode, RequestStream(requests, call, shutting_down))
 
     def _decoder(self, method: Method) -> Callable[[bytes], Message]:
-        limit, parse, validated = self._limit, method.request_type.FromString, method.validated
+        limit, parse, validated = self._max_request_bytes, method.request_type.FromString, method.validated
         malformed = {"type": method.request_type.DESCRIPTOR.full_name}
 
         def decode(data: bytes) -> Message:
@@ -69,7 +70,11 @@ class Contract:
         return decode
 
     def _outgoing(self, method: Method) -> Callable[[Any, Call], bytes]:
-        limit, expected, permission = self._limit, method.response_type, method.policy.restricted_permission
+        limit, expected, permission = (
+            self._max_response_bytes,
+            method.response_type,
+            method.policy.restricted_permission,
+        )
 
         def encode(response: Any, call: Call) -> bytes:
             if not isinstance(response, expected):

@@ -23,15 +23,19 @@ class ServerSettings:
     `port` 0 takes a free one. `streams` is the number of streams served at once, apart from the `workers` that serve
     unary calls. `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on
     addresses other than loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port.
+    `reflection` tells the contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext:
+    probes hold no credentials.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
     workers: int = 16
     streams: int = 64
-    max_message_bytes: int = 4 * 1024 * 1024
+    max_request_bytes: int = 4 * 1024 * 1024
+    max_response_bytes: int = 16 * 1024 * 1024
     default_deadline_s: float = 30.0
-    reflection: bool = True
+    reflection: bool = False
     reuse_port: bool = False
     allow_plaintext: bool = False
     tls: ServerTls | None = None
+    health_port: int | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 
+from services.mesh.configuration import ConfigurationError
 from services.mesh.server.settings import ServerSettings, ServerTls
 
 
@@ -24,9 +25,9 @@ def credentials(tls: ServerTls) -> grpc.ServerCredentials:
 
 
 def require_safe(settings: ServerSettings) -> None:
-    """Raise ValueError for plaintext on an address that others can reach, unless it is allowed."""
+    """Raise ConfigurationError for plaintext on an address that others can reach, unless it is allowed."""
     if settings.tls is None and not settings.allow_plaintext and not is_loopback(settings.host):
-        raise ValueError(f"plaintext on {settings.host} is refused: configure TLS or allow plaintext")
+        raise ConfigurationError([f"plaintext on {settings.host} is refused: configure TLS or allow plaintext"])
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, change_pb2_grpc, ingest_pb2, ingest_pb2_grpc
+from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call, GrpcService
 from tests.support.serving import Tokens, service, serving
@@ -180,7 +181,7 @@ def test_a_server_refuses_to_start_with_less_or_more_than_its_contracts_say() ->
 
 
 def test_plaintext_is_refused_where_others_could_listen() -> None:
-    with pytest.raises(ValueError, match="plaintext"):
+    with pytest.raises(ConfigurationError, match="plaintext"):
         serving(TOKENS, watching(), host="0.0.0.0").__enter__()  # noqa: S104 - refused
 
 
