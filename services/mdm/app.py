@@ -25,6 +25,7 @@ from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.logs import start_logging
 from services.mesh.process import serve
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import AppendLeaves, Relay
@@ -76,13 +77,12 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
 
 def run(settings: MdmSettings) -> int:
     """Serve the hub until it is told to stop; return the exit code."""
+    start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     database = Database(settings.database)
     storage = hub_storage(database, Sealer(KeyRing.from_file(settings.key_file)), settings.spool_limit)
     feed = Feed(database)
-    channel = open_channel(
-        settings.audit.target, token=TokenFile(settings.audit.token_file), package="audit", telemetry=telemetry
-    )
+    channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
     server = build_server(
         hub_services(storage, feed, settings.feed.stream()),

@@ -1,0 +1,221 @@
+"""The local mesh: four services as four processes on a real PostgreSQL, with keys and tokens of their own.
+
+Everything lives in one directory; secrets are files there, and every server listens on loopback.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.mesh.development_issuer import DevelopmentIssuer
+from services.mesh.records.keys import write_key_file
+from tools.guarded_process import GuardedProcess
+from tools.leftovers import wait_until
+from tools.postgres import PostgresServer, free_port
+
+AUDIENCE = "concord"
+READY_S = 30.0
+TOKEN_LIFETIME = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ServiceKind:
+    """One of the mesh's services: its module, the prefix of its variables, what its own token may do."""
+
+    name: str
+    module: str
+    prefix: str
+    permissions: tuple[str, ...]
+
+
+HUB_FOR_ADAPTERS = (
+    "mdm.source_records.write",
+    "mdm.changes.read",
+    "mdm.systems.read",
+    "mdm.suppliers.read",
+    "mdm.items.read",
+    "mdm.cost_centers.read",
+    "mdm.restricted.read",
+    "audit.leaves.append",
+)
+AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
+MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", ("audit.leaves.append",))
+ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
+SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)
+
+
+class MeshError(Exception):
+    """A service did not start; the message holds the end of its log."""
+
+
+@dataclass
+class Running:
+    """A service that was started: its process, its port, and what it needs to be started again."""
+
+    kind: ServiceKind
+    process: GuardedProcess
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def target(self) -> str:
+        """Where clients reach it."""
+        return f"127.0.0.1:{self.port}"
+
+
+class LocalMesh:
+    """Services on one PostgreSQL server; a context manager that stops what it started, newest first."""
+
+    def __init__(self, directory: Path, postgres: PostgresServer) -> None:
+        self.directory = directory
+        self.postgres = postgres
+        self.services: dict[str, Running] = {}
+        self.issuer = DevelopmentIssuer(directory / "issuer")
+
+    def token(self, subject: str, permissions: Sequence[str], entities: Sequence[str] = ("*",)) -> str:
+        """Return an access token of the development issuer."""
+        return self.issuer.issue(
+            subject,
+            client="concord-local",
+            permissions=permissions,
+            entities=entities,
+            audience=AUDIENCE,
+            lifetime=TOKEN_LIFETIME,
+        )
+
+    def start(self, kind: ServiceKind, extra: Mapping[str, str] | None = None) -> Running:
+        """Make a service's database and secrets, migrate, start it and wait until it serves. Raises MeshError."""
+        owner, role = f"{kind.name}_owner", f"{kind.name}_service"
+        for name in (owner, role):
+            self.postgres.create_role(name)
+        self.postgres.create_database(kind.name, owner=owner)
+        self._migrate(kind, owner, role)
+        return self._start(kind, self._environment(kind, role) | (extra or {}), free_port())
+
+    def restart(self, name: str) -> Running:
+        """Start a stopped or killed service again, on the same port."""
+        before = self.services[name]
+        before.process.stop()
+        return self._start(before.kind, before.environment, before.port)
+
+    def kill(self, name: str) -> None:
+        """End a service with SIGKILL, as a crash would."""
+        self.services[name].process.kill()
+
+    def stop(self) -> None:
+        """Stop every service, newest first."""
+        for running in reversed(self.services.values()):
+            running.process.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def log(self, name: str) -> Path:
+        """Return the file that a service's output goes to."""
+        return self.directory / "logs" / f"{name}.log"
+
+    def spans(self, name: str) -> Path:
+        """Return the file that a service's spans go to."""
+        return self.directory / "spans" / f"{name}.jsonl"
+
+    def _migrate(self, kind: ServiceKind, owner: str, role: str) -> None:
+        environment = _inherited() | {
+            "CONCORD_MIGRATION_DATABASE_URL": self.postgres.network_url(kind.name, owner),
+            "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(owner)),
+            "CONCORD_MIGRATION_SERVICE_ROLE": role,
+        }
+        log = self.directory / "logs" / f"{kind.name}-migrate.log"
+        command = [sys.executable, "-m", kind.module, "migrate"]
+        with GuardedProcess.start(command, log=log, environment=environment) as process:
+            if process.wait(READY_S) != 0:
+                raise MeshError(f"{kind.name} did not migrate its database:\n{_end_of(log)}")
+
+    def _environment(self, kind: ServiceKind, role: str) -> dict[str, str]:
+        p = kind.prefix
+        own = {
+            f"{p}_DATABASE_URL": self.postgres.network_url(kind.name, role),
+            f"{p}_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(role)),
+            f"{p}_AUTHENTICATION_ISSUER": self.issuer.issuer,
+            f"{p}_AUTHENTICATION_JWKS_FILE": str(self.issuer.jwks_file),
+            f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
+        }
+        if kind is AUDIT:
+            return own
+        key_file = self.directory / "secrets" / f"{kind.name}.keys"
+        if not self._made(key_file).exists():
+            write_key_file(key_file)
+        own |= {
+            f"{p}_KEY_FILE": str(key_file),
+            f"{p}_AUDIT_TARGET": self.services["audit"].target,
+            f"{p}_AUDIT_TOKEN_FILE": str(self._token_file(kind)),
+        }
+        if kind is not MDM:
+            own |= {
+                f"{p}_HUB_TARGET": self.services["mdm"].target,
+                f"{p}_HUB_TOKEN_FILE": str(self._token_file(kind)),
+            }
+        return own
+
+    def _token_file(self, kind: ServiceKind) -> Path:
+        path = self._made(self.directory / "secrets" / f"{kind.name}.token")
+        path.touch(mode=0o600)
+        path.write_text(self.token(f"{kind.name}@concord.local", kind.permissions))
+        return path
+
+    def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
+        log = self.log(kind.name)
+        begin = log.stat().st_size if log.exists() else 0
+        process = GuardedProcess.start(
+            [sys.executable, "-m", kind.module],
+            log=log,
+            environment=_inherited() | environment | {f"{kind.prefix}_SERVER_PORT": str(port)},
+        )
+        running = Running(kind, process, port, environment)
+        self.services[kind.name] = running
+        _wait_until_ready(running, log, begin)
+        return running
+
+    @staticmethod
+    def _made(path: Path) -> Path:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment without variables of services: a mesh is configured by us alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CONCORD_")}
+
+
+def _wait_until_ready(running: Running, log: Path, begin: int) -> None:
+    """Wait for the line that a service prints once it serves."""
+
+    def ready() -> bool:
+        if running.process.poll() is not None:
+            raise MeshError(f"{running.kind.name} did not start:\n{_end_of(log)}")
+        return any(_is_readiness(line) for line in log.read_text()[begin:].splitlines())
+
+    if not wait_until(ready, timeout_s=READY_S):
+        raise MeshError(f"{running.kind.name} is not ready after {READY_S:.0f} s:\n{_end_of(log)}")
+
+
+def _is_readiness(line: str) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.keys() == {"service", "port"}
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text().splitlines()[-20:])
