@@ -82,12 +82,18 @@ class Authenticator(Protocol):
 class TokenAuthenticator:
     """Verifies access tokens; remembers the verified ones by their hash, at the longest until they end.
 
-    Raises OSError or ValueError when the settings name a JWKS file that can't be used.
+    Raises OSError or ValueError when the settings name a JWKS file that can't be used. `keys` replaces the issuer's.
     """
 
-    def __init__(self, settings: AuthenticationSettings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: AuthenticationSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        keys: SigningKeys | None = None,
+    ) -> None:
         self._settings = settings
-        self._keys = _signing_keys(settings)
+        self._keys = keys or _signing_keys(settings)
         self._clock = clock
         self._lock = threading.Lock()
         self._verified: dict[bytes, tuple[Caller, float]] = {}
