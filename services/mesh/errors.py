@@ -20,12 +20,14 @@ from concord.governance.v1 import options_pb2
 DOMAIN = "concord"
 DETAILS_KEY = "grpc-status-details-bin"
 
-# Trailing metadata above 8 KiB is refused by the transport: an error must fit whatever it is about.
+# In bytes. Clients refuse trailing metadata above 8 KiB, in which the status stands in base64 and the message a second
+# time, three characters for a byte: an error must fit whatever it is about.
 LONGEST_TEXT = 512
 MOST_VIOLATIONS = 20
-_MOST_METADATA = 8
-_LONGEST_DETAIL = 120
-_ROOM = 6 * 1024
+_ROOM = 4400
+_ROOM_FOR_METADATA = 1536
+_ROOM_FOR_VIOLATIONS = 1800
+_WRAPPING = 120
 
 _PREFIX = "ERROR_REASON_"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -36,16 +38,19 @@ _CODE_OF_REASON = {
     if value.number
 }
 
+_REASONS = {name.removeprefix(_PREFIX): number for name, number in reasons.ErrorReason.items() if number}
+
 # What the transport itself answers, without saying why in our words.
 _REASON_OF_CODE = {
     grpc.StatusCode.UNAVAILABLE: reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
     grpc.StatusCode.CANCELLED: reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: reasons.ERROR_REASON_DEADLINE_TOO_SHORT,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: reasons.ERROR_REASON_MESSAGE_TOO_LARGE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
     grpc.StatusCode.UNAUTHENTICATED: reasons.ERROR_REASON_CREDENTIALS_INVALID,
     grpc.StatusCode.PERMISSION_DENIED: reasons.ERROR_REASON_METHOD_NOT_GOVERNED,
     grpc.StatusCode.UNIMPLEMENTED: reasons.ERROR_REASON_METHOD_NOT_GOVERNED,
 }
+_TOO_LARGE = ("larger than max", "metadata size")
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,12 @@ def to_status(error: ConcordError) -> status_pb2.Status:
     """Render an error for the wire; texts beyond the bounds are cut, details that no longer fit are left out."""
     status = status_pb2.Status(code=error.code.value[0], message=_cut(error.message))
     info = error_details_pb2.ErrorInfo(reason=error.reason_name, domain=DOMAIN)
-    for key, value in list(error.metadata.items())[:_MOST_METADATA]:
-        info.metadata[_cut(key)] = _cut(value)
+    for key, value in error.metadata.items():
+        if info.ByteSize() <= _ROOM_FOR_METADATA - 2 * LONGEST_TEXT:
+            info.metadata[_cut(key)] = _cut(value)
     status.details.add().Pack(info)
     for detail in _further_details(error):
-        if status.ByteSize() + detail.ByteSize() + _LONGEST_DETAIL <= _ROOM:
+        if status.ByteSize() + detail.ByteSize() + _WRAPPING <= _ROOM:
             status.details.add().Pack(detail)
     return status
 
@@ -123,13 +129,13 @@ def from_status(status: status_pb2.Status) -> ConcordError:
     """
     details: dict[type[Message], Any] = {kind: _unpacked(status, kind) for kind in _DETAILS}
     info = details[error_details_pb2.ErrorInfo]
-    known = info is not None and info.domain == DOMAIN and _PREFIX + info.reason in reasons.ErrorReason.keys()  # noqa: SIM118 - a wrapper, not a dict
-    if not known:
+    reason = _REASONS.get(info.reason) if info is not None and info.domain == DOMAIN else None
+    if reason is None:
         return _foreign(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)
     resource = details[error_details_pb2.ResourceInfo]
     retry = details[error_details_pb2.RetryInfo]
     return ConcordError(
-        reasons.ErrorReason.Value(_PREFIX + info.reason),
+        reason,
         status.message,
         metadata=dict(info.metadata),
         violations=_violations_of(details[error_details_pb2.BadRequest]),
@@ -168,18 +174,22 @@ def _further_details(error: ConcordError) -> Iterable[Message]:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(error.retry_after)
         yield retry
+    if error.violations:
+        yield _bad_request(error.violations)
     if error.resource is not None:
         kind, name = error.resource
         yield error_details_pb2.ResourceInfo(resource_type=_cut(kind), resource_name=_cut(name))
     if error.preconditions:
-        failure = error_details_pb2.PreconditionFailure()
-        for condition in error.preconditions[:MOST_VIOLATIONS]:
-            failure.violations.add(
-                type=_cut(condition.kind), subject=_cut(condition.subject), description=_cut(condition.description)
-            )
-        yield failure
-    if error.violations:
-        yield _bad_request(error.violations)
+        yield _precondition_failure(error.preconditions)
+
+
+def _precondition_failure(preconditions: Sequence[Precondition]) -> error_details_pb2.PreconditionFailure:
+    failure = error_details_pb2.PreconditionFailure()
+    for condition in preconditions[:MOST_VIOLATIONS]:
+        failure.violations.add(
+            type=_cut(condition.kind), subject=_cut(condition.subject), description=_cut(condition.description)
+        )
+    return failure
 
 
 def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
@@ -188,7 +198,7 @@ def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadR
         added = request.field_violations.add(
             field=_cut(violation.field), description=_cut(violation.description), reason=_cut(violation.reason)
         )
-        if request.ByteSize() > _ROOM // 2:
+        if request.ByteSize() > _ROOM_FOR_VIOLATIONS:
             request.field_violations.remove(added)
             break
     return request
@@ -215,8 +225,13 @@ def _unpacked(status: status_pb2.Status, kind: type[Message]) -> Message | None:
 
 def _foreign(code: grpc.StatusCode, message: str) -> ConcordError:
     reason = _REASON_OF_CODE.get(code, reasons.ERROR_REASON_INTERNAL_FAILURE)
+    if code == grpc.StatusCode.RESOURCE_EXHAUSTED and any(words in message for words in _TOO_LARGE):
+        reason = reasons.ERROR_REASON_MESSAGE_TOO_LARGE
     return ConcordError(reason, _cut(message), metadata={"grpc_code": code.name})
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    encoded = text.encode(errors="replace")
+    return (
+        encoded.decode() if len(encoded) <= LONGEST_TEXT else f"{encoded[: LONGEST_TEXT - 3].decode(errors='ignore')}…"
+    )
