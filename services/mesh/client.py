@@ -24,7 +24,8 @@ from services.mesh.errors import ConcordError
 from services.mesh.telemetry import Telemetry
 
 DEFAULT_DEADLINE_S = 30.0
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+# As large as the answers that a mesh server gives; what it takes is bounded on its side.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 _CONTRACTS = "concord"
 _POLICY_SUFFIX = "_grpc_service_config.json"
