@@ -108,6 +108,7 @@ def _generate_into(working: Path, protos: Path) -> None:
         *contract_files(protos),
     )
     _remove_empty_services(working)
+    _copy_policies(protos, working)
 
 
 def _remove_empty_services(generated: Path) -> None:
