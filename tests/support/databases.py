@@ -55,6 +55,7 @@ class Databases:
         """Clone the migrated template of these migrations; the clone is dropped at the end."""
         name = self._new_name("test")
         self.server.create_database(name, self._template(migrations), owner=OWNER)
+        _give_identity(self._settings(name))
         try:
             yield self._settings(name)
         finally:
@@ -76,3 +77,10 @@ class Databases:
             owner=DatabaseSettings(self.server.url(name, OWNER), application_name="owner", pool_size=4),
             service=DatabaseSettings(self.server.url(name, SERVICE), application_name="service", pool_size=24),
         )
+
+
+def _give_identity(database: MigratedDatabase) -> None:
+    """Make a clone a database of its own, if its schema knows identities."""
+    with database.opened_by_owner() as owner, owner.transaction() as connection:
+        if connection.exec_driver_sql("SELECT to_regclass('public.database_identity')").scalar() is not None:
+            connection.exec_driver_sql("UPDATE public.database_identity SET id = gen_random_uuid()")

@@ -43,7 +43,7 @@ class TestHub:
         for name, parent in ((GROUP, ""), ("entities/north", GROUP), ("entities/south", GROUP)):
             entity = system_pb2.Entity(name=name, display_name=name, parent=parent)
             self.parts.registrations.create_entity(entity, decision(entity))
-        for name, entity, rank in (
+        for name, owner, rank in (
             ("systems/hub", GROUP, 1),
             ("systems/erp", "entities/north", 10),
             ("systems/workforce", "entities/south", 20),
@@ -53,7 +53,7 @@ class TestHub:
                 name=name,
                 display_name=name,
                 kind="test",
-                entity=entity,
+                entity=owner,
                 trust_rank=rank,
                 authored_attributes=EVERYTHING,
             )

@@ -46,7 +46,7 @@ class HubStorage:
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
-    """Wire the hub's storage over a migrated database; above `spool_limit` unpublished changes mutations are refused."""
+    """Wire the storage over a migrated database; above `spool_limit` unpublished changes mutations are refused."""
     store = RecordStore(SERVICE, sealer)
     registry = Registry(store)
     transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit))

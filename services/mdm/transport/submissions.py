@@ -1,6 +1,7 @@
 """What a submission must be before it may be taken in: every check that needs no record to be read."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from google.protobuf.message import Message
@@ -59,7 +60,7 @@ class SubmissionCheck:
                 violations=[FieldViolation("content", "is of an unknown type")],
             )
         content = _unpack(record_type, said)
-        validation.require_valid(content)
+        _require_constraints(content)
         _refuse_invalid(record_type, said, content)
         self._require_author(record_type, said)
         said = _without_output(said)
@@ -104,6 +105,12 @@ def _unpack(record_type: RecordType, said: ingest_pb2.SourceRecord) -> Message:
             metadata={"type": record_type.descriptor.full_name},
             violations=[FieldViolation("content", "can't be decoded")],
         ) from error
+
+
+def _require_constraints(content: Message) -> None:
+    found = validation.violations(content)
+    if found:
+        raise validation.constraint_violated([replace(v, field=f"content.{v.field}") for v in found])
 
 
 def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message) -> None:

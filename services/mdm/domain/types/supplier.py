@@ -23,6 +23,16 @@ def _own_parent(content: supplier_pb2.Supplier) -> Iterable[Violation]:
         yield Violation("parent", "is the supplier itself")
 
 
+def _without_number(content: supplier_pb2.Supplier) -> Iterable[Violation]:
+    """Give what says nothing without its RESTRICTED number, which a caller who may not see it can't send back."""
+    for tax_id in content.tax_ids:
+        if not tax_id.value:
+            yield Violation(f"tax_ids[{tax_id.country}/{tax_id.scheme}].value", "is missing")
+    for account in content.bank_accounts:
+        if not account.account_number:
+            yield Violation(f"bank_accounts[{account.code}].account_number", "is missing")
+
+
 def _check_digits(content: supplier_pb2.Supplier) -> Iterable[Violation]:
     for field, check in CHECKS.items():
         value: str = getattr(content, field)
@@ -65,6 +75,6 @@ SUPPLIER = RecordType(
         _identifier("gln"),
         _identifier("npi", exclusive=True),
     ),
-    validators=(_own_parent,),
+    validators=(_own_parent, _without_number),
     strict_validators=(_check_digits,),
 )
