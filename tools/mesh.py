@@ -36,6 +36,7 @@ class ServiceKind:
 
 HUB_FOR_ADAPTERS = (
     "mdm.source_records.write",
+    "mdm.source_records.read",
     "mdm.changes.read",
     "mdm.systems.read",
     "mdm.suppliers.read",
