@@ -10,7 +10,6 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.assertions import fields_said, unknown_paths
-from services.mdm.domain.indexing import index_entries
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.validity import violations
 from services.mdm.storage.intake import Offer, Refusal
@@ -125,8 +124,10 @@ def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, cont
     found += [
         FieldViolation("echo.paths", f"there is no {path}") for path in unknown_paths(record_type, said.echo.paths)
     ]
-    if not found:
-        found += _unstorable(record_type, said, content)
+    # PostgreSQL's text holds every character but this one; it is in no key that anybody means.
+    found += [
+        FieldViolation(field, "contains a NUL character") for field in ("key", "label") if "\0" in getattr(said, field)
+    ]
     if found:
         raise ConcordError(
             reasons.ERROR_REASON_INVALID_CONTENT,
@@ -140,15 +141,6 @@ def _said_by_hub_only(content: Message) -> Iterator[FieldViolation]:
     for field, _ in content.ListFields():
         if field.name in METADATA:
             yield FieldViolation(f"content.{field.name}", "is set by the hub")
-
-
-def _unstorable(record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message) -> Iterator[FieldViolation]:
-    # PostgreSQL's text holds every character but this one; it is in no identifier that anybody means.
-    if "\0" in said.key:
-        yield FieldViolation("key", "contains a NUL character")
-    for entry in index_entries(record_type, content):
-        if "\0" in entry.value:
-            yield FieldViolation(f"content.{entry.path}", "contains a NUL character")
 
 
 def _without_output(said: ingest_pb2.SourceRecord) -> ingest_pb2.SourceRecord:
