@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from services.mesh.configuration import describe, load
-from services.mesh.database import DatabaseSettings, migrate
+from services.mesh.database import DatabaseSettings
 from services.mesh.process import run as run_process
 
 MIGRATION_PREFIX = "CONCORD_MIGRATION"
@@ -58,6 +58,8 @@ class Command(Generic[T]):
         return self.serve(load(self.settings, os.environ, self.prefix))
 
     def _migrate(self) -> int:
+        from services.mesh.migrations import migrate  # noqa: PLC0415 - a process that serves does not need it
+
         settings = load(MigrationSettings, os.environ, MIGRATION_PREFIX)
         migrate(settings.database, self.migrations, service_role=settings.service_role)
         return 0

@@ -1,7 +1,5 @@
-"""The service's PostgreSQL: pooled transactions with typed errors, connections of one's own, migrations."""
+"""The service's PostgreSQL: pooled transactions with typed errors, connections of one's own."""
 
-import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,8 +8,6 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
-from alembic import command, context, op
-from alembic.config import Config
 from psycopg import errors
 from sqlalchemy import exc
 
@@ -19,13 +15,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
 
 _LONGEST_IDLE_TRANSACTION_MS = 60_000
-_MIGRATION_LOCK = 0x434F4E43_00000001
-_MIGRATION_ENVIRONMENT = Path(__file__).parent / "migration_environment"
-_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _CONTENTION = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
-
-# Alembic keeps the running migration in module globals.
-_one_migration = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -123,39 +113,6 @@ def driver(connection: sqlalchemy.Connection) -> psycopg.Connection[tuple[Any, .
     return raw
 
 
-def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) -> None:
-    """Bring the schema to the newest revision in `migrations` (a folder of Alembic revision files), as the owner.
-
-    All in one transaction. Replicas that start together wait for one another. A revision file runs frozen SQL by
-    `run_script` and reaches the role to grant to by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
-    """
-    if not _ROLE.fullmatch(service_role):
-        raise ValueError(f"not a role name: {service_role!r}")
-    config = Config()
-    config.set_main_option("script_location", _escaped(_MIGRATION_ENVIRONMENT))
-    config.set_main_option("version_locations", _escaped(migrations))
-    config.set_main_option("path_separator", "newline")
-    database = Database(replace(settings, statement_timeout_s=0))
-    try:
-        with _one_migration, database.transaction() as connection:
-            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            config.attributes.update(connection=connection, service_role=service_role)
-            command.upgrade(config, "head")
-    finally:
-        database.close()
-
-
-def granted_role() -> str:
-    """Return the service role that the running migration is to grant to; for use in revision files only."""
-    role: str = context.config.attributes["service_role"]
-    return role
-
-
-def run_script(script: str) -> None:
-    """Run SQL statements, separated by semicolons, in the running migration; for use in revision files only."""
-    op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
 def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
     password = settings.password_file.read_text().strip() if settings.password_file else None
     timeout_ms = int(settings.statement_timeout_s * 1000)
@@ -174,7 +131,3 @@ def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg
         options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         autocommit=autocommit,
     )
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("%", "%%")

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.mesh.database import Database, DatabaseSettings, migrate
+from services.mesh.database import Database, DatabaseSettings
+from services.mesh.migrations import migrate
 from tools.postgres import PostgresServer
 
 OWNER = "concord_owner"

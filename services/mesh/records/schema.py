@@ -153,7 +153,7 @@ CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT OR UPDATE ON public.re
 CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT ON public.revisions
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.require_change_row();
 """
-"""SQL script, frozen: a service's first migration runs it with `database.run_script`."""
+"""SQL script, frozen: a service's first migration runs it with `migrations.run_script`."""
 
 OPERATIONAL_TABLES: Mapping[str, str] = {
     "alembic_version": "which migrations ran; the owner alone writes it",

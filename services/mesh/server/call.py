@@ -11,10 +11,9 @@ import grpc
 from services.mesh.caller import Caller
 from services.mesh.errors import ConcordError
 from services.mesh.governance import MethodPolicy
+from services.mesh.purpose import PURPOSE_KEY, REASON_KEY, stated
 
 AUTHORIZATION = "authorization"
-PURPOSE = "x-concord-purpose"
-REASON = "x-concord-reason"
 REQUEST_ID = "x-request-id"
 
 UNKNOWN_CALLER = Caller(subject="", client="")
@@ -134,10 +133,10 @@ def open_call(policy: MethodPolicy, exchange: Exchange, stopping: Stopping, trac
     for key, value in exchange.invocation_metadata() or ():
         if key == AUTHORIZATION:
             call.authorization = str(value)
-        elif key == PURPOSE:
-            call.purpose = unquote(str(value))
-        elif key == REASON:
-            call.reason = unquote(str(value))
+        elif key == PURPOSE_KEY:
+            call.purpose = stated(str(value))
+        elif key == REASON_KEY:
+            call.reason = stated(str(value))
         elif key == REQUEST_ID:
             call.request_id_header = str(value)
     remaining = exchange.time_remaining()

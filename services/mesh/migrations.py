@@ -1,0 +1,59 @@
+"""Migrations: one Alembic history for each service, run by the schema's owner.
+
+Apart from `database`, so that a process that serves never loads what only migrating needs.
+"""
+
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command, context, op
+from alembic.config import Config
+
+from services.mesh.database import Database, DatabaseSettings
+
+_LOCK = 0x434F4E43_00000001
+_ENVIRONMENT = Path(__file__).parent / "migration_environment"
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+# Alembic keeps the running migration in module globals.
+_one_migration = threading.Lock()
+
+
+def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) -> None:
+    """Bring the schema to the newest revision in `migrations` (a folder of Alembic revision files), as the owner.
+
+    All in one transaction. Replicas that start together wait for one another. A revision file runs frozen SQL by
+    `run_script` and reaches the role to grant to by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    """
+    if not _ROLE.fullmatch(service_role):
+        raise ValueError(f"not a role name: {service_role!r}")
+    config = Config()
+    config.set_main_option("script_location", _escaped(_ENVIRONMENT))
+    config.set_main_option("version_locations", _escaped(migrations))
+    config.set_main_option("path_separator", "newline")
+    database = Database(replace(settings, statement_timeout_s=0))
+    try:
+        with _one_migration, database.transaction() as connection:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK)))
+            config.attributes.update(connection=connection, service_role=service_role)
+            command.upgrade(config, "head")
+    finally:
+        database.close()
+
+
+def granted_role() -> str:
+    """Return the service role that the running migration is to grant to; for use in revision files only."""
+    role: str = context.config.attributes["service_role"]
+    return role
+
+
+def run_script(script: str) -> None:
+    """Run SQL statements, separated by semicolons, in the running migration; for use in revision files only."""
+    op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")
