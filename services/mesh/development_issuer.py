@@ -3,6 +3,7 @@
 Whoever can read its directory can be anybody.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -34,7 +35,7 @@ class DevelopmentIssuer:
         self._key_file = directory / "issuer_key.pem"
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self._key_file.exists():
-            _write_private(self._key_file, _new_key())
+            _put_first(self._key_file, _new_key())
         self._key = self._key_file.read_bytes()
         self._key_id = self._publish()
 
@@ -71,10 +72,7 @@ class DevelopmentIssuer:
 
     def write_token(self, path: Path, token: str) -> Path:
         """Write a token to a file that only its owner may read, replacing it at once; return the path."""
-        fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        _write_private(fresh, token.encode())
-        fresh.replace(path)
-        return path
+        return _fresh(path, token.encode()).replace(path)
 
     def _publish(self) -> str:
         """Write the public key beside the private one and return its id."""
@@ -86,7 +84,7 @@ class DevelopmentIssuer:
         described |= {"kid": key_id, "use": "sig", "alg": _ALGORITHM}
         text = json.dumps({"keys": [described]}, indent=2)
         if not self.jwks_file.exists() or self.jwks_file.read_text() != text:
-            self.jwks_file.write_text(text)
+            _fresh(self.jwks_file, text.encode()).replace(self.jwks_file)
         return key_id
 
 
@@ -106,7 +104,18 @@ def _new_key() -> bytes:
     )
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _put_first(path: Path, content: bytes) -> None:
+    """Put a file where there is none; of several processes at once, the first one's counts."""
+    fresh = _fresh(path, content)
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
+
+
+def _fresh(path: Path, content: bytes) -> Path:
+    """Write a file that only its owner may read, beside the place that it is meant for."""
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+    return fresh

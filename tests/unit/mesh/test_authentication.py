@@ -4,6 +4,7 @@ import base64
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -312,3 +313,12 @@ def test_the_development_issuers_key_and_tokens_are_only_their_owners(tmp_path: 
     written = issuer.write_token(tmp_path / "token", issuer.issue("bob", "console", []))
     (key,) = (tmp_path / "issuer").glob("*.pem")
     assert [path.stat().st_mode & 0o777 for path in (key, written, tmp_path / "issuer")] == [0o600, 0o600, 0o700]
+
+
+def test_development_issuers_that_start_at_once_share_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        issuers = list(pool.map(lambda _: DevelopmentIssuer(tmp_path / "issuer"), range(8)))
+    authenticator = TokenAuthenticator(AuthenticationSettings(issuer=issuers[0].issuer, jwks_file=issuers[0].jwks_file))
+    for issuer in issuers:
+        assert authenticator.authenticate(issuer.issue("bob", "console", [])).subject == "bob"
+    assert sorted(path.name for path in (tmp_path / "issuer").iterdir()) == ["issuer_key.pem", "jwks.json"]
