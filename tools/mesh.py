@@ -39,6 +39,7 @@ HUB_FOR_ADAPTERS = (
     "mdm.source_records.read",
     "mdm.changes.read",
     "mdm.systems.read",
+    "mdm.entities.read",
     "mdm.suppliers.read",
     "mdm.items.read",
     "mdm.cost_centers.read",
