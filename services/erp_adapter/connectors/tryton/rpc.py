@@ -4,6 +4,8 @@ import base64
 import itertools
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,6 +54,8 @@ class TrytonClient:
         self._pause = Pause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._lock = threading.Lock()
         self._session: str | None = None
+        self.server_time: datetime | None = None
+        """What the server's clock said in its last answer, cut to the second; None = it never did."""
 
     def call(self, method: str, *params: object, context: Context | None = None, timeout_s: float | None = None) -> Any:
         """Call `method`, such as `model.party.party.read`, and return its decoded result.
@@ -160,12 +164,14 @@ class TrytonClient:
             headers["Authorization"] = f"Session {session}"
         body = values.encode({"id": next(self._numbers), "method": method, "params": params})
         try:
-            return exchange(
+            answer = exchange(
                 self._http, "POST", self._url, timeout_s=timeout_s or self._timeout_s, content=body, headers=headers
             )
         except RemoteError as error:
             message = f"{method}: {error}"
             raise TrytonError(error.kind, message, outcome_unknown=error.outcome_unknown) from error
+        self.server_time = _date(answer) or self.server_time
+        return answer
 
     def _result(self, answer: Answer) -> Any:
         if answer.status == _TOO_MANY:
@@ -192,3 +198,10 @@ def timestamps(model: str, rows: Sequence[Row]) -> dict[str, object]:
 def _seconds(answer: Answer) -> float | None:
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _date(answer: Answer) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return None

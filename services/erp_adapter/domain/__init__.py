@@ -1,0 +1,1 @@
+"""What ERP systems hold, said as typed records and back; pure."""

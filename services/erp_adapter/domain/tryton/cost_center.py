@@ -1,0 +1,178 @@
+"""Cost centers and departments ↔ `analytic_account.account`.
+
+An account is a snapshot: what it says of name, manager, location, parent and blocking holds always, as far as Tryton
+knows; only `Valid from` and `Valid to` say when there is such a cost center at all.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from google.type.date_pb2 import Date
+
+from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
+from concord.mdm.v1.record_pb2 import EffectivePeriod
+from services.adapter.connector import Expression, Translation, Value
+from services.adapter.domain.effective import day, in_effect
+from services.erp_adapter.domain.path import collection_and_key, element
+from services.erp_adapter.domain.tryton import note
+from services.erp_adapter.domain.tryton.conventions import Conventions
+from services.erp_adapter.domain.tryton.held import Held, Row
+
+BLANK: Row = {"active": True, "state": "opened", "note": None, "parent.": None, "type": "normal"}
+"""An account before anything is said of it."""
+
+_KINDS = {
+    "root": CostCenter.KIND_DEPARTMENT,
+    "view": CostCenter.KIND_DEPARTMENT,
+    "normal": CostCenter.KIND_POSTING,
+}
+_LINES = {"slices.manager": note.MANAGER, "slices.location": note.LOCATION}
+_ONE_DAY = timedelta(days=1)
+
+
+def translate(row: Row, conventions: Conventions) -> Translation:
+    """Return an account as a cost center. Raises UntranslatableError."""
+    account = Held(row, "account")
+    lines = note.read(account)
+    kind = _KINDS.get(account.text("type"))
+    if kind is None:
+        raise account.refused("type", "is neither root, view nor normal")
+    currency = account.one("currency")
+    piece = CostCenterSlice(
+        display_name=account.text("name"),
+        manager=lines.get(note.MANAGER, ""),
+        location=lines.get(note.LOCATION, ""),
+        currency_code=currency.text("code") if currency else "",
+        blocked_for_posting=account.text("state") != "opened" or not account.flag("active"),
+        parents=_parents(account, lines, conventions),
+    )
+    content = CostCenter(
+        entity=_entity(account, lines, conventions),
+        code=account.text("code"),
+        kind=kind,
+        effective_period=_period(account, lines),
+        slices=[piece],
+    )
+    return Translation("cost_center", content, label=content.code)
+
+
+def express(content: CostCenter, today: date, conventions: Conventions) -> Expression:
+    """Return what an account can say of a cost center on a day.
+
+    Of a cost center that has ended or not begun, it says the last (or first) that was true of it, and that it is
+    blocked.
+    """
+    values: dict[str, Value] = {}
+    inexpressible: list[str] = []
+    for path, value in _said(content, today, conventions):
+        if value is None or _breaks_lines(value):
+            inexpressible.append(path)
+        else:
+            values[path] = value
+    return Expression(values, tuple(inexpressible))
+
+
+def applied(row: Row, values: Mapping[str, Value], conventions: Conventions) -> Row:
+    """Return an account as it should be when it says these values; the others stay. None = to be emptied."""
+    result: dict[str, Any] = dict(row)
+    lines: dict[str, str | None] = {}
+    for path, value in values.items():
+        if path in _LINES:
+            lines[_LINES[path]] = str(value) if value else None
+        elif path == "slices.display_name":
+            result["name"] = value
+        elif path == "slices.blocked_for_posting":
+            result |= {"state": "closed"} if value else {"state": "opened", "active": True}
+        elif path == element("slices.parents", conventions.hierarchy):
+            result["parent."] = {"code": value} if value else None
+        elif path == "effective_period":
+            said = value if isinstance(value, Mapping) else {}
+            lines |= {note.FROM: _text(said.get("first_day")), note.TO: _text(said.get("last_day"))}
+        elif path == "identity" and isinstance(value, Mapping):
+            result["code"] = value["code"]
+            lines[note.ENTITY] = conventions.entity_name(str(value["entity"]))
+        elif path == "kind" and value:
+            result["type"] = "normal" if value == "POSTING" else "root" if row["type"] == "root" else "view"
+        else:
+            raise ValueError(f"Tryton does not hold {collection_and_key(path)[0]}, or can't do without it")
+    if lines:
+        result["note"] = note.written(row["note"], lines)
+    return result
+
+
+def _said(content: CostCenter, today: date, conventions: Conventions) -> Iterator[tuple[str, Value]]:
+    """Give the values that the content gives, by path; None = Tryton can't hold it."""
+    if content.entity or content.code:
+        known = content.code and (not content.entity or conventions.entity_name(content.entity))
+        yield "identity", {"entity": content.entity, "code": content.code} if known else None
+    if content.kind:
+        yield "kind", "POSTING" if content.kind == CostCenter.KIND_POSTING else "DEPARTMENT"
+    if content.effective_period.ListFields():
+        yield "effective_period", _days(content.effective_period)
+    if piece := _telling(content.slices, today):
+        yield from _said_of_slice(piece, today, conventions)
+
+
+def _said_of_slice(piece: CostCenterSlice, today: date, conventions: Conventions) -> Iterator[tuple[str, Value]]:
+    for field in ("display_name", "manager", "location"):
+        if value := getattr(piece, field).strip():
+            yield f"slices.{field}", value
+    if not in_effect(piece.effective_period, today):
+        yield "slices.blocked_for_posting", True
+    elif piece.HasField("blocked_for_posting"):
+        yield "slices.blocked_for_posting", piece.blocked_for_posting
+    for parent in piece.parents:
+        if parent.hierarchy == conventions.hierarchy:
+            yield element("slices.parents", parent.hierarchy), parent.parent_code
+
+
+def _telling(slices: Iterable[CostCenterSlice], today: date) -> CostCenterSlice | None:
+    """Return the slice in effect, else the last that ended, else the first to come."""
+    ordered = sorted(slices, key=lambda piece: _start(piece.effective_period))
+    begun = [piece for piece in ordered if _start(piece.effective_period) <= today]
+    return begun[-1] if begun else ordered[0] if ordered else None
+
+
+def _entity(account: Held, lines: Mapping[str, str], conventions: Conventions) -> str:
+    name = lines.get(note.ENTITY)
+    if name is not None and name not in conventions.entities:
+        raise account.refused("note", "names an entity that is not configured")
+    return conventions.entities[name] if name is not None else ""
+
+
+def _parents(account: Held, lines: Mapping[str, str], conventions: Conventions) -> list[HierarchyParent]:
+    """Return the parent; a parent of another entity is none, because its code means nothing in this one."""
+    parent = account.one("parent")
+    if parent is None or not parent.text("code") or note.read(parent).get(note.ENTITY) != lines.get(note.ENTITY):
+        return []
+    return [HierarchyParent(hierarchy=conventions.hierarchy, parent_code=parent.text("code"))]
+
+
+def _period(account: Held, lines: Mapping[str, str]) -> EffectivePeriod | None:
+    first, last = note.day(account, lines, note.FROM), note.day(account, lines, note.TO)
+    if first is None and last is None:
+        return None
+    return EffectivePeriod(start_date=_date(first), end_date=_date(last + _ONE_DAY if last else None))
+
+
+def _days(period: EffectivePeriod) -> Value:
+    first = day(period.start_date) if period.HasField("start_date") else None
+    last = day(period.end_date) - _ONE_DAY if period.HasField("end_date") else None
+    return {"first_day": first.isoformat() if first else None, "last_day": last.isoformat() if last else None}
+
+
+def _start(period: EffectivePeriod) -> date:
+    return day(period.start_date) if period.HasField("start_date") else date.min
+
+
+def _date(value: date | None) -> Date | None:
+    return Date(year=value.year, month=value.month, day=value.day) if value else None
+
+
+def _text(value: Value) -> str | None:
+    return str(value) if value else None
+
+
+def _breaks_lines(value: Value) -> bool:
+    return isinstance(value, str) and len(value.splitlines()) > 1

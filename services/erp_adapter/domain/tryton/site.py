@@ -1,0 +1,109 @@
+"""Sites of suppliers ↔ `party.address`.
+
+A site's code is in an untyped identifier `SITE:…` of the address when the hub made it; an address that Tryton's users
+entered has the system's id and its own number for a code, such as `erp.17`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from google.type.postal_address_pb2 import PostalAddress
+
+from concord.mdm.v1.party_pb2 import SupplierSite
+from services.adapter.connector import Value
+from services.erp_adapter.domain.tryton import identifiers
+from services.erp_adapter.domain.tryton.conventions import Conventions
+from services.erp_adapter.domain.tryton.held import Held, Row, is_active
+
+_PURPOSES = {
+    "delivery": SupplierSite.PURPOSE_ORDER_FROM,
+    "invoice": SupplierSite.PURPOSE_REMIT_TO,
+}
+"""The flag of an address by what it says."""
+
+_CODE, _GLN = "SITE", "GLN"
+
+# Parts of a postal address that Tryton has no field for.
+_UNKNOWN = ("sorting_code", "sublocality", "recipients", "organization")
+
+
+def translate(address: Held, conventions: Conventions) -> SupplierSite:
+    """Return an address as a site. Raises UntranslatableError."""
+    numbers = address.many("identifiers")
+    country, subdivision = address.one("country"), address.one("subdivision")
+    region = country.text("code") if country else ""
+    area = subdivision.text("code").removeprefix(f"{region}-") if subdivision else ""
+    postal = PostalAddress(
+        region_code=region,
+        administrative_area=area,
+        locality=address.text("city"),
+        postal_code=address.text("postal_code"),
+        address_lines=_lines(address.text("street").splitlines()),
+    )
+    return SupplierSite(
+        code=_code(address.row, conventions),
+        purposes=[purpose for flag, purpose in _PURPOSES.items() if address.flag(flag)],
+        gln=identifiers.only_code(numbers, _GLN),
+        address=postal if postal.ListFields() else None,
+    )
+
+
+def express(site: SupplierSite) -> Mapping[str, Value] | None:
+    """Return what an address says of a site; None = Tryton can't hold it."""
+    postal = site.address
+    if any(getattr(postal, field) for field in _UNKNOWN) or (postal.administrative_area and not postal.region_code):
+        return None
+    return {
+        "street": "\n".join(_lines(postal.address_lines)),
+        "city": postal.locality.strip(),
+        "postal_code": postal.postal_code.strip(),
+        "country": postal.region_code,
+        "area": postal.administrative_area.strip(),
+        "gln": site.gln,
+        **{flag: purpose in site.purposes for flag, purpose in _PURPOSES.items()},
+    }
+
+
+def applied(addresses: Sequence[Row], code: str, value: Value, party: int, conventions: Conventions) -> list[Row]:
+    """Return a party's addresses with the site as given; a site that is none any more is deactivated, not deleted."""
+    result = list(addresses)
+    place = next((n for n, row in enumerate(result) if is_active(row) and _code(row, conventions) == code), None)
+    if not isinstance(value, Mapping):
+        if place is not None:
+            result[place] = {**result[place], "active": False}
+        return result
+    if place is None:
+        numbers = identifiers.with_code((), _CODE, code, party=party)
+        result.append({"identifiers.": numbers, "country.": None, "subdivision.": None})
+        place = -1
+    result[place] = _with(result[place], value, party)
+    return result
+
+
+def _with(row: Row, value: Mapping[str, Value], party: int) -> Row:
+    country, area = value["country"], value["area"]
+    subdivision = {"code": f"{country}-{area}"} if area else None
+    texts = {field: value[field] or None for field in ("street", "city", "postal_code")}
+    same = {field: row[field] for field, text in texts.items() if (row.get(field) or "").strip() == (text or "")}
+    return {
+        **row,
+        **texts,
+        **{field: kept for field, kept in same.items() if field in row},
+        **{flag: value[flag] for flag in _PURPOSES},
+        "country.": _kept(row.get("country."), {"code": country} if country else None),
+        "subdivision.": _kept(row.get("subdivision."), subdivision),
+        "identifiers.": identifiers.with_code(row["identifiers."], _GLN, value["gln"], party=party),
+    }
+
+
+def _kept(before: Row | None, wanted: Row | None) -> Row | None:
+    return before if before and wanted and before["code"] == wanted["code"] else wanted
+
+
+def _code(row: Row, conventions: Conventions) -> str:
+    given = [each["code"] for each in row["identifiers."] if is_active(each) and identifiers.is_untyped(each, _CODE)]
+    return str(given[0]).partition(":")[2].strip() if given else f"{conventions.system}.{row.get('id')}"
+
+
+def _lines(lines: Sequence[str]) -> list[str]:
+    """Return the lines that say something."""
+    return [part.strip() for line in lines for part in line.splitlines() if part.strip()]
