@@ -142,7 +142,7 @@ class Deliveries:
     def _shown(self, document: Document) -> Mapping[str, Value] | None:
         connector = self._outpost.connector
         try:
-            translation = connector.translate(document)
+            translation = self._outpost.translate(document)
         except UntranslatableError:
             return None  # nothing of it is submitted before somebody corrects it
         return connector.express(translation.record_type, translation.content, self._outpost.today()).values

@@ -31,6 +31,7 @@ from services.adapter.storage import documents
 from services.adapter.storage.agenda import AgendaEntry
 from services.adapter.storage.documents import KnownDocument
 from services.adapter.systems_file import DeliveryMode
+from services.mesh.telemetry import span
 
 _AT_ONCE = 100
 _MOST_CONFLICTS = 3
@@ -76,6 +77,10 @@ class Delivering:
 
     def _work_off(self, entries: Sequence[AgendaEntry], go_on: Callable[[], bool]) -> list[AgendaEntry]:
         """Work entries off and return those whose document changed under our hands."""
+        with span("deliver", system=self._outpost.name, entries=len(entries)):
+            return self._attempt(entries, go_on)
+
+    def _attempt(self, entries: Sequence[AgendaEntry], go_on: Callable[[], bool]) -> list[AgendaEntry]:
         tasks = self._tasks(self._complete(entries))
         current = self._outpost.connector.current(sorted({task.key for task in tasks if task.key}))
         known = self._observe(tasks, current)
@@ -182,7 +187,7 @@ class Delivering:
     ) -> bool:
         """Write what differs; False when the document changed meanwhile."""
         connector, record_type = self._outpost.connector, task.entry.record_type
-        content = connector.translate(document).content
+        content = self._outpost.translate(document).content
         shown = connector.express(record_type, content, self._outpost.today()).values
         masked = masked_fields(task.golden)
         values = outstanding(task.desired, shown, known.delivered, self._outpost.matches, masked)

@@ -100,6 +100,19 @@ class Hub:
             if not token:
                 return found
 
+    def entities(self) -> list[system_pb2.Entity]:
+        """Return the registered entities that this adapter may see."""
+        found: list[system_pb2.Entity] = []
+        token = ""
+        while True:
+            request = system_pb2.ListEntitiesRequest(page_size=_PAGE, page_token=token)
+            with _typed_errors():
+                page = self._systems.ListEntities(request, timeout=self._settings.call_timeout_s)
+            found += page.entities
+            token = page.next_page_token
+            if not token:
+                return found
+
     def source_records(self, system: str) -> Iterator[ingest_pb2.SourceRecord]:
         """Return what the hub knows from a system, page by page."""
         token = ""

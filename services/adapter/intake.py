@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Connection
 
 from concord.mdm.v1.ingest_pb2 import Echo, SourceRecord, SubmitSourceRecordsResponse
 from services.adapter.connector import Document, Translation, UntranslatableError
@@ -23,6 +24,7 @@ from services.adapter.quarantine import Quarantine
 from services.adapter.storage import documents, synchronizations
 from services.adapter.storage.documents import KnownDocument
 
+_LARGEST_RECORD = 3_000_000  # bytes: what the hub takes in one message, with room for the envelope
 _AT_ONCE = 400  # documents: each makes at most two changes, and a transaction takes 1000
 
 
@@ -79,12 +81,26 @@ class Intake:
             counts += self._take_in(part, cursor if part is parts[-1] else None)
         return counts
 
+    def take_one(self, document: Document) -> SubmitSourceRecordsResponse:
+        """Take one document in and return the hub's answer; its quarantine is left as it is.
+
+        Raises UntranslatableError, ConcordError.
+        """
+        found = self._sort([document])
+        if found.failures:
+            raise found.failures[0][1]
+        self._prepare(found)
+        (answer,) = self._outpost.hub.submit([found.submissions[0].record])
+        with self._outpost.database.transaction() as connection:
+            self._note(connection, [self._answered(found.submissions[0], answer)])
+        return answer
+
     def source_record(self, document: Document, known: KnownDocument) -> tuple[SourceRecord, KnownDocument, str]:
         """Return a document's submission, what is known of it once moved deliveries are forgotten, its record type.
 
         Raises UntranslatableError.
         """
-        translation = self._outpost.connector.translate(document)
+        translation = self._outpost.translate(document)
         standing = self._standing(document, translation, known)
         record = SourceRecord(
             system=self._outpost.name,
@@ -96,6 +112,8 @@ class Intake:
             echo=None if document.deleted else _echo(standing),
         )
         record.content.Pack(translation.content)
+        if record.ByteSize() > _LARGEST_RECORD:
+            raise UntranslatableError("document", f"makes a record of more than {_LARGEST_RECORD} bytes")
         return record, standing, translation.record_type
 
     def _take_in(self, batch: Sequence[Document], cursor: str | None) -> Counts:
@@ -148,11 +166,14 @@ class Intake:
         name = self._outpost.name
         answered = [self._answered(each, answer) for each, answer in zip(submissions, answers, strict=True)]
         with self._outpost.database.transaction() as connection:
-            documents.put(connection, name, answered)
+            self._note(connection, answered)
             self._quarantine.settle(connection, [document.key for document in answered])
-            self._outpost.agenda.unblock(connection, [document.key for document in answered if document.accepted])
             if cursor is not None:
                 synchronizations.pulled(connection, name, cursor)
+
+    def _note(self, connection: Connection, answered: Sequence[KnownDocument]) -> None:
+        documents.put(connection, self._outpost.name, answered)
+        self._outpost.agenda.unblock(connection, [document.key for document in answered if document.accepted])
 
     def _answered(self, submission: _Submission, answer: SubmitSourceRecordsResponse) -> KnownDocument:
         content = self._outpost.content_token(submission.record)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TypeAlias
 
 from concord.mdm.v1.ingest_pb2 import SourceRecord
-from services.adapter.connector import Connector, Value
+from services.adapter.connector import Connector, Document, Translation, UntranslatableError, Value
 from services.adapter.domain.delivered import canonical
 from services.adapter.hub import Hub
 from services.adapter.storage.agenda import Agenda
@@ -44,6 +44,15 @@ class Outpost:
     def name(self) -> str:
         """The system's name, `systems/{system}`."""
         return self.system.name
+
+    def translate(self, document: Document) -> Translation:
+        """Translate a document. Raises UntranslatableError, whatever the connector stumbles over."""
+        try:
+            return self.connector.translate(document)
+        except UntranslatableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one odd document must not stop all others; its text may quote it
+            raise UntranslatableError("document", f"the connector failed with {type(error).__name__}") from None
 
     def today(self) -> date:
         """Return the day that effective dates are looked at from."""

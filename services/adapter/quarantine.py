@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import cast
 
 from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import QuarantinedDocument
 from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
 from services.adapter.connector import Document, UntranslatableError
 from services.adapter.outpost import Outpost
 from services.adapter.storage.ledger import Entry, new_name
@@ -47,10 +49,21 @@ class Quarantine:
             origin = self._outpost.origin(_ACTIVITY)
             self._ledger.put(connection, [self._settled(connection, each) for each in waiting.values()], origin)
 
-    def settle_one(self, connection: Connection, quarantined: QuarantinedDocument, origin: Origin) -> Head:
-        """Settle a document on somebody's word."""
-        heads = self._ledger.put(connection, [self._settled(connection, quarantined)], origin)
-        return heads[quarantined.name]
+    def conclude(
+        self,
+        connection: Connection,
+        quarantined: QuarantinedDocument,
+        answer: SubmitSourceRecordsResponse,
+        origin: Origin,
+    ) -> Head:
+        """Settle a document that was replayed on somebody's word, or keep it with the hub's error."""
+        entry = self._settled(connection, quarantined)
+        if answer.outcome == SubmitSourceRecordsResponse.OUTCOME_QUARANTINED:
+            refused = QuarantinedDocument()
+            refused.CopyFrom(quarantined)
+            refused.error.CopyFrom(answer.error)
+            entry = replace(entry, content=refused, open=True)
+        return self._ledger.put(connection, [entry], origin)[quarantined.name]
 
     def document(self, connection: Connection, quarantined: QuarantinedDocument, corrected: bytes = b"") -> Document:
         """Return the document that was quarantined, or its corrected form."""

@@ -216,6 +216,9 @@ class LocalHub(Hub):
     def systems(self) -> list[system_pb2.System]:
         return list(self.hub.systems)
 
+    def entities(self) -> list[system_pb2.Entity]:
+        return [system_pb2.Entity(name=name) for name in sorted({system.entity for system in self.hub.systems})]
+
     def source_records(self, system: str) -> Iterator[ingest_pb2.SourceRecord]:
         for (owner, key), source in self.hub.sources.items():
             if owner == system:

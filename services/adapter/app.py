@@ -1,0 +1,166 @@
+"""An adapter's composition root, all but its connectors: those are what an adapter brings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import grpc
+
+from concord.audit.v1 import audit_pb2, audit_pb2_grpc
+from services.adapter.connector import Connector, ConnectorFactory
+from services.adapter.hub import Hub
+from services.adapter.outpost import Clock, Outpost
+from services.adapter.registrations import Registrations
+from services.adapter.settings import AdapterSettings
+from services.adapter.storage import synchronizations
+from services.adapter.storage.agenda import Agenda
+from services.adapter.storage.ledger import Ledger
+from services.adapter.systems_file import ServedSystem, SystemsFileError, read_systems_file
+from services.adapter.transport.adapter_service import adapter_service
+from services.adapter.worker import Patience, Worker
+from services.mesh.authentication import TokenAuthenticator
+from services.mesh.client import TokenFile, open_channel
+from services.mesh.configuration import ConfigurationError
+from services.mesh.database import Database
+from services.mesh.errors import from_rpc_error
+from services.mesh.logs import start_logging
+from services.mesh.process import serve
+from services.mesh.records.keys import KeyRing
+from services.mesh.records.relay import AppendLeaves, Relay
+from services.mesh.records.sealing import Sealer
+from services.mesh.records.spool import SpoolGuard
+from services.mesh.records.store import RecordStore
+from services.mesh.server import GrpcService, build_server
+from services.mesh.telemetry import Telemetry, current_traceparent
+
+_GRACE_S = 3.0  # with the workers' five seconds below the ten that a stop may take
+
+
+class Adapter:
+    """The workers of an adapter's systems and the service over them."""
+
+    def __init__(  # noqa: PLR0913 - what an adapter stands on
+        self,
+        service: str,
+        systems: Sequence[tuple[ServedSystem, Connector]],
+        *,
+        database: Database,
+        hub: Hub,
+        sealer: Sealer,
+        spool_limit: int,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        registrations = Registrations(hub)
+        ledger = Ledger(RecordStore(service, sealer), registrations.entities)
+        guard = SpoolGuard(database, spool_limit)
+        self.database = database
+        self.workers: dict[str, Worker] = {}
+        for system, connector in systems:
+            outpost = Outpost(
+                service=service,
+                system=system,
+                connector=connector,
+                hub=hub,
+                database=database,
+                ledger=ledger,
+                agenda=Agenda(system.name, sealer),
+                sealer=sealer,
+                clock=clock or partial(datetime.now, UTC),
+                traceparent=current_traceparent,
+            )
+            self.workers[system.name] = Worker(outpost, registrations, guard, patience)
+        self.service: GrpcService = adapter_service(database, ledger, self.workers, registrations)
+
+    def start(self) -> None:
+        """Make room for every system and start its worker. Raises ConcordError when the database does not answer."""
+        with self.database.transaction() as connection:
+            for name in self.workers:
+                synchronizations.begin(connection, name)
+        for worker in self.workers.values():
+            worker.start()
+
+    def stop(self) -> None:
+        """Let every worker finish the document at hand, all at the same time."""
+        for worker in self.workers.values():
+            worker.ask_to_stop()
+        for worker in self.workers.values():
+            worker.stop()
+
+
+def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str, ConnectorFactory]) -> int:
+    """Serve an adapter that has these connectors, by kind, until it is told to stop; return the exit code.
+
+    Raises ConfigurationError for a systems file or options that can't be used, ConcordError when the database does not
+    answer.
+    """
+    systems = connect(settings, connectors)
+    start_logging(service, settings.telemetry.log_level)
+    telemetry = Telemetry(settings.telemetry, service)
+    database = Database(settings.database)
+    hub_channel, audit_channel = (
+        open_channel(peer.target, token=TokenFile(peer.token_file), telemetry=telemetry)
+        for peer in (settings.hub, settings.audit)
+    )
+    sealer = Sealer(KeyRing.from_file(settings.key_file))
+    adapter = Adapter(
+        service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
+    )
+    relay = Relay(database, append_to_audit(audit_channel))
+    server = build_server(
+        [adapter.service],
+        settings=settings.server,
+        authenticator=TokenAuthenticator(settings.authentication),
+        telemetry=telemetry,
+    )
+    adapter.start()
+    relay.start()
+    ends: Sequence[Callable[[], None]] = (
+        adapter.stop,
+        relay.stop,
+        hub_channel.close,
+        audit_channel.close,
+        database.close,
+        telemetry.shutdown,
+    )
+    return serve(service, server, on_stop=ends, grace_s=_GRACE_S)
+
+
+def connect(
+    settings: AdapterSettings, connectors: Mapping[str, ConnectorFactory]
+) -> list[tuple[ServedSystem, Connector]]:
+    """Make the connectors of all configured systems, without any call. Raises ConfigurationError."""
+    try:
+        systems = read_systems_file(settings.systems_file)
+    except SystemsFileError as error:
+        raise ConfigurationError([f"{settings.systems_file}: {mistake}" for mistake in error.mistakes]) from error
+    connected: list[tuple[ServedSystem, Connector]] = []
+    mistakes: list[str] = []
+    for system in systems:
+        if system.connector not in connectors:
+            mistakes.append(f"{system.name}: no connector {system.connector!r}; there is {', '.join(connectors)}")
+            continue
+        try:
+            connector = connectors[system.connector](system.name, system.options)
+        except ValueError as error:
+            mistakes += [f"{system.name}: {line}" for line in str(error).splitlines()]
+            continue
+        connected.append((system, connector))
+        unknown = set(system.deliver) - set(connector.record_types)
+        mistakes += [f"{system.name}: {system.connector} knows no {kind} to deliver" for kind in sorted(unknown)]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return connected
+
+
+def append_to_audit(channel: grpc.Channel) -> AppendLeaves:
+    """Return what takes leaves to the audit service behind `channel`."""
+    audit = audit_pb2_grpc.AuditServiceStub(channel)
+
+    def append(leaves: Sequence[bytes]) -> Sequence[audit_pb2.Receipt]:
+        try:
+            return audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=leaves)).receipts
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+
+    return append

@@ -1,0 +1,35 @@
+"""What an adapter's process is configured with, below a prefix of its own such as CONCORD_ERP_ADAPTER."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.mesh.authentication import AuthenticationSettings
+from services.mesh.database import DatabaseSettings
+from services.mesh.server import ServerSettings
+from services.mesh.telemetry import TelemetrySettings
+
+
+@dataclass(frozen=True)
+class PeerSettings:
+    """Where another service of the mesh is, and which token the adapter shows it."""
+
+    target: str
+    token_file: Path
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems_file`.
+
+    `spool_limit` is the number of unpublished changes above which nothing is pulled or delivered.
+    """
+
+    database: DatabaseSettings
+    authentication: AuthenticationSettings
+    key_file: Path
+    hub: PeerSettings
+    audit: PeerSettings
+    systems_file: Path
+    server: ServerSettings = field(default_factory=ServerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    spool_limit: int = 100_000
