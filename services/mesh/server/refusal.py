@@ -29,7 +29,8 @@ class Refusal:
                 return inner(request, call)
             except Exception as error:  # noqa: BLE001 - the edge: every failure has to become a status
                 refuse(call, error)
-                return b""
+                # Not even an empty message: clients repeat a call by policy only when its status came alone.
+                return None
 
         return guarded
 

@@ -1,0 +1,72 @@
+"""The call policies that clients follow, held against the contracts."""
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from concord.adapter.v1 import adapter_pb2
+from concord.audit.v1 import audit_pb2
+from concord.mdm.v1 import change_pb2, cost_center_pb2, ingest_pb2, item_pb2, supplier_pb2, system_pb2
+from services.mesh.client import service_config
+
+FILES: tuple[Any, ...] = (
+    adapter_pb2,
+    audit_pb2,
+    change_pb2,
+    cost_center_pb2,
+    ingest_pb2,
+    item_pb2,
+    supplier_pb2,
+    system_pb2,
+)
+METHODS: list[MethodDescriptor] = [
+    method for file in FILES for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods
+]
+
+
+def policy_of(method: MethodDescriptor) -> dict[str, Any] | None:
+    """Return what the transport takes for a method: its own entry, else its service's."""
+    service = method.containing_service
+    assert service is not None
+    found: dict[str, dict[str, Any]] = {
+        name.get("method", ""): entry
+        for entry in json.loads(service_config())["methodConfig"]
+        for name in entry["name"]
+        if name["service"] == service.full_name
+    }
+    return found.get(method.name, found.get(""))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.full_name))
+def test_a_unary_call_has_a_deadline_and_retries_only_when_nobody_answered(method: MethodDescriptor) -> None:
+    policy = policy_of(method)
+    assert policy is not None
+    if method.client_streaming or method.server_streaming:
+        assert policy.keys() == {"name"}
+        return
+    assert 1 <= float(policy["timeout"].removesuffix("s")) <= 600
+    assert policy["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    assert policy["retryPolicy"]["maxAttempts"] <= 4
+
+
+def test_every_name_in_a_policy_is_in_a_contract() -> None:
+    known = {(method.containing_service.full_name, method.name) for method in METHODS if method.containing_service}
+    known |= {(service, "") for service, _ in known}
+    for entry in json.loads(service_config())["methodConfig"]:
+        for name in entry["name"]:
+            assert (name["service"], name.get("method", "")) in known
+
+
+def test_a_policy_can_be_had_for_one_package_and_spreads_calls_over_replicas() -> None:
+    one = json.loads(service_config("concord.audit.v1"))
+    assert one["loadBalancingConfig"] == [{"round_robin": {}}]
+    assert {name["service"] for entry in one["methodConfig"] for name in entry["name"]} == {
+        "concord.audit.v1.AuditService"
+    }
+
+
+def test_a_package_without_a_policy_is_named() -> None:
+    with pytest.raises(LookupError, match=r"acme\.v1"):
+        service_config("acme.v1")
