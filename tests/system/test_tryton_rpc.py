@@ -2,6 +2,7 @@
 
 import json
 import threading
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -176,9 +177,10 @@ def test_what_is_not_json_rpc_is_refused(scripted: Callable[[Answer], TrytonClie
 
 
 def test_a_trickling_answer_ends_at_the_deadline(scripted: Callable[[Answer], TrytonClient]) -> None:
+    trickling = threading.Event()
+
     def trickle() -> Iterator[bytes]:
-        while True:
-            time.sleep(0.05)
+        while not trickling.wait(0.05):
             yield b" "
 
     started = time.monotonic()
