@@ -2,7 +2,6 @@
 
 import json
 import threading
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
