@@ -114,7 +114,7 @@ class FakeConnector:
             raise UntranslatableError("broken", "must not be there")
         if document.kind == "center":
             held = CostCenterSlice(display_name=fields.get("name", ""), blocked_for_posting=fields.get("blocked"))
-            center = CostCenter(entity="entities/mercy", code=fields["code"], slices=[held])
+            center = CostCenter(entity="entities/north", code=fields["code"], slices=[held])
             return Translation("cost_center", center, label=fields["code"])
         content = Supplier(**{path: fields[name] for path, name in VENDOR_FIELDS.items() if fields.get(name)})
         content.duns = fields.get("number", "")

@@ -55,7 +55,7 @@ class Landscape:
             connector=FakeConnector(self.system),
             hub=hub or LocalHub(self.hub),
             database=database or self.database,
-            ledger=Ledger(RecordStore("fake_adapter", sealer), lambda _: ("entities/mercy",)),
+            ledger=Ledger(RecordStore("fake_adapter", sealer), lambda _: ("entities/north",)),
             agenda=Agenda(ERP, sealer),
             sealer=sealer,
             clock=self.calendar,

@@ -1,0 +1,171 @@
+"""Both ways over real channels with the real hub: once, without echo, without laundering, whatever is killed."""
+
+import uuid
+
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from concord.adapter.v1.adapter_pb2 import ListDeliveriesRequest, SyncSystemRequest, SystemState
+from concord.mdm.v1 import ingest_pb2, supplier_pb2
+from concord.mdm.v1.record_pb2 import Explanation
+from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems_file import DeliveryMode
+from services.mesh.records.inspection import revisions_without_change
+from services.mesh.telemetry import Telemetry, TelemetrySettings
+from tests.support.databases import Databases
+from tests.support.fake_connector import FakeSystem
+from tests.support.served_adapter import ERP, ServedAdapter, served_adapter
+from tests.support.served_hub import Client, ServedHub
+from tests.support.waiting import eventually
+
+
+def test_documents_become_source_records_and_golden_records(running: ServedAdapter, steward: Client) -> None:
+    found = _lookup(steward, "vendor/1")
+    assert (found.legal_name, found.phone, found.website) == ("Acme", "1", "acme.example")
+    assert running.system.written == []
+
+
+def test_a_stewards_correction_reaches_the_system_once_and_changes_no_provenance(
+    running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    golden = _correct(steward, _lookup(steward, "vendor/1"), legal_name="Acme Corporation")
+    eventually(lambda: system.rows["vendor/1"].fields["name"] == "Acme Corporation")
+    running.settle()
+    before, positions = _explain(steward, golden.name), _newest(running.hub)
+    for _ in range(20):
+        running.client().SyncSystem(_sync(full=True))
+    running.settle()
+    assert _explain(steward, golden.name) == before
+    assert _newest(running.hub) == positions
+    assert [(key, dict(values)) for key, _, values in system.written] == [
+        ("vendor/1", {"legal_name": "Acme Corporation"})
+    ]
+    losing = {value.path: [(each.system, each.value, each.echoed) for each in value.losers] for value in before.values}
+    assert losing["legal_name"][0][:2] == (ERP, '"Acme"')
+
+
+def test_a_golden_record_is_created_in_the_system_and_linked_by_its_delivery(
+    databases: Databases, mesh: ServedHub, steward: Client, system: FakeSystem
+) -> None:
+    with served_adapter(databases, mesh, system, deliver={"supplier": DeliveryMode.CREATE}) as running:
+        created = steward.suppliers.CreateSupplier(
+            supplier_pb2.CreateSupplierRequest(
+                supplier=supplier_pb2.Supplier(legal_name="Newcomer", duns="100000009", entities=["entities/north"]),
+                request_id=str(uuid.uuid4()),
+            )
+        ).supplier
+        eventually(lambda: len(system.rows) == 3, 20.0)
+        key = next(key for key in system.rows if "new" in key)
+        eventually(lambda: _sources(steward, created.name, key), 20.0)
+        running.settle()
+        (source,) = _sources(steward, created.name, key)
+        assert source.link_origin == ingest_pb2.SourceRecord.LINK_ORIGIN_DELIVERY
+        assert list(source.echo.paths) == ["legal_name"]
+        assert len(system.rows) == 3
+
+
+def test_an_edit_in_the_system_wins_over_a_correction_only_by_the_hubs_decision(
+    running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    _correct(steward, _lookup(steward, "vendor/1"), legal_name="Acme Corporation")
+    eventually(lambda: system.rows["vendor/1"].fields["name"] == "Acme Corporation")
+    running.settle()
+    system.edit("vendor/1", name="Acme Ltd", phone="2")
+    eventually(lambda: _lookup(steward, "vendor/1").phone == "2")
+    eventually(lambda: system.rows["vendor/1"].fields["name"] == "Acme Corporation")
+    running.settle()
+    explained = {value.path: value for value in _explain(steward, _lookup(steward, "vendor/1").name).values}
+    assert [each.value for each in explained["legal_name"].losers] == ['"Acme Ltd"']
+
+
+def test_an_unavailable_system_is_failing_and_loses_nothing(
+    running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    system.failure = RemoteError(RemoteErrorKind.TRANSIENT, "secret-value-in-the-answer")
+    _correct(steward, _lookup(steward, "vendor/1"), phone="555")
+    eventually(lambda: running.state().state == SystemState.STATE_FAILING)
+    assert "secret-value" not in str(running.state())
+    system.failure = None
+    eventually(lambda: system.rows["vendor/1"].fields["phone"] == "555")
+    eventually(lambda: running.state().state == SystemState.STATE_RUNNING)
+
+
+def test_a_next_process_goes_on_where_the_last_one_was(
+    databases: Databases, running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    running.adapter.stop()
+    system.edit("vendor/2", phone="77")
+    golden = _correct(steward, _lookup(steward, "vendor/1"), phone="88")
+    with served_adapter(databases, running.hub, system, database=running.database) as second:
+        second.settle()
+        eventually(lambda: system.rows["vendor/1"].fields["phone"] == "88")
+        assert _lookup(steward, "vendor/2").phone == "77"
+        second.settle()
+    assert len(system.written) == 1
+    assert _explain(steward, golden.name).name == golden.name
+
+
+def test_of_two_replicas_one_synchronises_until_it_goes(
+    databases: Databases, running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    with served_adapter(databases, running.hub, system, database=running.database) as standby:
+        _correct(steward, _lookup(steward, "vendor/1"), phone="1001")
+        eventually(lambda: system.rows["vendor/1"].fields["phone"] == "1001")
+        running.adapter.stop()
+        _correct(steward, _lookup(steward, "vendor/1"), phone="1002")
+        eventually(lambda: system.rows["vendor/1"].fields["phone"] == "1002")
+        standby.settle()
+    assert len(system.written) == 2
+
+
+def test_every_revision_of_the_ledger_has_its_evidence(
+    running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    _correct(steward, _lookup(steward, "vendor/1"), phone="555")
+    eventually(lambda: system.rows["vendor/1"].fields["phone"] == "555")
+    eventually(lambda: len(running.client().ListDeliveries(ListDeliveriesRequest()).deliveries) == 1)
+    eventually(lambda: len(running.audit.leaves) == 2)  # begun, delivered
+    with running.database.reading() as connection:
+        assert revisions_without_change(connection) == []
+    assert not any(b"555" in leaf for leaf in running.audit.leaves)
+
+
+def test_one_trace_goes_from_the_pull_into_the_hubs_changes(
+    databases: Databases, mesh: ServedHub, system: FakeSystem
+) -> None:
+    spans = InMemorySpanExporter()
+    telemetry = Telemetry(TelemetrySettings(access_log=False), "fake_adapter", exporters=[spans])
+    with served_adapter(databases, mesh, system, telemetry=telemetry) as running:
+        running.settle()
+    roots = {
+        span.context.trace_id for span in spans.get_finished_spans() if span.name == "pull" and span.parent is None
+    }
+    traced = mesh.hub.rows("SELECT DISTINCT traceparent FROM changes WHERE record_type = 'source_record'")
+    assert traced
+    assert {int(str(row[0]).split("-")[1], 16) for row in traced} <= roots
+
+
+def _lookup(steward: Client, key: str) -> supplier_pb2.Supplier:
+    return steward.suppliers.LookupSupplier(supplier_pb2.LookupSupplierRequest(system=ERP, key=key)).supplier
+
+
+def _correct(steward: Client, golden: supplier_pb2.Supplier, **values: str) -> supplier_pb2.Supplier:
+    said = supplier_pb2.Supplier(name=golden.name, **values)  # type: ignore[arg-type]
+    request = supplier_pb2.UpdateSupplierRequest(supplier=said, etag=golden.etag, request_id=str(uuid.uuid4()))
+    return steward.suppliers.UpdateSupplier(request).supplier
+
+
+def _explain(steward: Client, name: str) -> Explanation:
+    return steward.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=name)).explanation
+
+
+def _sources(steward: Client, golden: str, key: str) -> list[ingest_pb2.SourceRecord]:
+    page = steward.ingest.ListSourceRecords(ingest_pb2.ListSourceRecordsRequest(system=ERP, golden_record=golden))
+    return [source for source in page.source_records if source.key == key]
+
+
+def _newest(hub: ServedHub) -> object:
+    return hub.hub.rows("SELECT count(*) FROM changes")[0][0]
+
+
+def _sync(*, full: bool = False) -> SyncSystemRequest:
+    return SyncSystemRequest(system=ERP, full=full)
