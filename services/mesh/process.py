@@ -22,6 +22,7 @@ NOT_STARTED = 2
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE_S = 8.0
+_LOOK_EVERY_S = 0.25
 
 
 def run(main: Callable[[], int]) -> int:
@@ -58,7 +59,9 @@ def serve(
         signal.signal(number, ask)
     server.start()
     print(json.dumps({"service": service, "port": server.port}), flush=True)  # noqa: T201 - who starts us waits for it
-    stop_asked.wait()
+    # A signal that another thread of the process receives does not end this thread's wait: look now and then.
+    while not stop_asked.wait(_LOOK_EVERY_S):
+        pass
     return _stop([lambda: server.stop(grace_s), *on_stop])
 
 
