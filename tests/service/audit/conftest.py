@@ -1,0 +1,105 @@
+"""An audit on a real database, served on a real port; tokens signed by a real issuer."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
+from services.audit.app import audit_services
+from services.audit.storage import MIGRATIONS
+from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.client import FixedToken, open_channel
+from services.mesh.database import Database
+from services.mesh.development_issuer import DevelopmentIssuer
+from services.mesh.errors import ConcordError, from_rpc_error
+from services.mesh.server import ServerSettings, build_server
+from services.mesh.telemetry import Telemetry, TelemetrySettings
+from tests.support.databases import Databases, MigratedDatabase
+
+GRACE_S = 5.0
+APPEND, READ = "audit.leaves.append", "audit.leaves.read"
+EVERYTHING = ("*",)
+
+
+@dataclass
+class Clients:
+    """Makes stubs whose calls carry a token."""
+
+    port: int
+    issuer: DevelopmentIssuer
+
+    @contextmanager
+    def stub(self, token: str) -> Iterator[AuditServiceStub]:
+        """Open a channel whose calls carry this very token."""
+        with open_channel(f"127.0.0.1:{self.port}", token=FixedToken(token) if token else None) as channel:
+            yield AuditServiceStub(channel)
+
+    def granted(self, *permissions: str, entities: Sequence[str] = EVERYTHING) -> str:
+        """Issue a token with permissions and entities."""
+        return self.issuer.issue("tester", "tests", permissions, entities)
+
+
+def refusal(call: Callable[[], object]) -> ConcordError:
+    """Return the typed error that a call fails with."""
+    with pytest.raises(grpc.RpcError) as refused:
+        call()
+    return from_rpc_error(refused.value)
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentIssuer:
+    return DevelopmentIssuer(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture
+def migrated(databases: Databases) -> Iterator[MigratedDatabase]:
+    with databases.cloned(MIGRATIONS) as migrated:
+        yield migrated
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@contextmanager
+def replica(migrated: MigratedDatabase, issuer: DevelopmentIssuer, spans: InMemorySpanExporter) -> Iterator[Clients]:
+    """Serve the audit as one more replica on this database."""
+    telemetry = Telemetry(TelemetrySettings(access_log=False), "audit", exporters=[spans])
+    settings = AuthenticationSettings(issuer=issuer.issuer, jwks_file=issuer.jwks_file)
+    with migrated.opened() as database:
+        server = build_server(
+            audit_services(database, telemetry),
+            settings=ServerSettings(),
+            authenticator=TokenAuthenticator(settings),
+            telemetry=telemetry,
+        )
+        server.start()
+        try:
+            yield Clients(server.port, issuer)
+        finally:
+            server.stop(GRACE_S)
+            telemetry.shutdown()
+
+
+@pytest.fixture
+def clients(migrated: MigratedDatabase, issuer: DevelopmentIssuer, spans: InMemorySpanExporter) -> Iterator[Clients]:
+    with replica(migrated, issuer, spans) as clients:
+        yield clients
+
+
+@pytest.fixture
+def audit(clients: Clients) -> Iterator[AuditServiceStub]:
+    """Yield a stub that may do everything."""
+    with clients.stub(clients.granted(APPEND, READ)) as stub:
+        yield stub
+
+
+@pytest.fixture
+def database(migrated: MigratedDatabase) -> Iterator[Database]:
+    with migrated.opened() as database:
+        yield database
