@@ -85,7 +85,8 @@ def applied(row: Row, values: Mapping[str, Value], conventions: Conventions) -> 
         elif path == "slices.blocked_for_posting":
             result |= {"state": "closed"} if value else {"state": "opened", "active": True}
         elif path == element("slices.parents", conventions.hierarchy):
-            result["parent."] = {"code": value} if value else None
+            before = row["parent."]
+            result["parent."] = before if before and before["code"] == value else {"code": value} if value else None
         elif path == "effective_period":
             said = value if isinstance(value, Mapping) else {}
             lines |= {note.FROM: _text(said.get("first_day")), note.TO: _text(said.get("last_day"))}

@@ -82,12 +82,9 @@ def applied(addresses: Sequence[Row], code: str, value: Value, party: int, conve
 def _with(row: Row, value: Mapping[str, Value], party: int) -> Row:
     country, area = value["country"], value["area"]
     subdivision = {"code": f"{country}-{area}"} if area else None
-    texts = {field: value[field] or None for field in ("street", "city", "postal_code")}
-    same = {field: row[field] for field, text in texts.items() if (row.get(field) or "").strip() == (text or "")}
     return {
         **row,
-        **texts,
-        **{field: kept for field, kept in same.items() if field in row},
+        **{field: _kept_text(row.get(field), value[field]) for field in ("street", "city", "postal_code")},
         **{flag: value[flag] for flag in _PURPOSES},
         "country.": _kept(row.get("country."), {"code": country} if country else None),
         "subdivision.": _kept(row.get("subdivision."), subdivision),
@@ -97,6 +94,10 @@ def _with(row: Row, value: Mapping[str, Value], party: int) -> Row:
 
 def _kept(before: Row | None, wanted: Row | None) -> Row | None:
     return before if before and wanted and before["code"] == wanted["code"] else wanted
+
+
+def _kept_text(before: str | None, wanted: Value) -> Value:
+    return before if (before or "").strip() == wanted else wanted
 
 
 def _code(row: Row, conventions: Conventions) -> str:

@@ -86,7 +86,7 @@ def applied(row: Row, values: Mapping[str, Value], conventions: Conventions) -> 
             category = {"name": key[1]} if value else None
             result["categories."] = with_child(result["categories."], lambda each: each["name"] == key[1], category)  # noqa: B023 - called at once
         elif collection == "payment_terms":
-            result["supplier_payment_term."] = {"name": value} if value else None
+            result["supplier_payment_term."] = _term(result["supplier_payment_term."], value)
         elif collection == "status":
             result["active"] = value != "INACTIVE"
         else:
@@ -149,6 +149,12 @@ def _payment_terms(term: Held | None) -> PaymentTerms | None:
     if len(deltas) != 1 or any(value for field, value in deltas[0].row.items() if field not in {"id", "days"}):
         return PaymentTerms(display_name=term.text("name"))
     return PaymentTerms(display_name=term.text("name"), net_days=deltas[0].row.get("days") or 0)
+
+
+def _term(before: Row | None, name: Value) -> Row | None:
+    if before and before["name"].strip() == name:
+        return before
+    return {"name": name} if name else None
 
 
 def _mechanism(party: Held, kind: str) -> str:
