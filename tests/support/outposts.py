@@ -97,6 +97,11 @@ class Session:
         self.follow()
         self.delivering.run()
 
+    def work_off(self) -> None:
+        """Look up what was begun, then deliver what is on the agenda, however far the feed is ahead."""
+        self.recovery.run()
+        self.delivering.run()
+
     def settle(self) -> None:
         """Synchronise until nothing moves."""
         for _ in range(4):

@@ -10,6 +10,7 @@ from concord.mdm.v1.cost_center_pb2 import CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.adapter.intake import Counts
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.storage.ledger import Content
 from services.adapter.systems_file import DeliveryMode
@@ -102,6 +103,24 @@ def test_an_edit_that_the_hub_has_not_seen_is_taken_in_before_anything_is_writte
         "phone": "42",
         "url": "acme.example",
     }
+
+
+def test_an_agenda_behind_the_hubs_last_answer_waits_for_the_feed(landscape: Landscape, session: Session) -> None:
+    landscape.hub.correct(ONE, legal_name="Acme Corporation")
+    session.follow()
+    landscape.system.edit("vendor/1", phone="42")
+    session.pull()
+    session.work_off()
+    assert landscape.system.written == []
+    session.deliver()
+    assert landscape.system.rows["vendor/1"].fields["phone"] == "42"
+    assert len(landscape.system.written) == 1
+
+
+def test_a_connector_that_stumbles_over_a_document_stops_no_other(landscape: Landscape) -> None:
+    landscape.system.edit("center/1", kind="center", name="has no code")
+    landscape.system.edit("vendor/1", number="000000001", name="Acme")
+    assert landscape.start().pull() == Counts(read=2, created=1, quarantined=1)
 
 
 @pytest.mark.parametrize("moment", ["before_write", "after_write"])
