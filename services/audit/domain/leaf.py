@@ -84,6 +84,8 @@ def decode(data: bytes) -> Leaf:
 
 def _unstorable_texts(leaf: Leaf) -> list[Flaw]:
     """PostgreSQL's text cannot hold the character U+0000."""
+    if "\x00" not in "".join((leaf.source_service, leaf.record, leaf.record_type, leaf.actor, *leaf.entities)):
+        return []
     texts = {
         "source_service": leaf.source_service,
         "record": leaf.record,
