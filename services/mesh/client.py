@@ -98,12 +98,13 @@ class ClientTls:
 def service_config(*packages: str) -> str:
     """Return the call policy of the named packages (`concord.mdm.v1`), or of all that are installed, as JSON.
 
-    Raises LookupError for a package without a policy.
+    Raises LookupError for a package without a policy, and when none is installed at all: calls without a policy
+    would have no deadline of their own and no retries, and nobody would notice.
     """
     policies = _policies()
     missing = [package for package in packages if package not in policies]
-    if missing:
-        raise LookupError(f"no call policy for {', '.join(missing)}: has the code been generated?")
+    if missing or not policies:
+        raise LookupError(f"no call policy for {', '.join(missing) or 'any package'}: has the code been generated?")
     methods = [method for package in packages or policies for method in policies[package]["methodConfig"]]
     return json.dumps({"loadBalancingConfig": _BALANCING, "methodConfig": methods})
 

@@ -9,6 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from concord.adapter.v1 import adapter_pb2
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import change_pb2, cost_center_pb2, ingest_pb2, item_pb2, supplier_pb2, system_pb2
+from services.mesh import client
 from services.mesh.client import service_config
 
 FILES: tuple[Any, ...] = (
@@ -70,3 +71,14 @@ def test_a_policy_can_be_had_for_one_package_and_spreads_calls_over_replicas() -
 def test_a_package_without_a_policy_is_named() -> None:
     with pytest.raises(LookupError, match=r"acme\.v1"):
         service_config("acme.v1")
+
+
+def test_a_policy_that_is_not_installed_is_missed() -> None:
+    with pytest.raises(LookupError, match=r"concord\.unknown\.v1"):
+        service_config("concord.unknown.v1")
+
+
+def test_policies_that_were_never_generated_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_policies", dict)
+    with pytest.raises(LookupError, match="generated"):
+        service_config()
