@@ -78,6 +78,7 @@ class LocalMesh:
         self.directory = directory
         self.postgres = postgres
         self.services: dict[str, Running] = {}
+        self._prepared: set[ServiceKind] = set()
         self.issuer = DevelopmentIssuer(directory / "issuer")
 
     def token(self, subject: str, permissions: Sequence[str], entities: Sequence[str] = ("*",)) -> str:
@@ -91,14 +92,24 @@ class LocalMesh:
             lifetime=TOKEN_LIFETIME,
         )
 
-    def start(self, kind: ServiceKind, extra: Mapping[str, str] | None = None) -> Running:
-        """Make a service's database and secrets, migrate, start it and wait until it serves. Raises MeshError."""
-        owner, role = f"{kind.name}_owner", f"{kind.name}_service"
+    def prepare(self, kind: ServiceKind) -> None:
+        """Make a service's database and migrate it; services can be prepared at the same time. Raises MeshError."""
+        owner, role = _roles(kind)
         for name in (owner, role):
             self.postgres.create_role(name)
         self.postgres.create_database(kind.name, owner=owner)
         self._migrate(kind, owner, role)
-        return self._start(kind, self._environment(kind, role) | (extra or {}), free_port())
+        self._prepared.add(kind)
+
+    def start(self, kind: ServiceKind, extra: Mapping[str, str] | None = None) -> Running:
+        """Start a service, prepared first if it is not yet, and wait until it serves. Raises MeshError.
+
+        The services that it calls have to run: the audit before all others, the hub before the adapters.
+        """
+        if kind not in self._prepared:
+            self.prepare(kind)
+        _, role = _roles(kind)
+        return self._start(kind, {**self._environment(kind, role), **(extra or {})}, free_port())
 
     def restart(self, name: str) -> Running:
         """Start a stopped or killed service again, on the same port."""
@@ -172,7 +183,7 @@ class LocalMesh:
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")
         path.touch(mode=0o600)
-        path.write_text(self.token(f"{kind.name}@concord.local", kind.permissions))
+        path.write_text(self.token(subject_of(kind), kind.permissions))
         return path
 
     def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
@@ -181,7 +192,7 @@ class LocalMesh:
         process = GuardedProcess.start(
             [sys.executable, "-m", kind.module],
             log=log,
-            environment=_inherited() | environment | {f"{kind.prefix}_SERVER_PORT": str(port)},
+            environment={**_inherited(), **environment, f"{kind.prefix}_SERVER_PORT": str(port)},
         )
         running = Running(kind, process, port, environment)
         self.services[kind.name] = running
@@ -192,6 +203,16 @@ class LocalMesh:
     def _made(path: Path) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
+
+
+def subject_of(kind: ServiceKind) -> str:
+    """Return the subject of a service's own token."""
+    return f"{kind.name}@concord.local"
+
+
+def _roles(kind: ServiceKind) -> tuple[str, str]:
+    """Name the PostgreSQL roles of a service: the owner of its schema, and the one that it runs in."""
+    return f"{kind.name}_owner", f"{kind.name}_service"
 
 
 def _inherited() -> dict[str, str]:
