@@ -13,6 +13,9 @@ from typing import Any, TextIO
 
 from opentelemetry import trace
 
+# Libraries that log every exchange: spans and the access log tell of those.
+_TALKATIVE = ("httpx", "httpcore")
+
 
 class JsonLines(logging.Formatter):
     """Renders log records as JSON lines."""
@@ -45,6 +48,8 @@ def start_logging(service: str, level: str = "INFO", stream: TextIO | None = Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _chain(error: BaseException) -> list[dict[str, Any]]:
