@@ -4,9 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-import grpc
-
-from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from services.adapter.connector import Connector, ConnectorFactory
 from services.adapter.hub import Hub
 from services.adapter.outpost import Clock, Outpost
@@ -22,11 +19,11 @@ from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
-from services.mesh.errors import from_rpc_error
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
-from services.mesh.records.relay import AppendLeaves, Relay
+from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import SpoolGuard
 from services.mesh.records.store import RecordStore
@@ -151,16 +148,3 @@ def connect(
     if mistakes:
         raise ConfigurationError(mistakes)
     return connected
-
-
-def append_to_audit(channel: grpc.Channel) -> AppendLeaves:
-    """Return what takes leaves to the audit service behind `channel`."""
-    audit = audit_pb2_grpc.AuditServiceStub(channel)
-
-    def append(leaves: Sequence[bytes]) -> Sequence[audit_pb2.Receipt]:
-        try:
-            return audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=leaves)).receipts
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
-
-    return append

@@ -1,10 +1,5 @@
 """The hub's composition root: the only module that sees all of its layers."""
 
-from collections.abc import Sequence
-
-import grpc
-
-from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
@@ -20,15 +15,15 @@ from services.mdm.transport.systems import system_service
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
-from services.mesh.errors import from_rpc_error
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
-from services.mesh.records.relay import AppendLeaves, Relay
+from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
@@ -97,16 +92,3 @@ def run(settings: MdmSettings) -> int:
         server,
         on_stop=[feed.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
     )
-
-
-def append_to_audit(channel: grpc.Channel) -> AppendLeaves:
-    """Return what takes leaves to the audit service behind `channel`."""
-    audit = audit_pb2_grpc.AuditServiceStub(channel)
-
-    def append(leaves: Sequence[bytes]) -> Sequence[audit_pb2.Receipt]:
-        try:
-            return audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=leaves)).receipts
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
-
-    return append
