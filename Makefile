@@ -61,8 +61,11 @@ WORKERS_service := $(WORKERS_unit)
 
 .PHONY: test
 test: setup ## run every test, part by part: unit, contract, storage, service, system
-	@failed=""; nothing_collected=5; \
+	@failed=""; nothing_collected=5; mkdir -p build; \
+	echo "» installing the real systems that system tests need, meanwhile"; \
+	$(BIN)/python -m tools.systems >build/systems.log 2>&1 & installing=$$!; \
 	part() { local name="$$1" start=$$SECONDS status=0; shift; echo "» $$name tests"; \
+	  [ "$$name" != system ] || wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
 	  $(BIN)/python -m pytest --quiet "tests/$$name" "$$@" || status=$$?; \
 	  [ $$status -ne $$nothing_collected ] || { echo "  no $$name tests yet"; status=0; }; \
 	  [ $$status -eq 0 ] || failed="$$failed, $$name"; \
