@@ -21,7 +21,7 @@ _CHILDREN: Mapping[str, Row] = {
         "invoice": False,
         "delivery": False,
         "active": True,
-        "identifiers.": [],
+        "contact_mechanisms.": [],
     },
     "categories.": {"name": "", "parent.": {"name": CATEGORY}},
     "product_suppliers.": {"party.": None, "code": None, "active": True},

@@ -32,7 +32,7 @@ def _find(site: Site, golden: Supplier) -> int | None:
 
 
 def _create(site: Site, golden: Supplier, values: Mapping[str, Value]) -> int:
-    """Create a party, then its addresses: their codes are identifiers, which need the party to be there.
+    """Create a party, then its addresses: what tells their codes needs the party to be there.
 
     If the second call fails the party is found by its mark, and its addresses are still to be delivered.
     """
@@ -92,7 +92,7 @@ PARTY = Noun(
         *read_fields("identifiers", "type", "code", "active", "address"),
         *read_fields("addresses", "party_name", "street", "city", "postal_code", "invoice", "delivery", "active"),
         *("addresses.country.code", "addresses.subdivision.code"),
-        *read_fields("addresses.identifiers", "type", "code", "active"),
+        *read_fields("addresses.contact_mechanisms", "type", "value", "active"),
         *read_fields("contact_mechanisms", "type", "value", "active"),
     ),
     changed_with=("", *_CHILDREN),

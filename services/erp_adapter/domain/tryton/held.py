@@ -13,6 +13,8 @@ from services.adapter.connector import UntranslatableError
 Row: TypeAlias = Mapping[str, Any]
 """A row of Tryton's; one without `id` is to be created."""
 
+_SURROGATES = ("\ud800", "\udfff")
+
 _T = TypeVar("_T")
 
 
@@ -25,7 +27,10 @@ class Held:
 
     def text(self, field: str) -> str:
         """Return a text without outer white space; empty = none."""
-        return (self._value(field, str) or "").strip()
+        value = self._value(field, str) or ""
+        if not value.isascii() and any(_SURROGATES[0] <= character <= _SURROGATES[1] for character in value):
+            raise self.refused(field, "has half a character")
+        return value.strip()
 
     def flag(self, field: str) -> bool:
         """Return a flag; none counts as no."""

@@ -152,6 +152,6 @@ def _prices(product: Held, template: Held, unit: str, conventions: Conventions) 
             continue
         exact = price.money(amount, conventions.currency)
         if exact is None:
-            raise product.refused(f"{kind}_price", "has more than nine decimals")
+            raise product.refused(f"{kind}_price", "has more digits than a price can")
         found.append(PriceReference(kind=kind, price=exact, unit=unit))
     return found

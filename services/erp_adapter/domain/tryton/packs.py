@@ -4,6 +4,7 @@ A box holds so many base units; a case so many boxes where the box has a content
 empty: a level without number, or a number whose content nobody said.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ BOX, CASE = "BX", "CA"
 LEVELS = (BOX, CASE)
 
 _GTIN_LENGTH = 14
+_CONTENT = re.compile(r"0*[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def padded(gtin: str) -> str:
 def _level(row: Held, unit: str) -> Level:
     gtin, colon, content = row.text("code").removeprefix(f"{_scheme(unit)}:").partition(":")
     content = content.strip()
-    if not colon or not (content == "" or (content.isascii() and content.isdecimal() and int(content) > 0)):
+    if not colon or not (content == "" or _CONTENT.fullmatch(content)):
         raise row.refused("code", "must be scheme, number and content, such as GTIN-BX:<gtin>:<units>")
     return Level(padded(gtin.strip()), int(content) if content else None)
 

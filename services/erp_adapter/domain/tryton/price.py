@@ -5,11 +5,14 @@ from decimal import Decimal
 from google.type.money_pb2 import Money
 
 _NANOS = 1_000_000_000
+_LARGEST = 10**18
 _DECIMALS = 4  # of Tryton's prices
 
 
 def money(amount: Decimal, currency: str) -> Money | None:
-    """Return an amount as money; None = money has fewer decimals."""
+    """Return an amount as money; None = money has fewer decimals, or digits."""
+    if not amount.is_finite() or abs(amount) >= _LARGEST:
+        return None
     nanos = amount * _NANOS
     if nanos != int(nanos):
         return None

@@ -1,7 +1,8 @@
 """Sites of suppliers ↔ `party.address`.
 
-A site's code is in an untyped identifier `SITE:…` of the address when the hub made it; an address that Tryton's users
-entered has the system's id and its own number for a code, such as `erp.17`.
+A site's code is in the address's contact mechanism `SITE:…` of type `other` when the hub made it, its location number
+in `GLN:…` (addresses can have no untyped identifiers). An address that Tryton's users entered has the system's id and
+its own number for a code, such as `erp.17`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,8 @@ from google.type.postal_address_pb2 import PostalAddress
 
 from concord.mdm.v1.party_pb2 import SupplierSite
 from services.adapter.connector import Value
-from services.erp_adapter.domain.tryton import identifiers
 from services.erp_adapter.domain.tryton.conventions import Conventions
-from services.erp_adapter.domain.tryton.held import Held, Row, is_active
+from services.erp_adapter.domain.tryton.held import Held, Row, is_active, with_child
 
 _PURPOSES = {
     "delivery": SupplierSite.PURPOSE_ORDER_FROM,
@@ -28,7 +28,7 @@ _UNKNOWN = ("sorting_code", "sublocality", "recipients", "organization")
 
 def translate(address: Held, conventions: Conventions) -> SupplierSite:
     """Return an address as a site. Raises UntranslatableError."""
-    numbers = address.many("identifiers")
+    told = [each.row for each in address.many("contact_mechanisms")]
     country, subdivision = address.one("country"), address.one("subdivision")
     region = country.text("code") if country else ""
     area = subdivision.text("code").removeprefix(f"{region}-") if subdivision else ""
@@ -40,9 +40,9 @@ def translate(address: Held, conventions: Conventions) -> SupplierSite:
         address_lines=_lines(address.text("street").splitlines()),
     )
     return SupplierSite(
-        code=_code(address.row, conventions),
+        code=_told(told, _CODE) or _default_code(address.row, conventions),
         purposes=[purpose for flag, purpose in _PURPOSES.items() if address.flag(flag)],
-        gln=identifiers.only_code(numbers, _GLN),
+        gln=_told(told, _GLN),
         address=postal if postal.ListFields() else None,
     )
 
@@ -72,8 +72,8 @@ def applied(addresses: Sequence[Row], code: str, value: Value, party: int, conve
             result[place] = {**result[place], "active": False}
         return result
     if place is None:
-        numbers = identifiers.with_code((), _CODE, code, party=party)
-        result.append({"identifiers.": numbers, "country.": None, "subdivision.": None})
+        told = _telling((), _CODE, code, party)
+        result.append({"contact_mechanisms.": told, "country.": None, "subdivision.": None})
         place = -1
     result[place] = _with(result[place], value, party)
     return result
@@ -88,7 +88,7 @@ def _with(row: Row, value: Mapping[str, Value], party: int) -> Row:
         **{flag: value[flag] for flag in _PURPOSES},
         "country.": _kept(row.get("country."), {"code": country} if country else None),
         "subdivision.": _kept(row.get("subdivision."), subdivision),
-        "identifiers.": identifiers.with_code(row["identifiers."], _GLN, value["gln"], party=party),
+        "contact_mechanisms.": _telling(row["contact_mechanisms."], _GLN, value["gln"], party),
     }
 
 
@@ -101,8 +101,25 @@ def _kept_text(before: str | None, wanted: Value) -> Value:
 
 
 def _code(row: Row, conventions: Conventions) -> str:
-    given = [each["code"] for each in row["identifiers."] if is_active(each) and identifiers.is_untyped(each, _CODE)]
-    return str(given[0]).partition(":")[2].strip() if given else f"{conventions.system}.{row.get('id')}"
+    return _told(row["contact_mechanisms."], _CODE) or _default_code(row, conventions)
+
+
+def _default_code(row: Row, conventions: Conventions) -> str:
+    return f"{conventions.system}.{row.get('id')}"
+
+
+def _told(rows: Sequence[Row], scheme: str) -> str:
+    """Return what the first mechanism of a scheme says."""
+    return next((str(each["value"])[len(scheme) + 1 :].strip() for each in rows if _is_told(each, scheme)), "")
+
+
+def _telling(rows: Sequence[Row], scheme: str, value: Value, party: int) -> list[Row]:
+    fields = {"value": f"{scheme}:{value}"} if value else None
+    return with_child(rows, lambda row: _is_told(row, scheme), fields, new={"type": "other", "party": party})
+
+
+def _is_told(row: Row, scheme: str) -> bool:
+    return is_active(row) and row.get("type") == "other" and str(row.get("value")).startswith(f"{scheme}:")
 
 
 def _lines(lines: Sequence[str]) -> list[str]:

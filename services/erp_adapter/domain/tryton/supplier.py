@@ -27,6 +27,7 @@ BLANK: Row = {
 
 _SCHEMES = {"lei": "LEI", "duns": "DUNS", "gln": "GLN", "npi": "NPI"}
 _MECHANISMS = ("phone", "email", "website")
+_MOST_DAYS = 3650  # that terms of the contract can say
 _STATUS = {Supplier.STATUS_ACTIVE: True, Supplier.STATUS_INACTIVE: False}
 _NATIONAL = re.compile(r"([a-z]{2})_([a-z0-9_]{1,32})")
 
@@ -145,10 +146,12 @@ def _payment_terms(term: Held | None) -> PaymentTerms | None:
         return None
     lines = term.many("lines")
     deltas = lines[0].many("relativedeltas") if len(lines) == 1 else []
+    delta = deltas[0].row if len(deltas) == 1 else {}
+    days = delta.get("days")
     # Only what is due as a whole after a number of days has net days.
-    if len(deltas) != 1 or any(value for field, value in deltas[0].row.items() if field not in {"id", "days"}):
+    if any(value for field, value in delta.items() if field not in {"id", "days"}) or not isinstance(days, int):
         return PaymentTerms(display_name=term.text("name"))
-    return PaymentTerms(display_name=term.text("name"), net_days=deltas[0].row.get("days") or 0)
+    return PaymentTerms(display_name=term.text("name"), net_days=days if 0 <= days <= _MOST_DAYS else None)
 
 
 def _term(before: Row | None, name: Value) -> Row | None:
