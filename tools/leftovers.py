@@ -34,11 +34,17 @@ def runs(pid: int, mark: str) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float, give_up: Callable[[], bool] = lambda: False) -> bool:
-    """Whether `condition` became true within `timeout_s` seconds and before `give_up` did."""
+def wait_until(
+    condition: Callable[[], bool],
+    *,
+    timeout_s: float,
+    give_up: Callable[[], bool] = lambda: False,
+    pause_s: float = _PAUSE_S,
+) -> bool:
+    """Whether `condition`, asked every `pause_s`, became true within `timeout_s` seconds and before `give_up` did."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if give_up() or time.monotonic() > deadline:
             return False
-        time.sleep(_PAUSE_S)
+        time.sleep(pause_s)
     return True

@@ -72,6 +72,7 @@ class Callers:
     def __init__(self, mesh: LocalMesh) -> None:
         self._mesh = mesh
         self._stack = ExitStack()
+        self._channels: dict[tuple[str, Role], grpc.Channel] = {}
 
     def token_file(self, role: Role) -> Path:
         """Write a role's token to a file that only its owner may read; return the path."""
@@ -101,6 +102,8 @@ class Callers:
         self._stack.close()
 
     def _channel(self, service: str, role: Role) -> grpc.Channel:
-        channel = open_channel(self._mesh.services[service].target, token=TokenFile(self.token_file(role)))
-        self._stack.callback(channel.close)
-        return channel
+        if (service, role) not in self._channels:
+            channel = open_channel(self._mesh.services[service].target, token=TokenFile(self.token_file(role)))
+            self._channels[service, role] = channel
+            self._stack.callback(channel.close)
+        return self._channels[service, role]
