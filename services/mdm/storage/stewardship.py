@@ -174,8 +174,9 @@ class Stewardship:
         deleted: bool = False,
     ) -> Answer:
         """Apply the hub's own statement on a golden record, whose key in the hub is its name."""
-        _require_valid(record_type, content)
-        self._require_free(connection, record_type, name, content)
+        if not deleted:
+            _require_valid(record_type, content)
+            self._require_free(connection, record_type, name, content, standing, decision)
         said = ingest_pb2.SourceRecord(
             system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
         )
@@ -192,16 +193,37 @@ class Stewardship:
         (applied,) = self._path.apply(connection, [submission], decision.origin)
         return Answer(name, applied.golden_revision)
 
-    def _require_free(self, connection: Connection, record_type: RecordType, name: str, content: Message) -> None:
-        carried = match_keys(record_type, content)
-        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
-        for holder in keys.holders(connection, [(record_type.name, key) for key in carried]):
+    def _require_free(  # noqa: PLR0913 - what is claimed, for which record, and by whom
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        name: str,
+        content: Message,
+        standing: Standing | None,
+        decision: Decision,
+    ) -> None:
+        """Refuse identifiers that another record carries; those that the hub gave this record before may stay."""
+        hub = standing.hub if standing else None
+        held = match_keys(record_type, record_type.unpack(hub.content)) if hub and not hub.deleted else ()
+        claimed = set(match_keys(record_type, content)) - set(held)
+        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in claimed])
+        for holder in keys.holders(connection, [(record_type.name, key) for key in claimed]):
             if holder.golden != name:
-                raise ConcordError(
-                    reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN,
-                    f"another {record_type.name} carries the same {holder.key.kind}",
-                    metadata={"identifier": holder.key.kind, "name": holder.golden},
-                )
+                raise self._taken(connection, record_type, holder, decision)
+
+    def _taken(
+        self, connection: Connection, record_type: RecordType, holder: keys.Holder, decision: Decision
+    ) -> ConcordError:
+        """Return the error; it names the other record only to who may know of it."""
+        metadata = {"identifier": holder.key.kind}
+        other = self._reader.read(connection, [holder.golden], None)[holder.golden]
+        if in_scope(other.entities, decision.entities):
+            metadata["name"] = holder.golden
+        return ConcordError(
+            reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN,
+            f"another {record_type.name} carries the same {holder.key.kind}",
+            metadata=metadata,
+        )
 
     def _require_entities(self, connection: Connection, entities: tuple[str, ...], decision: Decision) -> None:
         landscape = self._path.registry.read(connection)

@@ -148,7 +148,8 @@ class _Write:
         crossing = self.records.crossings.get(submission.crossing)
         before = self.records.sources[crossing.source_record] if crossing else None
         restated = restate(submission.record_type, before.statement if before else None, submission.said)
-        if restated is None or (before is None and submission.said.deleted):
+        # A system that deletes what it never spoke of says nothing; a steward who does means the golden record.
+        if restated is None or (before is None and submission.said.deleted and not submission.golden):
             return Outcome.OUTCOME_UNCHANGED
         if before:
             before.restate(restated)
