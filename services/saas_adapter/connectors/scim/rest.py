@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,16 +42,20 @@ class ScimClient:
         self._timeout_s = timeout_s
         self._http = httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
         self._pause = Pause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+        self.server_time: datetime | None = None
+        """What the service's clock said in its last answer, cut to the second; None = it never did."""
 
-    def pages(self, endpoint: str, condition: str | None = None, *, page_size: int = 200) -> Iterator[list[Resource]]:
+    def pages(
+        self, endpoint: str, condition: str | None = None, *, page_size: int = 200, attributes: Sequence[str] = ()
+    ) -> Iterator[list[Resource]]:
         """Yield the resources of `endpoint` (such as `/CostCenters`) that match the filter, in pages, ordered by id.
 
-        SCIM pages by offset: a resource that goes away between two pages would hide another one, so a total that
-        shrinks raises a TRANSIENT ScimError: begin again.
+        With `attributes` they have no others but their `id` and `schemas`. SCIM pages by offset: a resource that goes
+        away between two pages would hide another one, so a total that shrinks raises a TRANSIENT ScimError: begin again.
         """
         start, total = 1, 0
         while True:
-            query = {"startIndex": str(start), "count": str(page_size), "sortBy": "id"}
+            query = {"startIndex": str(start), "count": str(page_size), "sortBy": "id", **_only(attributes)}
             body = self._json("GET", endpoint, query if condition is None else {**query, "filter": condition})
             found = [_resource(document) for document in body.get("Resources") or []]
             if int(body.get("totalResults", 0)) < total:
@@ -80,17 +85,25 @@ class ScimClient:
         return _resource(self._json("POST", endpoint, body=document))
 
     def patch(
-        self, endpoint: str, resource_id: str, operations: Sequence[Mapping[str, Any]], *, etag: str | None
+        self,
+        endpoint: str,
+        resource_id: str,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        etag: str | None,
+        attributes: Sequence[str] = (),
     ) -> Resource:
         """Apply PATCH operations and return the resource as it is then.
 
         With the `etag` of the revision that was read, the request is refused with CONFLICT when someone changed it.
+        With `attributes` the service answers with the resource as this very request left it (RFC 7644, 3.5.2);
+        otherwise it is read, maybe after someone else's change.
         """
         headers = {} if etag is None else {"If-Match": etag}
         body = {"schemas": [PATCH_SCHEMA], "Operations": list(operations)}
         path = _path(endpoint, resource_id)
-        changed = self._json("PATCH", path, body=body, headers=headers)
-        return _resource(changed or self._json("GET", path))
+        changed = self._json("PATCH", path, _only(attributes), body=body, headers=headers)
+        return _resource(changed or self._json("GET", path, _only(attributes)))
 
     def bulk(self, operations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Carry out several operations, each for itself, and return their outcomes with `status`, in order."""
@@ -136,16 +149,24 @@ class ScimClient:
         if remaining := self._pause.remaining_s():
             message = "pausing because the service asked for it"
             raise ScimError(RemoteErrorKind.TRANSIENT, message, retry_after_s=remaining)
-        token = self._token_file.read_text(encoding="utf-8").strip()
-        fixed = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json"}
+        fixed = {"Authorization": f"Bearer {self._token()}", "Accept": "application/scim+json"}
         if content is not None:
             fixed["Content-Type"] = "application/scim+json"
         try:
-            return exchange(
+            answer = exchange(
                 self._http, method, url, timeout_s=self._timeout_s, content=content, headers={**fixed, **headers}
             )
         except RemoteError as error:
             raise ScimError(error.kind, str(error), outcome_unknown=error.outcome_unknown) from error
+        self.server_time = _date(answer) or self.server_time
+        return answer
+
+    def _token(self) -> str:
+        try:
+            return self._token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"the token file can't be read: {type(error).__name__}"
+            raise ScimError(RemoteErrorKind.AUTHENTICATION, message) from error
 
     def _away(self, answer: Answer) -> float | None:
         if answer.status not in {_TOO_MANY, _UNAVAILABLE}:
@@ -156,6 +177,17 @@ class ScimClient:
 
 def _path(endpoint: str, resource_id: str) -> str:
     return f"{endpoint}/{quote(resource_id, safe='')}"
+
+
+def _only(attributes: Sequence[str]) -> dict[str, str]:
+    return {"attributes": ",".join(attributes)} if attributes else {}
+
+
+def _date(answer: Answer) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _resource(document: object) -> Resource:

@@ -1,0 +1,1 @@
+"""What SaaS applications hold, said as typed records and back; pure."""
