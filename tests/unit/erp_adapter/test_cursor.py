@@ -32,7 +32,7 @@ def test_no_text_is_the_beginning() -> None:
 
 @pytest.mark.parametrize("text", ["x", "7", "[]", "{}", '{"since": 3}', "null"])
 def test_a_text_of_others_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Cursor.decode(text)
 
 

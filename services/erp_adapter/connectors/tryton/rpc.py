@@ -4,8 +4,7 @@ import base64
 import itertools
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +14,7 @@ import httpx
 from services.adapter.http_exchange import Answer, exchange
 from services.adapter.pause import Pause
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
-from services.erp_adapter.connectors.tryton import errors, values
+from services.erp_adapter.connectors.tryton import errors, header, values
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 
 Context = Mapping[str, object]
@@ -170,12 +169,14 @@ class TrytonClient:
         except RemoteError as error:
             message = f"{method}: {error}"
             raise TrytonError(error.kind, message, outcome_unknown=error.outcome_unknown) from error
-        self.server_time = _date(answer) or self.server_time
+        self.server_time = header.date(answer.headers) or self.server_time
         return answer
 
     def _result(self, answer: Answer) -> Any:
         if answer.status == _TOO_MANY:
-            raise errors.from_status(answer.status, retry_after_s=self._pause.begin(_seconds(answer)))
+            raise errors.from_status(
+                answer.status, retry_after_s=self._pause.begin(header.seconds_to_stay_away(answer.headers))
+            )
         if answer.status != _OK:
             raise errors.from_status(answer.status)
         try:
@@ -193,15 +194,3 @@ class TrytonClient:
 def timestamps(model: str, rows: Sequence[Row]) -> dict[str, object]:
     """Return the context that makes a write conflict when one of `rows` (read with field `_timestamp`) was changed."""
     return {"_timestamp": {f"{model},{row['id']}": row["_timestamp"] for row in rows}}
-
-
-def _seconds(answer: Answer) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else None
-
-
-def _date(answer: Answer) -> datetime | None:
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return None
