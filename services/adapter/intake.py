@@ -60,6 +60,7 @@ class _Sorted:
     failures: list[tuple[Document, UntranslatableError]] = field(default_factory=list)
     moved: list[KnownDocument] = field(default_factory=list)
     rechecked: dict[str, tuple[str, int]] = field(default_factory=dict)
+    replaced: int = 0
 
 
 class Intake:
@@ -81,10 +82,11 @@ class Intake:
             counts += self._take_in(part, cursor if part is parts[-1] else None)
         return counts
 
-    def take_one(self, document: Document) -> SubmitSourceRecordsResponse:
-        """Take one document in and return the hub's answer; its quarantine is left as it is.
+    def take_one(self, document: Document, replaced: bytes) -> SubmitSourceRecordsResponse:
+        """Take a document in that a person corrected, in place of the one that could not be; return the hub's answer.
 
-        Raises UntranslatableError, ConcordError.
+        It stands until the system's own changes; its quarantine is left as it is. Raises UntranslatableError,
+        ConcordError.
         """
         found = self._sort([document])
         if found.failures:
@@ -92,7 +94,8 @@ class Intake:
         self._prepare(found)
         (answer,) = self._outpost.hub.submit([found.submissions[0].record])
         with self._outpost.database.transaction() as connection:
-            self._note(connection, [self._answered(found.submissions[0], answer)])
+            answered = self._answered(found.submissions[0], answer)
+            self._note(connection, [replace(answered, replaced=self._outpost.original_token(replaced))])
         return answer
 
     def source_record(self, document: Document, known: KnownDocument) -> tuple[SourceRecord, KnownDocument, str]:
@@ -122,7 +125,7 @@ class Intake:
         records = [submission.record for submission in found.submissions]
         answers = self._outpost.hub.submit(records) if records else []
         self._conclude(found.submissions, answers, cursor)
-        return _count(answers) + Counts(quarantined=len(found.failures))
+        return _count(answers) + Counts(unchanged=found.replaced, quarantined=len(found.failures))
 
     def _sort(self, batch: Sequence[Document]) -> _Sorted:
         with self._outpost.database.reading() as connection:
@@ -133,7 +136,10 @@ class Intake:
             try:
                 record, standing, record_type = self.source_record(document, before)
             except UntranslatableError as error:
-                found.failures.append((document, error))
+                if self._outpost.is_original(before.replaced, document.original):
+                    found.replaced += 1
+                else:
+                    found.failures.append((document, error))
                 found.moved.append(replace(before, accepted=False))
                 continue
             found.submissions.append(_Submission(record, standing))
@@ -178,13 +184,14 @@ class Intake:
     def _answered(self, submission: _Submission, answer: SubmitSourceRecordsResponse) -> KnownDocument:
         content = self._outpost.content_token(submission.record)
         if answer.outcome == SubmitSourceRecordsResponse.OUTCOME_QUARANTINED:
-            return replace(submission.known, accepted=False, content=content)
+            return replace(submission.known, accepted=False, content=content, replaced="")
         return replace(
             submission.known,
             accepted=True,
             content=content,
             golden_record=answer.golden_record,
             golden_revision=answer.golden_revision,
+            replaced="",
         )
 
 

@@ -22,6 +22,7 @@ Clock: TypeAlias = Callable[[], datetime]
 
 _VALUES = "delivered values"
 _CONTENTS = "submitted contents"
+_ORIGINALS = "replaced originals"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ class Outpost:
         )
         said.withdrawn_paths.extend(record.withdrawn_paths)
         return self.sealer.token(said.SerializeToString(deterministic=True), _CONTENTS)
+
+    def original_token(self, original: bytes) -> str:
+        """Return the token of a document as the system gave it."""
+        return self.sealer.token(original, _ORIGINALS)
+
+    def is_original(self, token: str, original: bytes) -> bool:
+        """Tell whether the token is that of this document."""
+        return bool(token) and self.sealer.matches(token, original, _ORIGINALS)
 
     def _bound(self, path: str, value: Value) -> bytes:
         return json.dumps([self.name, path]).encode() + canonical(value)

@@ -11,18 +11,19 @@ from services.adapter.domain.delivered import Delivered
 from services.mesh.database import driver
 
 _READ = """
-SELECT key, accepted, content, golden_record, golden_revision, delivered FROM documents
+SELECT key, accepted, content, golden_record, golden_revision, delivered, replaced FROM documents
 WHERE system = %s AND key = ANY(%s)
 """
 _OF_GOLDEN = """
-SELECT key, accepted, content, golden_record, golden_revision, delivered FROM documents
+SELECT key, accepted, content, golden_record, golden_revision, delivered, replaced FROM documents
 WHERE system = %s AND golden_record = %s ORDER BY key
 """
 _PUT = """
-INSERT INTO documents (system, key, accepted, content, golden_record, golden_revision, delivered)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO documents (system, key, accepted, content, golden_record, golden_revision, delivered, replaced)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (system, key) DO UPDATE SET accepted = excluded.accepted, content = excluded.content,
-    golden_record = excluded.golden_record, golden_revision = excluded.golden_revision, delivered = excluded.delivered
+    golden_record = excluded.golden_record, golden_revision = excluded.golden_revision, delivered = excluded.delivered,
+    replaced = excluded.replaced
 """
 
 
@@ -32,6 +33,7 @@ class KnownDocument:
 
     `content` is the token of what was submitted last ("" when that was never answered), `accepted` whether the hub took
     it in. `golden_record` is what it belonged to then, `golden_revision` that record's revision.
+    `replaced` is the token of an original for which a person submitted a corrected document.
     """
 
     key: str
@@ -40,6 +42,7 @@ class KnownDocument:
     golden_record: str = ""
     golden_revision: int = 0
     delivered: Mapping[str, Delivered] = field(default_factory=dict)
+    replaced: str = ""
 
 
 def read(connection: Connection, system: str, keys: Collection[str]) -> dict[str, KnownDocument]:
@@ -64,6 +67,7 @@ def put(connection: Connection, system: str, documents: Iterable[KnownDocument])
             document.golden_record,
             document.golden_revision,
             Jsonb({path: asdict(last) for path, last in document.delivered.items()}),
+            document.replaced,
         )
         for document in documents
     ]
@@ -72,6 +76,6 @@ def put(connection: Connection, system: str, documents: Iterable[KnownDocument])
 
 
 def _known(row: tuple[Any, ...]) -> KnownDocument:
-    key, accepted, content, golden_record, golden_revision, delivered = row
+    key, accepted, content, golden_record, golden_revision, delivered, replaced = row
     last = {path: Delivered(**each) for path, each in delivered.items()}
-    return KnownDocument(key, accepted, content, golden_record, golden_revision, last)
+    return KnownDocument(key, accepted, content, golden_record, golden_revision, last, replaced)

@@ -46,7 +46,7 @@ class QuarantineMethods:
             document = self._document(connection, worker, waiting, request.corrected)
             if request.validate_only:
                 return pb.ReplayQuarantinedDocumentResponse(quarantined_document=waiting)
-            answer = _take(worker, document)
+            answer = _take(worker, document, waiting.original)
             origin = Origin.of(call, request.request_id)
             replayed = Quarantine(outpost).conclude(connection, waiting, answer, origin)
             settle(connection, key, Answer(request.name, replayed.revision))
@@ -84,8 +84,8 @@ def _read(connection: Connection, worker: Worker, name: str) -> pb.QuarantinedDo
     return found
 
 
-def _take(worker: Worker, document: Document) -> SubmitSourceRecordsResponse:
+def _take(worker: Worker, document: Document, replaced: bytes) -> SubmitSourceRecordsResponse:
     try:
-        return worker.intake.take_one(document)
+        return worker.intake.take_one(document, replaced)
     except UntranslatableError as error:
         raise mapping_failed(error) from error

@@ -126,9 +126,18 @@ def test_a_corrected_document_is_replayed_once(waiting: ServedAdapter, steward: 
     assert steward.suppliers.LookupSupplier(lookup).supplier.legal_name == "Corrected"
     error = refused(lambda: waiting.client().ReplayQuarantinedDocument(_corrected(waiting, str(uuid.uuid4()), request)))
     assert error.reason == reasons.ERROR_REASON_QUARANTINED_RECORD_SETTLED
+    counted = waiting.client().SyncSystem(pb.SyncSystemRequest(system=ERP, full=True))
+    assert (counted.unchanged_count, counted.quarantined_count) == (3, 0)
     assert not waiting.client().ListQuarantinedDocuments(pb.ListQuarantinedDocumentsRequest()).quarantined_documents
     everything = pb.ListQuarantinedDocumentsRequest(show_settled=True, system=ERP)
     assert len(waiting.client().ListQuarantinedDocuments(everything).quarantined_documents) == 1
+
+
+def test_a_corrected_document_stands_until_the_systems_own_changes(waiting: ServedAdapter, system: FakeSystem) -> None:
+    waiting.client().ReplayQuarantinedDocument(_corrected(waiting, str(uuid.uuid4())))
+    system.edit("vendor/3", phone="still broken")
+    assert waiting.client().SyncSystem(pb.SyncSystemRequest(system=ERP)).quarantined_count == 1
+    assert _quarantined(waiting).key == "vendor/3"
 
 
 def test_a_replay_that_the_hub_refuses_stays_with_the_hubs_error(waiting: ServedAdapter) -> None:

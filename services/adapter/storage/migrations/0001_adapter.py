@@ -28,6 +28,7 @@ CREATE TABLE public.documents (
     golden_record text COLLATE "C" NOT NULL DEFAULT '',
     golden_revision bigint NOT NULL DEFAULT 0,
     delivered jsonb NOT NULL DEFAULT '{}',
+    replaced text NOT NULL DEFAULT '',
     PRIMARY KEY (system, key)
 );
 CREATE INDEX documents_by_golden ON public.documents (system, golden_record);
