@@ -1,0 +1,67 @@
+"""Looking into the databases of a running mesh, as the superuser of their server."""
+
+from collections.abc import Callable
+from typing import Any, LiteralString
+
+import psycopg
+
+from concord.audit.v1.audit_pb2 import Leaf
+from tests.support.waiting import eventually
+from tools.landscape.landscape import Landscape
+
+SOURCES = ("mdm", "erp_adapter", "saas_adapter")
+"""The services whose changes leave evidence."""
+
+
+class MeshDatabases:
+    """Asks the databases of a landscape's services."""
+
+    def __init__(self, landscape: Landscape) -> None:
+        self._postgres = landscape.postgres
+
+    def rows(self, database: str, statement: LiteralString, *arguments: str) -> list[tuple[Any, ...]]:
+        """Return what a query gives; `arguments` fill its placeholders."""
+        with psycopg.connect(self._postgres.url(database)) as connection:
+            return connection.execute(statement, arguments or None).fetchall()
+
+    def changes(self, source: str) -> dict[tuple[str, int], bytes]:
+        """Return the leaf of every change row of a service."""
+        return {
+            (row[0], row[1]): bytes(row[2]) for row in self.rows(source, "SELECT record, revision, leaf FROM changes")
+        }
+
+    def leaves(self, source: str) -> dict[tuple[str, int], bytes]:
+        """Return every leaf that the audit holds of a service."""
+        found = {}
+        for (leaf_bytes,) in self.rows("audit", "SELECT leaf FROM leaves"):
+            leaf = Leaf.FromString(bytes(leaf_bytes))
+            if leaf.source_service == source:
+                found[leaf.record, leaf.revision] = bytes(leaf_bytes)
+        return found
+
+    def unpublished(self) -> int:
+        """Count the changes of all services that wait for their receipt."""
+        return sum(int(self.rows(source, "SELECT count(*) FROM spool")[0][0]) for source in SOURCES)
+
+    def links(self) -> set[frozenset[tuple[str, str]]]:
+        """Return the partition of all keys into golden records."""
+        by_golden: dict[str, set[tuple[str, str]]] = {}
+        for system, key, golden in self.rows("mdm", "SELECT system, key, golden FROM crosswalk"):
+            by_golden.setdefault(golden, set()).add((system, key))
+        return {frozenset(keys) for keys in by_golden.values()}
+
+    def heads(self) -> dict[str, int]:
+        """Return the newest revision of every record of the hub."""
+        return dict(self.rows("mdm", "SELECT record, revision FROM records"))
+
+
+def settled(databases: MeshDatabases, *, timeout_s: float = 90.0, is_done: Callable[[], bool] = lambda: True) -> None:
+    """Wait until nothing waits for its receipt and the hub's records stay as they are for a while."""
+    last: list[dict[str, int]] = []
+
+    def quiet() -> bool:
+        heads = databases.heads()
+        last.append(heads)
+        return is_done() and len(last) > 20 and last[-20] == heads and databases.unpublished() == 0
+
+    eventually(quiet, timeout_s=timeout_s)

@@ -1,0 +1,208 @@
+"""The whole mesh with its real neighbours: evidence, values hidden, corrections out, nothing laundered."""
+
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from concord.adapter.v1.adapter_pb2 import SyncSystemRequest
+from concord.mdm.v1 import cost_center_pb2, supplier_pb2
+from services.saas_adapter.connectors.scim.rest import ScimClient
+from tests.support.mesh_databases import SOURCES, MeshDatabases, settled
+from tests.support.small_catalogue import small_catalogue
+from tests.support.waiting import eventually
+from tools.landscape.callers import OPERATOR, STEWARD, Hub
+from tools.landscape.landscape import Landscape, running_landscape
+from tools.landscape.registrations import ERP, WORKFORCE
+from tools.postgres import embedded_binaries
+
+CONCORD_DATABASES = ("audit", *SOURCES)
+IN_BOTH = """
+SELECT golden FROM crosswalk WHERE golden LIKE 'costCenters/%'
+GROUP BY golden HAVING count(DISTINCT system) = 2 ORDER BY golden
+"""
+
+
+@pytest.fixture(scope="module")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landscape]:
+    """A mesh that has taken in everything its systems say."""
+    catalogue = small_catalogue()
+    with running_landscape(tmp_path_factory.mktemp("landscape"), catalogue, lambda _: None) as running:
+        databases = MeshDatabases(running)
+        expected = len(catalogue.suppliers) + len(catalogue.items) + len(catalogue.cost_centers)
+        settled(
+            databases, is_done=lambda: _crossings(databases, ERP) >= expected and _crossings(databases, WORKFORCE) > 0
+        )
+        yield running
+
+
+@pytest.fixture(scope="module")
+def databases(landscape: Landscape) -> MeshDatabases:
+    """The databases of the landscape's services."""
+    return MeshDatabases(landscape)
+
+
+@pytest.fixture(scope="module")
+def hub(landscape: Landscape) -> Hub:
+    """The hub, as a steward calls it."""
+    return landscape.callers.hub(STEWARD)
+
+
+def _crossings(databases: MeshDatabases, system: str) -> int:
+    return int(databases.rows("mdm", "SELECT count(*) FROM crosswalk WHERE system = %s", system)[0][0])
+
+
+def _synchronise(landscape: Landscape, times: int = 1) -> None:
+    for _ in range(times):
+        for service, system in (("erp_adapter", ERP), ("saas_adapter", WORKFORCE)):
+            landscape.callers.adapter(service, OPERATOR).SyncSystem(SyncSystemRequest(system=system))
+
+
+def _two_source_supplier(hub: Hub, databases: MeshDatabases) -> supplier_pb2.Supplier:
+    shared = "SELECT golden FROM crosswalk WHERE golden LIKE 'suppliers/%' GROUP BY golden HAVING count(*) > 1"
+    name = min(databases.rows("mdm", shared))[0]
+    return hub.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=name)).supplier
+
+
+def test_duplicates_with_an_equal_strong_identifier_are_one_golden_record(
+    landscape: Landscape, databases: MeshDatabases
+) -> None:
+    rows = databases.rows("mdm", "SELECT DISTINCT golden FROM crosswalk WHERE golden LIKE 'suppliers/%'")
+    suppliers = {golden for (golden,) in rows}
+    assert len(suppliers) == _expected_suppliers(landscape)
+    assert len(suppliers) < len(landscape.catalogue.suppliers)
+
+
+def test_cost_centers_of_both_systems_are_one_golden_record_by_entity_and_code(databases: MeshDatabases) -> None:
+    assert len(databases.rows("mdm", IN_BOTH)) > 10
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_revision_has_its_change_row_and_every_change_row_its_evidence(
+    databases: MeshDatabases, source: str
+) -> None:
+    settled(databases)
+    missing = "SELECT count(*) FROM revisions r LEFT JOIN changes c USING (record, revision) WHERE c.seq IS NULL"
+    assert databases.rows(source, missing) == [(0,)]
+    changes = databases.changes(source)
+    assert databases.leaves(source) == changes
+    assert source != "mdm" or len(changes) > 100
+
+
+def test_a_correction_reaches_the_erp_and_comes_back_without_laundering(
+    landscape: Landscape, hub: Hub, databases: MeshDatabases
+) -> None:
+    before = _two_source_supplier(hub, databases)
+    corrected_name = f"{before.legal_name} (corrected)"
+    corrected = hub.suppliers.UpdateSupplier(
+        supplier_pb2.UpdateSupplierRequest(
+            supplier=supplier_pb2.Supplier(name=before.name, legal_name=corrected_name),
+            etag=before.etag,
+            request_id=str(uuid.uuid4()),
+        )
+    ).supplier
+    primary = "SELECT key FROM crosswalk WHERE golden = %s AND system = %s ORDER BY source_record"
+    party = databases.rows("mdm", primary, before.name, ERP)[0][0].rpartition("/")[2]
+    in_tryton = "SELECT name FROM party_party WHERE id = %s"
+    eventually(lambda: databases.rows("erp", in_tryton, party) == [(corrected_name,)], timeout_s=60)
+    explained = hub.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=before.name)).explanation
+    settled(databases)
+    heads = databases.heads()
+    _synchronise(landscape, 2)
+    settled(databases)
+    assert databases.heads() == heads
+    again = hub.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=before.name)).explanation
+    assert again.values == explained.values
+    now = hub.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=before.name)).supplier
+    assert (now.revision, now.legal_name) == (corrected.revision, corrected_name)
+
+
+def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:
+    name, end = None, "2026-01-01T00:00:00Z"
+    for (candidate,) in databases.rows("mdm", IN_BOTH):
+        found = hub.cost_centers.GetCostCenter(cost_center_pb2.GetCostCenterRequest(name=candidate)).cost_center
+        if found.kind == cost_center_pb2.CostCenter.KIND_POSTING and not found.effective_period.HasField("end_date"):
+            name, etag = candidate, found.etag
+            break
+    assert name is not None
+    request = cost_center_pb2.CloseCostCenterRequest(name=name, etag=etag, request_id=str(uuid.uuid4()))
+    request.effective_time.FromJsonString(end)
+    hub.cost_centers.CloseCostCenter(request)
+    keys = dict(databases.rows("mdm", "SELECT system, key FROM crosswalk WHERE golden = %s", name))
+    account = keys[ERP].rpartition("/")[2]
+    state = "SELECT state FROM analytic_account_account WHERE id = %s"
+    eventually(lambda: databases.rows("erp", state, account) == [("closed",)], timeout_s=60)
+    eventually(lambda: not _active_in_workforce(landscape, keys[WORKFORCE]), timeout_s=60)
+
+
+def test_a_hundred_further_synchronisations_change_nothing(landscape: Landscape, databases: MeshDatabases) -> None:
+    _synchronise(landscape, 2)
+    settled(databases)
+    heads = databases.heads()
+    deliveries = [databases.rows(source, "SELECT record, revision FROM records ORDER BY 1") for source in SOURCES[1:]]
+    _synchronise(landscape, 100)
+    settled(databases)
+    assert databases.heads() == heads
+    assert deliveries == [
+        databases.rows(source, "SELECT record, revision FROM records ORDER BY 1") for source in SOURCES[1:]
+    ]
+
+
+def test_one_trace_runs_from_the_pull_through_the_hub_to_the_audit(landscape: Landscape) -> None:
+    def traces(service: str, name: str) -> set[str]:
+        lines = landscape.mesh.spans(service).read_text().splitlines()
+        spans = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return {span["trace_id"] for span in spans if name in span["name"]}
+
+    def through_all() -> set[str]:
+        return traces("erp_adapter", "pull") & traces("mdm", "SubmitSourceRecords") & traces("audit", "append leaf")
+
+    eventually(lambda: bool(through_all()), timeout_s=20)
+
+
+def test_no_planted_value_lies_in_clear_anywhere(landscape: Landscape) -> None:
+    planted = {row.tax_id.replace("-", "") for row in landscape.catalogue.suppliers if row.tax_id}
+    planted |= {row.tax_id for row in landscape.catalogue.suppliers if row.tax_id}
+    planted -= {"", "99-9999999", "999999999"}
+    assert len(planted) > 20
+    for database in CONCORD_DATABASES:
+        dump = subprocess.run(
+            [embedded_binaries() / "pg_dump", landscape.postgres.url(database)], capture_output=True, check=True
+        ).stdout
+        assert b"COPY public." in dump
+        assert _found(planted, dump) == []
+    for written in [*landscape.mesh.directory.glob("logs/*"), *landscape.mesh.directory.glob("spans/*")]:
+        assert _found(planted, written.read_bytes()) == [], written.name
+
+
+def _found(planted: set[str], text: bytes) -> list[str]:
+    """Return planted values in a text, as they are or as the bytea of a dump spells their bytes."""
+    return [value for value in planted if value.encode() in text or value.encode().hex().encode() in text]
+
+
+def _active_in_workforce(landscape: Landscape, key: str) -> bool:
+    with ScimClient(landscape.scim.url, landscape.scim.token_file) as client:
+        resource = client.get("/CostCenters", key.rpartition("/")[2])
+    assert resource is not None
+    return bool(resource.document.get("active"))
+
+
+def _expected_suppliers(landscape: Landscape) -> int:
+    """Count suppliers after joining those that share a LEI, DUNS, GLN or NPI."""
+    parents = {row.code: row.code for row in landscape.catalogue.suppliers}
+
+    def root(code: str) -> str:
+        while parents[code] != code:
+            code = parents[code]
+        return code
+
+    holders: dict[tuple[str, str], str] = {}
+    for row in landscape.catalogue.suppliers:
+        for kind in ("lei", "duns", "gln", "npi"):
+            value = getattr(row, kind)
+            if value:
+                first = holders.setdefault((kind, value), row.code)
+                parents[root(row.code)] = root(first)
+    return len({root(code) for code in parents})
