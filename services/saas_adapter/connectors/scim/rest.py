@@ -21,6 +21,7 @@ from services.saas_adapter.connectors.scim.resource import Resource, instant, pa
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BULK_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
+_SCIM = "application/scim+json"
 _SUCCESS, _NO_CONTENT = range(200, 300), 204
 _NOT_FOUND, _TOO_MANY, _UNAVAILABLE = 404, 429, 503
 _FIRST_PAUSE_S = 1.0
@@ -51,7 +52,7 @@ class ScimClient:
         """Yield the resources of `endpoint` (such as `/CostCenters`) that match the filter, in pages, ordered by id.
 
         With `attributes` they have no others but their `id` and `schemas`. SCIM pages by offset: a resource that goes
-        away between two pages would hide another one, so a total that shrinks raises a TRANSIENT ScimError: begin again.
+        away between two pages would hide another one: a total that shrinks raises a TRANSIENT ScimError.
         """
         start, total = 1, 0
         while True:
@@ -149,9 +150,8 @@ class ScimClient:
         if remaining := self._pause.remaining_s():
             message = "pausing because the service asked for it"
             raise ScimError(RemoteErrorKind.TRANSIENT, message, retry_after_s=remaining)
-        fixed = {"Authorization": f"Bearer {self._token()}", "Accept": "application/scim+json"}
-        if content is not None:
-            fixed["Content-Type"] = "application/scim+json"
+        fixed = {"Authorization": f"Bearer {self._token()}", "Accept": _SCIM}
+        fixed |= {"Content-Type": _SCIM} if content is not None else {}
         try:
             answer = exchange(
                 self._http, method, url, timeout_s=self._timeout_s, content=content, headers={**fixed, **headers}
