@@ -3,6 +3,7 @@
 Everything lives in one directory; secrets are files there, and every server listens on loopback.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -22,6 +23,8 @@ from tools.postgres import PostgresServer, free_port
 AUDIENCE = "concord"
 READY_S = 30.0
 TOKEN_LIFETIME = timedelta(days=1)
+
+_ATTEMPTS = 3  # another process may take the free port before the service does
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAA
 
 class MeshError(Exception):
     """A service did not start; the message holds the end of its log."""
+
+
+class PortTakenError(MeshError):
+    """Another process took the service's port before the service did."""
 
 
 @dataclass
@@ -109,7 +116,11 @@ class LocalMesh:
         if kind not in self._prepared:
             self.prepare(kind)
         _, role = _roles(kind)
-        return self._start(kind, {**self._environment(kind, role), **(extra or {})}, free_port())
+        environment = {**self._environment(kind, role), **(extra or {})}
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(PortTakenError):
+                return self._start(kind, environment, free_port())
+        return self._start(kind, environment, free_port())
 
     def restart(self, name: str) -> Running:
         """Start a stopped or killed service again, on the same port."""
@@ -120,6 +131,12 @@ class LocalMesh:
     def kill(self, name: str) -> None:
         """End a service with SIGKILL, as a crash would."""
         self.services[name].process.kill()
+
+    def renew_tokens(self) -> None:
+        """Give every service a new token; they read theirs again when its file changes."""
+        for running in self.services.values():
+            if running.kind.permissions:
+                self._token_file(running.kind)
 
     def stop(self) -> None:
         """Stop every service, newest first."""
@@ -182,9 +199,7 @@ class LocalMesh:
 
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")
-        path.touch(mode=0o600)
-        path.write_text(self.token(subject_of(kind), kind.permissions))
-        return path
+        return self.issuer.write_token(path, self.token(subject_of(kind), kind.permissions))
 
     def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
         log = self.log(kind.name)
@@ -224,9 +239,11 @@ def _wait_until_ready(running: Running, log: Path, begin: int) -> None:
     """Wait for the line that a service prints once it serves."""
 
     def ready() -> bool:
+        said = log.read_text()[begin:]
         if running.process.poll() is not None:
-            raise MeshError(f"{running.kind.name} did not start:\n{_end_of(log)}")
-        return any(_is_readiness(line) for line in log.read_text()[begin:].splitlines())
+            failure = PortTakenError if f"can't listen on {running.target}" in said else MeshError
+            raise failure(f"{running.kind.name} did not start:\n{_end_of(log)}")
+        return any(_is_readiness(line) for line in said.splitlines())
 
     if not wait_until(ready, timeout_s=READY_S):
         raise MeshError(f"{running.kind.name} is not ready after {READY_S:.0f} s:\n{_end_of(log)}")

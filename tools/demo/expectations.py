@@ -10,11 +10,13 @@ from tools.demo.catalogue import Catalogue, Supplier
 class Expectations:
     """Counts of source and golden records after a whole synchronisation, and the suppliers that become one.
 
+    The workforce SaaS knows departments only as texts of its cost centers and users; each makes a group node.
     `merged` holds, for each golden supplier made of several rows, their codes in the catalogue's order.
     """
 
     erp_sources: dict[str, int]
-    workforce_sources: int
+    workforce_sources: dict[str, int]
+    """By kind: cost centers, departments."""
     golden: dict[str, int]
     merged: tuple[tuple[str, ...], ...]
     shared_cost_centers: frozenset[tuple[str, str]]
@@ -28,6 +30,7 @@ def expectations(catalogue: Catalogue) -> Expectations:
     groups = _companies(catalogue.suppliers)
     in_erp = {(row.entity, row.code): row.name for row in catalogue.cost_centers}
     in_workforce = {(row.entity, row.code): row.name for row in catalogue.workforce_cost_centers}
+    departments = _departments(catalogue)
     shared = in_erp.keys() & in_workforce.keys()
     return Expectations(
         erp_sources={
@@ -35,16 +38,24 @@ def expectations(catalogue: Catalogue) -> Expectations:
             "item": len(catalogue.items),
             "cost_center": len(catalogue.cost_centers),
         },
-        workforce_sources=len(catalogue.workforce_cost_centers),
+        workforce_sources={"cost centers": len(in_workforce), "departments": len(departments)},
         golden={
             "supplier": len(groups),
             "item": len(catalogue.items),
-            "cost_center": len(in_erp.keys() | in_workforce.keys()),
+            "cost_center": len(in_erp.keys() | in_workforce.keys() | departments),
         },
         merged=tuple(group for group in groups if len(group) > 1),
         shared_cost_centers=frozenset(shared),
         renamed_cost_centers=frozenset(each[1] for each in shared if in_erp[each] != in_workforce[each]),
     )
+
+
+def _departments(catalogue: Catalogue) -> set[tuple[str, str]]:
+    """Return entity and text of the departments that cost centers name, and users in their cost center's entity."""
+    entity_of = {row.code: row.entity for row in catalogue.workforce_cost_centers}
+    named = {(row.entity, row.department) for row in catalogue.workforce_cost_centers}
+    named |= {(entity_of[row.cost_center], row.department) for row in catalogue.workforce_users}
+    return {(entity, department) for entity, department in named if department}
 
 
 def _companies(suppliers: Iterable[Supplier]) -> list[tuple[str, ...]]:

@@ -67,7 +67,7 @@ def _words(assertion: Assertion, labels: dict[str, str]) -> tuple[str, str, str]
 def _plain(assertion: Assertion) -> str:
     if assertion.withdrawn:
         return "(withdrawn)"
-    value = json.loads(assertion.value) if assertion.value else None
-    while isinstance(value, dict) and len(value) == 1:
-        [value] = value.values()
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    value = json.loads(assertion.value) if assertion.value else ""
+    if isinstance(value, dict):
+        value = value.get("displayName") or ", ".join(map(str, value.values()))
+    return str(value)

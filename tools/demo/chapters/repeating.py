@@ -40,7 +40,7 @@ def tell(story: Story, landscape: Landscape, expected: Expectations, correction:
     story.expect("explanations are those from before the deliveries", before.explained == decided, True)
     answers = {system: _sync(landscape, adapter, system, full=True) for adapter, system in _SYSTEMS.items()}
     story.done("both systems were read again in full, also what was delivered to them")
-    documents = {ERP: sum(expected.erp_sources.values()), WORKFORCE: expected.workforce_sources}
+    documents = {ERP: sum(expected.erp_sources.values()), WORKFORCE: sum(expected.workforce_sources.values())}
     for system, answer in answers.items():
         story.expect(f"documents read from {system}", answer.read_count, documents[system])
         _expect_no_change(story, f"full synchronisation of {system}", answer)

@@ -1,0 +1,1 @@
+"""A landscape that is left running: `make up`, `make down`, `make status`."""
