@@ -46,6 +46,7 @@ class _Task:
     key: str
     desired: Expression
     refused: tuple[str, ...] = ()
+    unwritten: Document | None = None
 
 
 class Delivering:
@@ -193,9 +194,7 @@ class Delivering:
         values = outstanding(task.desired, shown, known.delivered, self._outpost.matches, masked)
         if values:
             return self._write(task, document, values, written, done)
-        with self._outpost.database.transaction() as connection:
-            self._deliveries.conclude(connection, task.entry.golden_record, document)
-        done.append(task)
+        done.append(replace(task, unwritten=document))
         return True
 
     def _create(self, task: _Task, written: list[Document], done: list[_Task]) -> None:
@@ -257,6 +256,8 @@ class Delivering:
     def _conclude_one(self, connection: Connection, task: _Task) -> None:
         """Take an entry off the agenda, or put it off to the next day on which something in it changes."""
         entry = task.entry
+        if task.unwritten:
+            self._deliveries.conclude(connection, entry.golden_record, task.unwritten)
         findings: Findings = {(Discrepancy.KIND_DUPLICATE_KEY, key): () for key in entry.keys[1:]}
         if task.desired.inexpressible:
             findings[Discrepancy.KIND_NOT_EXPRESSIBLE, task.key] = tuple(sorted(task.desired.inexpressible))
