@@ -128,7 +128,11 @@ def _state(sources: Sequence[Source]) -> State:
 
 
 def _entities(golden: Golden, sources: Sequence[Source]) -> tuple[str, ...]:
-    """Return the entities that a golden record applies to: those of its live sources, or those it had."""
-    live = {entity for source in sources if not source.deleted for entity in source.entities}
+    """Return the entities that a golden record applies to: those of its live sources, or those it had.
+
+    Those that a steward created it for stay when a steward deletes it: it is still theirs to bring back.
+    """
+    lasting = (source for source in sources if not source.deleted or source.statement.system == HUB)
+    live = {entity for source in lasting for entity in source.entities}
     before = golden.head.entities if golden.head else ()
     return tuple(sorted(live)) or before

@@ -117,7 +117,13 @@ class Registrations:
     def _decide(self, kind: Registered, decision: Decision, apply: Callable[[Connection], Answer]) -> Registered:
         def present(connection: Connection, answer: Answer) -> Registered:
             pair = (answer.record, answer.revision)
-            return present_registered(self._store, self._store.read_revisions(connection, [pair])[pair], type(kind))
+            revision: Revision = self._store.read_revisions(connection, [pair])[pair]
+            registered = present_registered(self._store, revision, type(kind))
+            # The part of an entity that was registered just now is in no scope yet; its whole is.
+            above: str = getattr(registered, "parent", "")
+            if not in_scope([*revision.entities, above], decision.entities):
+                raise missing(revision.record_type, answer.record)
+            return registered
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
 

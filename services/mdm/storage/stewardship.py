@@ -135,8 +135,11 @@ class Stewardship:
 
     def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Answer]) -> Message:
         def present(connection: Connection, answer: Answer) -> Message:
-            revision = self._path.store.read_revisions(connection, [(answer.record, answer.revision)])
-            return self._reader.present(record_type, revision[answer.record, answer.revision], clear=decision.clear)
+            pair = (answer.record, answer.revision)
+            revision = self._path.store.read_revisions(connection, [pair])[pair]
+            if not in_scope(revision.entities, decision.entities):
+                raise not_found(record_type, answer.record)
+            return self._reader.present(record_type, revision, clear=decision.clear)
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
 
@@ -205,9 +208,9 @@ class Stewardship:
         """Refuse identifiers that another record carries; those that the hub gave this record before may stay."""
         hub = standing.hub if standing else None
         held = match_keys(record_type, record_type.unpack(hub.content)) if hub and not hub.deleted else ()
-        claimed = set(match_keys(record_type, content)) - set(held)
-        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in claimed])
-        for holder in keys.holders(connection, [(record_type.name, key) for key in claimed]):
+        carried = match_keys(record_type, content)
+        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
+        for holder in keys.holders(connection, [(record_type.name, key) for key in carried if key not in held]):
             if holder.golden != name:
                 raise self._taken(connection, record_type, holder, decision)
 
