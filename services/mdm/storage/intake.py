@@ -8,8 +8,12 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
+from services.mdm.storage import crosswalk
+from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.match_keys import hold_keys
 from services.mdm.storage.quarantine import UNKNOWN, Quarantine, Refused
 from services.mdm.storage.registry import Registry
+from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.write_path import Applied, Submission, WritePath
 from services.mesh.errors import ConcordError, FieldViolation, to_status
@@ -62,7 +66,10 @@ class Intake:
 
     def take_in(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Answer]:
         """Take in one batch of distinct (system, key) pairs in the caller's transaction."""
-        checked = [self._checked(connection, offer) for offer in batch]
+        pairs = [(offer.said.system, offer.said.key) for offer in batch]
+        hold_keys(connection, pairs)
+        known = crosswalk.by_key(connection, [offer.crossing for offer in batch if isinstance(offer, Submission)])
+        checked = [self._checked(connection, offer, known.get(pair)) for offer, pair in zip(batch, pairs, strict=True)]
         submissions = [offer for offer in checked if isinstance(offer, Submission)]
         applied = iter(self._path.apply(connection, submissions, origin))
         self._quarantine.settle(connection, [submission.crossing for submission in submissions], origin)
@@ -71,20 +78,27 @@ class Intake:
             for offer in checked
         ]
 
-    def _checked(self, connection: Connection, offer: Offer) -> Offer:
-        """Refuse what only the database can tell: a delivery of a golden record that is not there."""
-        if isinstance(offer, Refusal) or not offer.delivered:
+    def _checked(self, connection: Connection, offer: Offer, known: Crossing | None) -> Offer:
+        """Refuse what only the database can tell: a key of another type, a delivery of what is not there."""
+        if isinstance(offer, Refusal):
             return offer
-        if offer.record_type.owns(offer.delivered) and self._path.store.read(connection, [offer.delivered]):
-            return offer
-        violation = FieldViolation("echo.golden_record", "there is no such golden record of the content's type")
-        error = ConcordError(
-            reasons.ERROR_REASON_INVALID_CONTENT, "the echo names no golden record", violations=[violation]
-        )
-        return Refusal(offer.said, offer.said.SerializeToString(), error)
+        if known is not None and not offer.record_type.owns(known.golden):
+            return _refused(offer, "content", "is of another type than what the key stands for")
+        if offer.delivered and not self._is_there(connection, offer, known):
+            return _refused(offer, "echo.golden_record", "there is no such golden record of the content's type")
+        return offer
+
+    def _is_there(self, connection: Connection, offer: Submission, known: Crossing | None) -> bool:
+        """Tell whether the delivered golden record exists; a first submission, which it links, must be in its scope."""
+        if not offer.record_type.owns(offer.delivered):
+            return False
+        revision = self._path.store.read(connection, [offer.delivered]).get(offer.delivered)
+        return revision is not None and (known is not None or in_scope(revision.entities, offer.scope))
 
     def _keep(self, connection: Connection, refusal: Refusal, origin: Origin) -> Quarantined:
-        known = self._registry.read(connection).systems.get(refusal.said.system)
+        # What came for a system that the caller may not know of tells nothing of it, and lies apart from its records.
+        unknown = refusal.error.reason == reasons.ERROR_REASON_SYSTEM_UNKNOWN
+        known = None if unknown else self._registry.read(connection).systems.get(refusal.said.system)
         status = to_status(refusal.error)
         refused = Refused(
             system=known.name if known else UNKNOWN,
@@ -94,6 +108,16 @@ class Intake:
             entities=(known.entity,) if known else (),
         )
         return Quarantined(self._quarantine.keep(connection, refused, origin), status)
+
+
+def _refused(offer: Submission, field: str, description: str) -> Refusal:
+    error = ConcordError(
+        reasons.ERROR_REASON_INVALID_CONTENT,
+        "the record does not fit what the hub knows",
+        metadata={"type": offer.record_type.descriptor.full_name},
+        violations=[FieldViolation(field, description)],
+    )
+    return Refusal(offer.said, offer.said.SerializeToString(), error)
 
 
 def _batches(offers: Sequence[Offer]) -> Iterator[list[Offer]]:

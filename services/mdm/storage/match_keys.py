@@ -42,6 +42,11 @@ def lock(connection: Connection, matters: Iterable[str]) -> None:
         driver(connection).execute(_LOCK, (numbers,), prepare=True)
 
 
+def hold_keys(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+    """Hold (system, key) pairs: what is known and what waits under them, until the transaction ends."""
+    lock(connection, (f"key/{system}/{key}" for system, key in pairs))
+
+
 def holders(connection: Connection, wanted: Collection[tuple[str, MatchKey]]) -> list[Holder]:
     """Return who carries these (record type, key) pairs."""
     if not wanted:

@@ -1,5 +1,6 @@
 """The hub's quarantine: submissions that could not be taken in, sealed, until they are."""
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,10 @@ UNKNOWN = "systems/unknown"
 """Under whose name lies what came for a system that is not registered."""
 
 _OPEN = """
-SELECT k.value, k.record FROM record_index k JOIN record_index s USING (record_type, record)
+SELECT k.record FROM record_index k JOIN record_index s USING (record_type, record)
 WHERE k.record_type = %s AND k.path = 'key' AND k.value = ANY(%s) AND k.to_revision IS NULL
 AND s.path = 'state' AND s.value = 'STATE_OPEN' AND s.to_revision IS NULL
+ORDER BY k.record
 """
 State = ingest_pb2.QuarantinedRecord.State
 
@@ -37,7 +39,10 @@ class Refused:
 
 
 class Quarantine:
-    """Keeps refused submissions, one open record for each (system, key), inside the caller's transaction."""
+    """Keeps refused submissions, one open record for each (system, key), inside the caller's transaction.
+
+    The caller holds the pairs (`match_keys.hold_keys`), so that two do not keep the same one at once.
+    """
 
     def __init__(self, store: RecordStore, new_id: Callable[[], str]) -> None:
         self._store = store
@@ -48,8 +53,7 @@ class Quarantine:
         content = ingest_pb2.QuarantinedRecord(
             key=refused.key, error=refused.error, original=refused.original, state=State.STATE_OPEN
         )
-        open_ones = self._open(connection, [(refused.system, refused.key)])
-        name = open_ones.get((refused.system, refused.key))
+        name = next(iter(self._open(connection, self._sought(refused.system, refused.original))), None)
         if name is None:
             name = f"{refused.system}/quarantinedRecords/{self._new_id()}"
             self._append(connection, name, content, None, refused.entities, origin)
@@ -62,8 +66,8 @@ class Quarantine:
 
     def settle(self, connection: Connection, taken: Collection[tuple[str, str]], origin: Origin) -> None:
         """Settle what waits under these (system, key) pairs: they were taken in."""
-        names = self._open(connection, taken).values() if taken else ()
-        for revision in self._store.read(connection, list(names)).values():
+        names = self._open(connection, [_value(system, system, key) for system, key in taken]) if taken else ()
+        for revision in self._store.read(connection, names).values():
             self.mark(connection, revision, State.STATE_SETTLED, None, origin)
 
     def mark(
@@ -89,10 +93,19 @@ class Quarantine:
         content.update_time.FromDatetime(revision.created_at)
         return content
 
-    def _open(self, connection: Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        by_value = {_value(system, key): (system, key) for system, key in pairs}
-        rows = driver(connection).execute(_OPEN, (RECORD_TYPE, list(by_value)), prepare=True)
-        return {by_value[value]: record for value, record in rows}
+    def _open(self, connection: Connection, values: Sequence[str]) -> list[str]:
+        """Return the open records with these index values, by name."""
+        return [name for (name,) in driver(connection).execute(_OPEN, (RECORD_TYPE, list(values)), prepare=True)]
+
+    def _sought(self, system: str, original: bytes) -> Sequence[str]:
+        """Return the index values under which a submission's record lies, the newest first.
+
+        They tell submissions apart by all of what they say they are, those without a key by all of their bytes.
+        """
+        said = ingest_pb2.SourceRecord.FromString(original)
+        if said.key:
+            return (_value(system, said.system, said.key),)
+        return self._store.sealer.tokens(original, RECORD_TYPE)
 
     def _append(  # noqa: PLR0913 - a revision has many parts
         self,
@@ -117,7 +130,7 @@ class Quarantine:
         self._store.append(connection, [draft], origin)
         system = name.partition("/quarantinedRecords/")[0]
         pairs = {
-            ("key", _value(system, content.key)),
+            ("key", self._sought(system, content.original)[0]),
             ("state", State.Name(content.state)),
             ("system", system),
             *(("entities", entity) for entity in entities),
@@ -127,5 +140,7 @@ class Quarantine:
         )
 
 
-def _value(system: str, key: str) -> str:
-    return f"{system}|{key}"
+def _value(place: str, system: str, key: str) -> str:
+    """Return the index value: short, however long what a submission says it is."""
+    parts = (part.encode() for part in (place, system, key))
+    return hashlib.blake2b(b"".join(len(part).to_bytes(8, "big") + part for part in parts), digest_size=32).hexdigest()

@@ -40,6 +40,8 @@ class Submission:
     golden: str = ""
     origin: LinkOrigin.ValueType = LinkOrigin.LINK_ORIGIN_UNSPECIFIED
     entities: tuple[str, ...] = ()
+    scope: frozenset[str] | None = None
+    """The entities within which the caller may reach golden records; None = all."""
     expected_revision: int = 0
     """The golden revision that a steward decided on; 0 = whatever it is."""
 
@@ -132,7 +134,8 @@ class _Write:
         types = {s.record_type.name: s.record_type for s in submissions}
         wanted = [(s.record_type.name, key) for s, held in zip(submissions, carried, strict=True) for key in held]
         matters = [f"match/{name}/{key.kind}/{key.value}" for name, key in wanted]
-        keys.lock(self._connection, [*matters, *(f"key/{s.said.system}/{s.said.key}" for s in submissions)])
+        keys.hold_keys(self._connection, [s.crossing for s in submissions])
+        keys.lock(self._connection, matters)
         found: dict[str, RecordType] = {}
         for holder in keys.holders(self._connection, wanted):
             self._goldens_by_key[holder.record_type, holder.key].add(holder.golden)

@@ -13,7 +13,7 @@ from services.mdm.domain.assertions import fields_said, unknown_paths
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.validity import violations
 from services.mdm.storage.intake import Offer, Refusal
-from services.mdm.storage.registry import Landscape
+from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.write_path import Submission
 from services.mesh import validation
@@ -48,8 +48,8 @@ class SubmissionCheck:
             return Refusal(said, original, error)
 
     def _submission(self, said: ingest_pb2.SourceRecord) -> Submission:
-        validation.require_valid(said)
         self._require_system(said.system)
+        validation.require_valid(said)
         record_type = record_types.by_type_url(said.content.type_url)
         if record_type is None:
             raise ConcordError(
@@ -64,16 +64,22 @@ class SubmissionCheck:
         self._require_author(record_type, said)
         said = _without_output(said)
         said.content.CopyFrom(record_type.pack(content))
-        return Submission(record_type, said, content)
+        return Submission(record_type, said, content, scope=self._scope)
 
     def _require_system(self, name: str) -> None:
         system = self._landscape.systems.get(name)
         if system is None or not in_scope((system.entity,), self._scope):
             raise ConcordError(
                 reasons.ERROR_REASON_SYSTEM_UNKNOWN,
-                f"there is no {name}",
-                metadata={"system": name},
+                "there is no such system",
+                metadata={"system": name[:255]},
                 violations=[FieldViolation("system", "is not registered")],
+            )
+        if name == HUB:
+            raise ConcordError(
+                reasons.ERROR_REASON_SYSTEM_NOT_OWNED,
+                "stewards speak for the hub, by deciding on golden records",
+                metadata={"system": name},
             )
         if system.submitters and self._caller.subject not in system.submitters:
             raise ConcordError(
