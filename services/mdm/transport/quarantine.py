@@ -6,8 +6,10 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.storage.intake import Intake, Quarantined, Refusal
+from services.mdm.storage.match_keys import hold_keys
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
+from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.write_path import Applied
 from services.mdm.transport.deciding import Deciding, may_see_restricted
@@ -15,6 +17,7 @@ from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.errors import ConcordError, to_status
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.idempotency import Answer
+from services.mesh.records.store import Revision
 from services.mesh.server import Call
 
 
@@ -73,7 +76,7 @@ class QuarantineMethods:
         check = SubmissionCheck(self._deciding.landscape(), call.caller)
 
         def apply(connection: Connection) -> Answer:
-            revision = self._reader.find(connection, request.name, decision.entities)
+            revision = self._held(connection, request.name, decision)
             kept = self._quarantine.present(revision, clear=True)
             if kept.state != ingest_pb2.QuarantinedRecord.STATE_OPEN:
                 raise ConcordError(
@@ -103,6 +106,13 @@ class QuarantineMethods:
             return ingest_pb2.ReplayQuarantinedRecordResponse(quarantined_record=shown, source_record=answer.record)
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+    def _held(self, connection: Connection, name: str, decision: Decision) -> Revision:
+        """Return a quarantined record that nobody settles until the transaction ends."""
+        found = self._quarantine.present(self._reader.find(connection, name, decision.entities), clear=True)
+        said = _decoded(found.original)
+        hold_keys(connection, [(said.system, said.key)])
+        return self._reader.find(connection, name, decision.entities)
 
 
 def _decoded(original: bytes) -> ingest_pb2.SourceRecord:
