@@ -142,14 +142,13 @@ class ScimClient:
             document = json.loads(answer.body) if answer.status != _NO_CONTENT else {}
         except ValueError as error:
             raise _not_scim() from error
-        if not isinstance(document, dict):
-            raise _not_scim()
-        return document
+        if isinstance(document, dict):
+            return document
+        raise _not_scim()
 
     def _exchange(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
         if remaining := self._pause.remaining_s():
-            message = "pausing because the service asked for it"
-            raise ScimError(RemoteErrorKind.TRANSIENT, message, retry_after_s=remaining)
+            raise ScimError(RemoteErrorKind.TRANSIENT, "pausing as the service asked", retry_after_s=remaining)
         fixed = {"Authorization": f"Bearer {self._token()}", "Accept": _SCIM}
         fixed |= {"Content-Type": _SCIM} if content is not None else {}
         try:
