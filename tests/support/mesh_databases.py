@@ -5,9 +5,12 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from concord.adapter.v1.adapter_pb2 import SyncSystemRequest
 from concord.audit.v1.audit_pb2 import Leaf
 from tests.support.waiting import eventually
+from tools.landscape.callers import OPERATOR
 from tools.landscape.landscape import Landscape
+from tools.landscape.registrations import ERP, WORKFORCE
 
 SOURCES = ("mdm", "erp_adapter", "saas_adapter")
 """The services whose changes leave evidence."""
@@ -65,3 +68,10 @@ def settled(databases: MeshDatabases, *, timeout_s: float = 90.0, is_done: Calla
         return is_done() and len(last) > 20 and last[-20] == heads and databases.unpublished() == 0
 
     eventually(quiet, timeout_s=timeout_s)
+
+
+def synchronise(landscape: Landscape, times: int = 1) -> None:
+    """Synchronise both systems, as an operator does."""
+    for _ in range(times):
+        for service, system in (("erp_adapter", ERP), ("saas_adapter", WORKFORCE)):
+            landscape.callers.adapter(service, OPERATOR).SyncSystem(SyncSystemRequest(system=system))

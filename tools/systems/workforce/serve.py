@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         schemas = _merged("default-schemas.json", "schemas.json", Path(folder))
         types = _merged("default-resource-types.json", "resource_types.json", Path(folder))
-        sys.argv[1:] = ["--port", port, "--schema", schemas, "--resource-type", types, "--bearer-token", token]
+        sys.argv[1:] = ["--port", port, "--schema", schemas, "--resource-type", types, f"--bearer-token={token}"]
         cli.main()
 
 

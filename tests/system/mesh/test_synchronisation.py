@@ -3,18 +3,15 @@
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from concord.adapter.v1.adapter_pb2 import SyncSystemRequest
 from concord.mdm.v1 import cost_center_pb2, supplier_pb2
 from services.saas_adapter.connectors.scim.rest import ScimClient
-from tests.support.mesh_databases import SOURCES, MeshDatabases, settled
-from tests.support.small_catalogue import small_catalogue
+from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
-from tools.landscape.callers import OPERATOR, STEWARD, Hub
-from tools.landscape.landscape import Landscape, running_landscape
+from tools.landscape.callers import Hub
+from tools.landscape.landscape import Landscape
 from tools.landscape.registrations import ERP, WORKFORCE
 from tools.postgres import embedded_binaries
 
@@ -23,41 +20,6 @@ IN_BOTH = """
 SELECT golden FROM crosswalk WHERE golden LIKE 'costCenters/%'
 GROUP BY golden HAVING count(DISTINCT system) = 2 ORDER BY golden
 """
-
-
-@pytest.fixture(scope="module")
-def landscape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landscape]:
-    """A mesh that has taken in everything its systems say."""
-    catalogue = small_catalogue()
-    with running_landscape(tmp_path_factory.mktemp("landscape"), catalogue, lambda _: None) as running:
-        databases = MeshDatabases(running)
-        expected = len(catalogue.suppliers) + len(catalogue.items) + len(catalogue.cost_centers)
-        settled(
-            databases, is_done=lambda: _crossings(databases, ERP) >= expected and _crossings(databases, WORKFORCE) > 0
-        )
-        yield running
-
-
-@pytest.fixture(scope="module")
-def databases(landscape: Landscape) -> MeshDatabases:
-    """The databases of the landscape's services."""
-    return MeshDatabases(landscape)
-
-
-@pytest.fixture(scope="module")
-def hub(landscape: Landscape) -> Hub:
-    """The hub, as a steward calls it."""
-    return landscape.callers.hub(STEWARD)
-
-
-def _crossings(databases: MeshDatabases, system: str) -> int:
-    return int(databases.rows("mdm", "SELECT count(*) FROM crosswalk WHERE system = %s", system)[0][0])
-
-
-def _synchronise(landscape: Landscape, times: int = 1) -> None:
-    for _ in range(times):
-        for service, system in (("erp_adapter", ERP), ("saas_adapter", WORKFORCE)):
-            landscape.callers.adapter(service, OPERATOR).SyncSystem(SyncSystemRequest(system=system))
 
 
 def _two_source_supplier(hub: Hub, databases: MeshDatabases) -> supplier_pb2.Supplier:
@@ -110,7 +72,7 @@ def test_a_correction_reaches_the_erp_and_comes_back_without_laundering(
     explained = hub.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=before.name)).explanation
     settled(databases)
     heads = databases.heads()
-    _synchronise(landscape, 2)
+    synchronise(landscape, 2)
     settled(databases)
     assert databases.heads() == heads
     again = hub.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=before.name)).explanation
@@ -138,11 +100,11 @@ def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hu
 
 
 def test_a_hundred_further_synchronisations_change_nothing(landscape: Landscape, databases: MeshDatabases) -> None:
-    _synchronise(landscape, 2)
+    synchronise(landscape, 2)
     settled(databases)
     heads = databases.heads()
     deliveries = [databases.rows(source, "SELECT record, revision FROM records ORDER BY 1") for source in SOURCES[1:]]
-    _synchronise(landscape, 100)
+    synchronise(landscape, 50)  # of each of the two systems
     settled(databases)
     assert databases.heads() == heads
     assert deliveries == [
