@@ -6,7 +6,8 @@
 3. Submit, naming what is still the hub's own word.
 4. Keep what the hub answered, with the cursor behind it, and settle what is translated now.
 
-Killed anywhere, the same documents are read again; the hub knows a repeated record.
+Killed anywhere, the same documents are read again; the hub knows a repeated record. What it accepted just so is told it
+again by full readings only: systems are read with an overlap, so that most of what a poll reads is known.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,16 +71,17 @@ class Intake:
         self._outpost = outpost
         self._quarantine = Quarantine(outpost)
 
-    def take_in(self, batch: Sequence[Document], *, cursor: str | None = None) -> Counts:
+    def take_in(self, batch: Sequence[Document], *, cursor: str | None = None, repeat: bool = True) -> Counts:
         """Take documents in, the last one of each key; keep `cursor` when the hub answered for all of them.
 
-        Raises ConcordError when the hub or the database does not answer; the documents are to be read again then.
+        Without `repeat`, what the hub accepted just so counts as unchanged without asking it again. Raises ConcordError
+        when the hub or the database does not answer; the documents are to be read again then.
         """
         newest = list({document.key: document for document in batch}.values())
         parts = [newest[start : start + _AT_ONCE] for start in range(0, len(newest), _AT_ONCE)] or [[]]
         counts = Counts(read=len(batch))
         for part in parts:
-            counts += self._take_in(part, cursor if part is parts[-1] else None)
+            counts += self._take_in(part, cursor if part is parts[-1] else None, repeat=repeat)
         return counts
 
     def take_one(self, document: Document, replaced: bytes) -> SubmitSourceRecordsResponse:
@@ -119,13 +121,26 @@ class Intake:
             raise UntranslatableError("document", f"makes a record of more than {_LARGEST_RECORD} bytes")
         return record, standing, translation.record_type
 
-    def _take_in(self, batch: Sequence[Document], cursor: str | None) -> Counts:
+    def _take_in(self, batch: Sequence[Document], cursor: str | None, *, repeat: bool) -> Counts:
         found = self._sort(batch)
         self._prepare(found)
-        records = [submission.record for submission in found.submissions]
+        moved = {known.key for known in found.moved}
+        submissions = [
+            each
+            for each in found.submissions
+            if repeat or each.known.key in moved or not self._is_accepted(each.record, each.known)
+        ]
+        records = [submission.record for submission in submissions]
         answers = self._outpost.hub.submit(records) if records else []
-        self._conclude(found.submissions, answers, cursor)
-        return _count(answers) + Counts(unchanged=found.replaced, quarantined=len(found.failures))
+        self._conclude(submissions, answers, cursor)
+        spared = len(found.submissions) - len(submissions)
+        return _count(answers) + Counts(unchanged=found.replaced + spared, quarantined=len(found.failures))
+
+    def _is_accepted(self, record: SourceRecord, known: KnownDocument) -> bool:
+        """Tell whether the hub took exactly this in and neither a delivery nor a person's correction is involved."""
+        if not known.accepted or known.delivered or known.replaced:
+            return False
+        return known.content == self._outpost.content_token(record)
 
     def _sort(self, batch: Sequence[Document]) -> _Sorted:
         with self._outpost.database.reading() as connection:

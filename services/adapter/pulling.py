@@ -21,7 +21,7 @@ class Pulling:
         """
         counts = Counts()
         for batch in self._outpost.connector.pull(self._cursor(), full=full):
-            counts += self._intake.take_in(batch.documents, cursor=batch.cursor)
+            counts += self._intake.take_in(batch.documents, cursor=batch.cursor, repeat=full)
             if not go_on():
                 return counts
         with self._outpost.database.transaction() as connection:

@@ -25,6 +25,17 @@ def test_everything_is_read_once_and_then_only_what_changed(landscape: Landscape
     assert session.pull(full=True) == Counts(read=7, unchanged=7)
 
 
+def test_what_the_hub_accepted_just_so_is_told_again_by_a_full_reading_only(landscape: Landscape) -> None:
+    landscape.system.edit("vendor/1", number="000000001", name="Vendor")
+    session = landscape.start()
+    session.pull()
+    landscape.system.edit("vendor/1", name="Vendor")
+    assert session.pull() == Counts(read=1, unchanged=1)
+    assert len(landscape.hub.submissions) == 1
+    assert session.pull(full=True) == Counts(read=1, unchanged=1)
+    assert len(landscape.hub.submissions) == 2
+
+
 def test_an_untranslatable_document_is_quarantined_sealed_and_the_rest_goes_on(landscape: Landscape) -> None:
     landscape.system.edit("vendor/1", number="000000001", name="Fine")
     landscape.system.edit("vendor/2", number="000000002", name="Planted-Secret-77", broken="yes")
