@@ -6,15 +6,19 @@ import uuid
 
 import pytest
 
-from concord.mdm.v1 import cost_center_pb2, supplier_pb2
+from concord.mdm.v1 import cost_center_pb2, ingest_pb2, ingest_pb2_grpc, supplier_pb2
+from services.mesh.client import FixedToken, open_channel
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import Hub
 from tools.landscape.landscape import Landscape
 from tools.landscape.registrations import ERP, WORKFORCE
+from tools.mesh import ERP_ADAPTER, subject_of
 from tools.postgres import embedded_binaries
 
+Request = ingest_pb2.SubmitSourceRecordsRequest
+Answer = ingest_pb2.SubmitSourceRecordsResponse
 CONCORD_DATABASES = ("audit", *SOURCES)
 IN_BOTH = """
 SELECT golden FROM crosswalk WHERE golden LIKE 'costCenters/%'
@@ -124,11 +128,13 @@ def test_one_trace_runs_from_the_pull_through_the_hub_to_the_audit(landscape: La
     eventually(lambda: bool(through_all()), timeout_s=20)
 
 
-def test_no_planted_value_lies_in_clear_anywhere(landscape: Landscape) -> None:
+def test_no_planted_value_lies_in_clear_anywhere(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:
     planted = {row.tax_id.replace("-", "") for row in landscape.catalogue.suppliers if row.tax_id}
     planted |= {row.tax_id for row in landscape.catalogue.suppliers if row.tax_id}
-    planted -= {"", "99-9999999", "999999999"}
+    planted -= {"99-9999999", "999999999"}
+    planted |= _plant_bank_accounts(landscape, hub)
     assert len(planted) > 20
+    settled(databases)
     for database in CONCORD_DATABASES:
         dump = subprocess.run(
             [embedded_binaries() / "pg_dump", landscape.postgres.url(database)], capture_output=True, check=True
@@ -137,6 +143,33 @@ def test_no_planted_value_lies_in_clear_anywhere(landscape: Landscape) -> None:
         assert _found(planted, dump) == []
     for written in [*landscape.mesh.directory.glob("logs/*"), *landscape.mesh.directory.glob("spans/*")]:
         assert _found(planted, written.read_bytes()) == [], written.name
+
+
+def _plant_bank_accounts(landscape: Landscape, hub: Hub) -> set[str]:
+    """Give a bank account to the hub three ways: by a steward, by a system, and in what is quarantined."""
+    decided, said, refused = ("PLANTED0ACCOUNT0STEWARD", "PLANTED0ACCOUNT0SYSTEM", "PLANTED0ACCOUNT0REFUSED")
+    supplier = supplier_pb2.Supplier(legal_name="Planted", entities=["entities/saltmarsh"])
+    supplier.bank_accounts.add(code="main", account_number=decided, account_holder=f"{decided}0HOLDER")
+    hub.suppliers.CreateSupplier(supplier_pb2.CreateSupplierRequest(supplier=supplier, request_id=str(uuid.uuid4())))
+    answers = _submit_as_erp(landscape, _with_account("planted/1", said), _with_account("planted/2", refused, lei="x"))
+    assert [answer.outcome for answer in answers] == [Answer.OUTCOME_CREATED, Answer.OUTCOME_QUARANTINED]
+    return {decided, said, refused}
+
+
+def _with_account(key: str, account: str, lei: str = "") -> ingest_pb2.SourceRecord:
+    content = supplier_pb2.Supplier(legal_name="Planted", lei=lei)
+    content.bank_accounts.add(code="main", account_number=account)
+    record = ingest_pb2.SourceRecord(system=ERP, key=key)
+    record.content.Pack(content)
+    record.source_time.GetCurrentTime()
+    return record
+
+
+def _submit_as_erp(landscape: Landscape, *records: ingest_pb2.SourceRecord) -> list[Answer]:
+    token = landscape.mesh.token(subject_of(ERP_ADAPTER), ["mdm.source_records.write"])
+    requests = [Request(sequence=number, source_record=record) for number, record in enumerate(records)]
+    with open_channel(landscape.mesh.services["mdm"].target, token=FixedToken(token)) as channel:
+        return list(ingest_pb2_grpc.IngestServiceStub(channel).SubmitSourceRecords(iter(requests)))
 
 
 def _found(planted: set[str], text: bytes) -> list[str]:
