@@ -1,7 +1,6 @@
 """Registering systems and entities: revisioned records like all others."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -10,8 +9,8 @@ from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import system_pb2
 from services.mdm.domain import registry as record_types
-from services.mdm.storage.etag import etag_of, require_etag
-from services.mdm.storage.registry import Landscape, Registry
+from services.mdm.storage.etag import require_etag
+from services.mdm.storage.registry import Landscape, Registered, Registry, present_registered
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
@@ -19,7 +18,6 @@ from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.records.idempotency import Answer
 from services.mesh.records.store import RecordStore, Revision, RevisionDraft
 
-Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity)
 _OUTPUT_ONLY = ("etag", "revision", "update_time")
 
 
@@ -126,15 +124,6 @@ class Registrations:
             return registered
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
-
-
-def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:
-    """Return a registration as its message, with what the hub keeps about it."""
-    message = store.content(revision, kind)
-    message.etag = etag_of(revision.record, revision.revision)
-    message.revision = revision.revision
-    message.update_time.FromDatetime(revision.created_at)
-    return message
 
 
 def missing(kind: str, name: str) -> ConcordError:

@@ -3,13 +3,17 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import system_pb2
 from services.mdm.domain.survivorship import Trust
+from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
-from services.mesh.records.store import RecordStore
+from services.mesh.records.store import RecordStore, Revision
+
+Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity)
 
 HUB = "systems/hub"
 """The system whose source records are the stewards' word; registered as data like every other."""
@@ -74,8 +78,16 @@ class Registry:
         entities: dict[str, system_pb2.Entity] = {}
         for name, revision in self._store.read(connection, names).items():
             if revision.record_type == "system":
-                systems[name] = self._store.content(revision, system_pb2.System)
-                systems[name].revision = revision.revision
+                systems[name] = present_registered(self._store, revision, system_pb2.System)
             else:
-                entities[name] = self._store.content(revision, system_pb2.Entity)
+                entities[name] = present_registered(self._store, revision, system_pb2.Entity)
         return Landscape(systems, entities)
+
+
+def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:
+    """Return a registration as its message, with what the hub keeps about it."""
+    message = store.content(revision, kind)
+    message.etag = etag_of(revision.record, revision.revision)
+    message.revision = revision.revision
+    message.update_time.FromDatetime(revision.created_at)
+    return message

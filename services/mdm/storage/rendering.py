@@ -12,7 +12,7 @@ from services.mdm.storage import crosswalk
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
-from services.mdm.storage.registrations import present_registered
+from services.mdm.storage.registry import present_registered
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
 from services.mesh.feed.reader import PublishedChange
