@@ -67,6 +67,7 @@ class Stewardship:
         def apply(connection: Connection) -> Answer:
             entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
             self._require_entities(connection, entities, decision)
+            _require_valid(record_type, desired)
             content, withdrawn = stewarding.assert_fields(
                 record_type,
                 None,
@@ -99,6 +100,7 @@ class Stewardship:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             desired, fields = merge(standing.golden)
+            _require_valid(record_type, _only(desired, fields), strict=False)
             content, withdrawn = stewarding.assert_fields(
                 record_type, standing.hub, standing.golden, desired, fields, day
             )
@@ -277,8 +279,18 @@ def _require_open(record_type: RecordType, golden: Message, day: date) -> None:
         )
 
 
-def _require_valid(record_type: RecordType, content: Message) -> None:
-    found = violations(record_type, content, strict=True)
+def _only(message: Message, fields: Sequence[str]) -> Message:
+    """Return a message with nothing but these fields: what a steward decides, whatever else systems say."""
+    part = type(message)()
+    part.CopyFrom(message)
+    for field, _ in message.ListFields():
+        if field.name not in fields:
+            part.ClearField(field.name)
+    return part
+
+
+def _require_valid(record_type: RecordType, content: Message, *, strict: bool = True) -> None:
+    found = violations(record_type, content, strict=strict)
     if found:
         raise ConcordError(
             reasons.ERROR_REASON_INVALID_CONTENT,
