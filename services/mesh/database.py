@@ -12,7 +12,8 @@ from psycopg import errors
 from sqlalchemy import exc
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.validation import constraint_violated
 
 _LONGEST_IDLE_TRANSACTION_MS = 60_000
 _CONTENTION = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
@@ -56,7 +57,7 @@ class Database:
         """Run one READ COMMITTED transaction: commit at the end, roll back on any error.
 
         Raises ConcordError CONCURRENT_CHANGE (serialisation failure, deadlock), DEPENDENCY_UNAVAILABLE (no connection
-        to be had, or lost), DEADLINE_TOO_SHORT (statement timeout).
+        to be had, or lost), DEADLINE_TOO_SHORT (statement timeout), CONSTRAINT_VIOLATED (a text with a NUL character).
         """
         with self._typed_errors(), self.engine.begin() as connection:
             yield connection
@@ -100,6 +101,9 @@ def typed_error(error: Exception) -> ConcordError | None:
         return ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, "another transaction changed the same records")
     if isinstance(cause, errors.QueryCanceled):
         return ConcordError(reasons.ERROR_REASON_DEADLINE_TOO_SHORT, "the database took longer than is allowed")
+    if isinstance(cause, psycopg.DataError) and cause.sqlstate is None:
+        # The driver itself refuses what no text of PostgreSQL's holds: the NUL character.
+        return constraint_violated([FieldViolation("", "a text contains a NUL character")])
     if isinstance(cause, psycopg.OperationalError | exc.TimeoutError):
         message = "the database does not answer"
         return ConcordError(reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE, message, metadata={"dependency": "database"})

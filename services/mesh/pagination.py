@@ -16,6 +16,7 @@ LARGEST_SIZE = 1000
 
 _OWN_FIELDS = ("page_token", "page_size")
 _DIGEST_BYTES = 16
+_LONGEST_NUMBER = 18
 
 
 def page_size(requested: int, *, default: int = DEFAULT_SIZE, largest: int = LARGEST_SIZE) -> int:
@@ -49,8 +50,8 @@ class PageToken:
         return base64.urlsafe_b64encode(_digest(request, keys) + keys).decode().rstrip("=")
 
     @staticmethod
-    def decode(token: str, request: Message) -> tuple[str, ...] | None:
-        """Return the sort keys of the last row already shown; None for no token: the first page.
+    def decode(token: str, request: Message, *, keys: int = 1) -> tuple[str, ...] | None:
+        """Return the sort keys of the last row already shown, as many as `keys`; None for no token: the first page.
 
         Raises ConcordError INVALID_PAGE_TOKEN for a token that is damaged, of another kind or of another question.
         """
@@ -60,10 +61,30 @@ class PageToken:
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise _invalid("the page token is not one of ours") from error
-        digest, keys = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        if digest != _digest(request, keys):
+        digest, last = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        if digest != _digest(request, last):
             raise _invalid("the page token belongs to a call with other arguments")
-        return tuple(json.loads(keys.decode(errors="surrogatepass")))
+        return _keys(last, keys)
+
+    @staticmethod
+    def decode_number(token: str, request: Message) -> int | None:
+        """Return the number that was the only sort key, as `decode`."""
+        last = PageToken.decode(token, request)
+        if last is None:
+            return None
+        if not (last[0].isascii() and last[0].isdecimal()) or len(last[0]) > _LONGEST_NUMBER:
+            raise _invalid("the page token is not one of ours")
+        return int(last[0])
+
+
+def _keys(encoded: bytes, count: int) -> tuple[str, ...]:
+    try:
+        keys = json.loads(encoded.decode(errors="surrogatepass"))
+    except ValueError as error:
+        raise _invalid("the page token is not one of ours") from error
+    if not isinstance(keys, list) or len(keys) != count or not all(isinstance(key, str) for key in keys):
+        raise _invalid("the page token is not one of ours")
+    return tuple(keys)
 
 
 def _digest(request: Message, keys: bytes) -> bytes:

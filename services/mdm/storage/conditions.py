@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.indexing import IndexEntry, canonical, is_restricted
@@ -13,6 +14,7 @@ from services.mdm.storage.schema import record_index as index
 from services.mesh.errors import ConcordError
 from services.mesh.filters import And, Comparison, Expression, Not, Or
 from services.mesh.records.sealing import Sealer
+from services.mesh.records.store import State
 
 _OPERATORS = {
     "=": lambda column, value: column == value,
@@ -73,6 +75,17 @@ class Conditions:
                 compare = str.startswith if prefix else _OPERATORS[expression.operator]
                 return any(compare(entry.value, wanted) for entry in entries if entry.path == expression.path)
 
+    def require(self, expression: Expression) -> None:
+        """Refuse what `sql` and `holds` would refuse, whatever the records are; same errors."""
+        match expression:
+            case And(parts) | Or(parts):
+                for part in parts:
+                    self.require(part)
+            case Not(part):
+                self.require(part)
+            case _:
+                self._wanted(expression)
+
     def require_path(self, path: str) -> None:
         """Refuse a path that may not be filtered or sorted by: no oracle for what the caller may not see."""
         if path in _OWN_PATHS:
@@ -129,6 +142,12 @@ class Conditions:
 
     def _is_restricted(self, path: str) -> bool:
         return path not in _OWN_PATHS and is_restricted(self.record_type, path)
+
+
+def own_entries(record: Message) -> tuple[IndexEntry, ...]:
+    """Return the entries of a presented record's paths that every master has."""
+    entities = (IndexEntry("entities", entity, restricted=False) for entity in record.entities)  # type: ignore[attr-defined]
+    return (IndexEntry("state", State(record.state).name, restricted=False), *entities)  # type: ignore[attr-defined]
 
 
 def index_row_holds(base: Base) -> sa.ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """From a call to what storage needs to know about it: who decides, what they may see, when it is about."""
 
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
+from services.mesh.errors import FieldViolation
 from services.mesh.records import positions
 from services.mesh.records.idempotency import RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call
+from services.mesh.validation import constraint_violated
 
 RESTRICTED = "mdm.restricted.read"
 """The permission to see RESTRICTED fields."""
@@ -43,6 +45,10 @@ class Deciding:
             return None
         return self.landscape().within(call.caller.entities)
 
+    def entities_within(self, connection: Connection, call: Call) -> frozenset[str] | None:
+        """Return the same inside a transaction, on its own connection: a second one might never come."""
+        return self._registry.read(connection).within(call.caller.entities)
+
     def landscape(self) -> Landscape:
         """Return the registered systems and entities."""
         return self._transactions.read(self._registry.read)
@@ -54,15 +60,28 @@ def may_see_restricted(call: Call) -> bool:
 
 
 def position_at(connection: Connection, request: Message) -> int | None:
-    """Return the position that the request's read_time stands for; None = as of now. Raises INVALID_READ_TIME."""
+    """Return the position that the request's read_time stands for; None = as of now.
+
+    Raises INVALID_READ_TIME, CONSTRAINT_VIOLATED for a time that is none.
+    """
     if not request.HasField("read_time"):
         return None
-    return positions.resolve(connection, request.read_time.ToDatetime(tzinfo=UTC))  # type: ignore[attr-defined]
+    return positions.resolve(connection, _moment(request, "read_time"))
 
 
 def day_of(request: Message) -> date | None:
-    """Return the UTC day of the request's effective_time; None = it names none, or its type knows none."""
+    """Return the UTC day of the request's effective_time; None = it names none, or its type knows none.
+
+    Raises CONSTRAINT_VIOLATED for a time that is none.
+    """
     if "effective_time" not in request.DESCRIPTOR.fields_by_name or not request.HasField("effective_time"):
         return None
-    moment: Timestamp = request.effective_time  # type: ignore[attr-defined] # asked above
-    return moment.ToDatetime(tzinfo=UTC).date()
+    return _moment(request, "effective_time").date()
+
+
+def _moment(request: Message, field: str) -> datetime:
+    moment: Timestamp = getattr(request, field)
+    try:
+        return moment.ToDatetime(tzinfo=UTC)
+    except ValueError as error:
+        raise constraint_violated([FieldViolation(field, "is no time between the years 1 and 9999")]) from error

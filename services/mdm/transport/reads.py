@@ -12,6 +12,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import effective
 from services.mdm.domain.indexing import index_entries
 from services.mdm.domain.record_type import RecordType
+from services.mdm.storage.conditions import own_entries
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.listing import Listing, Question
 from services.mdm.storage.scope import in_scope
@@ -80,15 +81,15 @@ class MasterReads:
 
     def list_page(self, request: Any, call: Call) -> Message:
         """List the records in the caller's entities, a page at a time."""
-        size = page_size(request.page_size)
-        after = PageToken.decode(request.page_token, request)
+        size, day = page_size(request.page_size), day_of(request)
         question, also = self._question(request, call)
+        after = PageToken.decode(request.page_token, request, keys=len(question.orders) + 1)
 
         def read(connection: Connection) -> Message:
             position = position_at(connection, request)
             page = self._parts.listing.page(connection, question, position, after, size)
             revisions = self._parts.reader.read(connection, page.records, position)
-            shown = (self._shown(revisions[name], day_of(request), call) for name in page.records)
+            shown = (self._shown(revisions[name], day, call) for name in page.records)
             found = [record for record in shown if record is not None and also(record)]
             token = PageToken.encode(page.last, request) if page.last else ""
             return self._response(
@@ -99,7 +100,7 @@ class MasterReads:
 
     def search(self, request: Any, call: Call) -> Message:
         """Find records by an identifier."""
-        size = page_size(request.page_size)
+        size, day = page_size(request.page_size), day_of(request)
         after = PageToken.decode(request.page_token, request)
         scope = self._parts.deciding.entities(call)
 
@@ -120,7 +121,7 @@ class MasterReads:
                 revision = revisions[hit.record]
                 if not in_scope(revision.entities, scope) or revision.state is State.DELETED:
                     continue
-                if record := self._shown(revision, day_of(request), call):
+                if record := self._shown(revision, day, call):
                     shown.append({self._type.singular: record, "paths": hit.paths})
             token = PageToken.encode((hits[size - 1].record,), request) if len(hits) > size else ""
             return self._response(call, hits=shown, next_page_token=token, read_position=position or 0)
@@ -141,11 +142,10 @@ class MasterReads:
     def list_revisions(self, request: Any, call: Call) -> Message:
         """List a record's revisions, newest first."""
         size = page_size(request.page_size)
-        after = PageToken.decode(request.page_token, request)
+        before = PageToken.decode_number(request.page_token, request)
 
         def read(connection: Connection) -> Message:
             self._revision(connection, request.name, None, call)
-            before = int(after[0]) if after else None
             revisions = self._parts.store.history(connection, request.name, before=before, limit=size + 1)
             clear = may_see_restricted(call)
             shown = [self._parts.reader.present(self._type, revision, clear=clear) for revision in revisions[:size]]
@@ -159,7 +159,7 @@ class MasterReads:
 
     def _revision(self, connection: Connection, name: str, position: int | None, call: Call) -> Revision:
         revision = self._parts.reader.read(connection, [name], position).get(name) if self._type.owns(name) else None
-        if revision is None or not in_scope(revision.entities, self._parts.deciding.entities(call)):
+        if revision is None or not in_scope(revision.entities, self._parts.deciding.entities_within(connection, call)):
             raise not_found(self._type, name)
         return revision
 
@@ -167,7 +167,7 @@ class MasterReads:
         self, connection: Connection, names: Sequence[str], position: int | None, day: date | None, call: Call
     ) -> list[Message]:
         """Return the records in the order asked for. Raises RECORD_NOT_FOUND, NOT_IN_EFFECT for any of them."""
-        scope = self._parts.deciding.entities(call)
+        scope = self._parts.deciding.entities_within(connection, call)
         revisions = self._parts.reader.read(connection, [name for name in names if self._type.owns(name)], position)
         found = []
         for name in names:
@@ -206,7 +206,7 @@ class MasterReads:
         if expression is None or day_of(request) is None or self._type.slice_field is None:
             return question, lambda _record: True
         conditions = self._parts.listing.conditions(question)
-        conditions.holds(expression, ())
+        conditions.require(expression)
         return replace(question, expression=None), lambda record: conditions.holds(
-            expression, index_entries(self._type, record)
+            expression, (*index_entries(self._type, record), *own_entries(record))
         )

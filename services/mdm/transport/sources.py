@@ -50,12 +50,12 @@ class SourceMethods:
     def list_revisions(self, request: ingest_pb2.ListSourceRecordRevisionsRequest, call: Call) -> Message:
         """List one source record's revisions, newest first."""
         size = page_size(request.page_size)
-        after = PageToken.decode(request.page_token, request)
+        before = PageToken.decode_number(request.page_token, request)
         scope = self._deciding.entities(call)
 
         def read(connection: Connection) -> Message:
             self._reader.find(connection, request.name, scope, None)
-            found = self._reader.history(connection, request.name, int(after[0]) if after else None, size + 1)
+            found = self._reader.history(connection, request.name, before, size + 1)
             shown = [self._reader.present(revision, clear=may_see_restricted(call)) for revision in found[:size]]
             token = PageToken.encode((str(shown[-1].revision),), request) if len(found) > size else ""
             return ingest_pb2.ListSourceRecordRevisionsResponse(source_records=shown, next_page_token=token)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
@@ -132,8 +133,12 @@ def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, cont
     ]
     # PostgreSQL's text holds every character but this one; it is in no key that anybody means.
     found += [
-        FieldViolation(field, "contains a NUL character") for field in ("key", "label") if "\0" in getattr(said, field)
+        FieldViolation(field, "contains a NUL character")
+        for field, text in (("key", said.key), ("label", said.label), ("echo.golden_record", said.echo.golden_record))
+        if "\0" in text
     ]
+    if not _is_time(said.source_time):
+        found.append(FieldViolation("source_time", "is no time between the years 1 and 9999"))
     if found:
         raise ConcordError(
             reasons.ERROR_REASON_INVALID_CONTENT,
@@ -141,6 +146,14 @@ def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, cont
             metadata={"type": record_type.descriptor.full_name},
             violations=found,
         )
+
+
+def _is_time(moment: Timestamp) -> bool:
+    try:
+        moment.ToDatetime()
+    except ValueError:
+        return False
+    return True
 
 
 def _said_by_hub_only(content: Message) -> Iterator[FieldViolation]:

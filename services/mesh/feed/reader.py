@@ -1,6 +1,5 @@
 """Reading the feed from its database: published transactions after a cursor."""
 
-import functools
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -58,16 +57,17 @@ class FeedReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known_identity: UUID | None = None
 
     def beginning(self) -> Cursor:
         """Return the lowest cursor that can be read from (the floor)."""
         with self._database.reading() as connection:
-            return Cursor(self._identity, _bounds(connection)[0])
+            return Cursor(self._identity(connection), _bounds(connection)[0])
 
     def newest(self) -> Cursor:
         """Return the cursor behind the newest published change."""
         with self._database.reading() as connection:
-            return Cursor(self._identity, _bounds(connection)[1])
+            return Cursor(self._identity(connection), _bounds(connection)[1])
 
     def cursor(self, opaque: bytes) -> Cursor:
         """Decode a subscriber's cursor, `beginning()` for an empty one.
@@ -99,15 +99,16 @@ class FeedReader:
             for (end, published_at), changes in groupby(rows, key=itemgetter(0, 1))
         ]
 
-    @functools.cached_property
-    def _identity(self) -> UUID:
-        with self._database.reading() as connection:
-            return database_identity(connection)
+    def _identity(self, connection: Connection) -> UUID:
+        if self._known_identity is None:
+            self._known_identity = database_identity(connection)
+        return self._known_identity
 
     def _require_readable(self, connection: Connection, cursor: Cursor) -> None:
         floor, newest = _bounds(connection)
-        if cursor.database != self._identity or cursor.position > newest:
-            metadata = {"database": str(self._identity)}
+        identity = self._identity(connection)
+        if cursor.database != identity or cursor.position > newest:
+            metadata = {"database": str(identity)}
             message = "the cursor belongs to another database"
             raise ConcordError(reasons.ERROR_REASON_INVALID_CURSOR, message, metadata=metadata)
         if cursor.position < floor:

@@ -45,7 +45,7 @@ def test_no_token_means_the_first_page() -> None:
 @given(keys)
 def test_a_token_returns_its_keys_for_the_same_question(last: tuple[str, ...]) -> None:
     token = PageToken.encode(last, REQUEST)
-    assert PageToken.decode(token, REQUEST) == last
+    assert PageToken.decode(token, REQUEST, keys=len(last)) == last
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
