@@ -52,12 +52,13 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
 	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
 
-# What starts the whole mesh wants the machine for itself; the rest shares it file by file.
+# Two workers, file by file; tests that share real systems stay together.
 PARTS := unit contract storage service system
 WORKERS_unit := -n 2 --dist loadfile
 WORKERS_contract := $(WORKERS_unit)
 WORKERS_storage := $(WORKERS_unit)
 WORKERS_service := $(WORKERS_unit)
+WORKERS_system := -n 2 --dist loadgroup
 
 .PHONY: test
 test: setup ## run every test, part by part: unit, contract, storage, service, system
