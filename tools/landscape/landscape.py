@@ -75,17 +75,15 @@ class _Start:
 
     def _erp(self) -> Tryton:
         tryton = self._stack.enter_context(
-            Tryton.start(self._directory / "tryton", self._postgres, database=ERP_DATABASE)
+            Tryton.start_loaded(self._directory / "tryton", self._postgres, self._catalogue, database=ERP_DATABASE)
         )
-        self._progress("Tryton serves, the ERP")
-        tryton.load(self._catalogue)
-        self._progress("Tryton is loaded with the hospitals' catalogue")
+        self._progress("Tryton serves, the ERP, with the hospitals' catalogue in it")
         return tryton
 
     def _workforce(self) -> ScimServer:
         scim = self._stack.enter_context(ScimServer.start(self._directory / "scim"))
         scim.load(self._catalogue)
-        self._progress("scim2-server serves and is loaded, the workforce SaaS")
+        self._progress("scim2-server serves, the workforce SaaS, with its cost centers and users")
         return scim
 
     def _start_hub(self, prepared: dict[ServiceKind, Future[None]]) -> None:

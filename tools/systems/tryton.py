@@ -7,7 +7,7 @@ from typing import Self
 from tools.demo.catalogue import Catalogue
 from tools.guarded_process import GuardedProcess
 from tools.postgres import PostgresServer
-from tools.systems import tryton_template
+from tools.systems import tryton_loaded, tryton_template
 from tools.systems.tryton_catalogue import CatalogueLoader
 from tools.systems.tryton_server import ROLE, serve
 
@@ -37,6 +37,26 @@ class Tryton:
         template.copy_to(postgres, database)
         url, process = serve(template.environment, directory, postgres, database)
         return cls(url, database, process, template)
+
+    @classmethod
+    def start_loaded(
+        cls, directory: Path, postgres: PostgresServer, catalogue: Catalogue, *, database: str = "erp"
+    ) -> Self:
+        """As `start`, on a new `database` with the catalogue in it, which only the first run has to load.
+
+        Raises as `start`, and TrytonError.
+        """
+        template = tryton_template.prepare(postgres)
+        is_loaded = tryton_loaded.restore(template, catalogue, postgres, database)
+        tryton = cls.start(directory, postgres, database=database)
+        if not is_loaded:
+            try:
+                tryton.load(catalogue)
+                tryton_loaded.keep(template, catalogue, postgres, database)
+            except BaseException:
+                tryton.stop()
+                raise
+        return tryton
 
     def load(self, catalogue: Catalogue) -> None:
         """Load a catalogue into the empty database, as `admin`; raises TrytonError."""

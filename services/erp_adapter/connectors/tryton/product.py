@@ -97,7 +97,7 @@ PRODUCT = Noun(
         *read_fields("template.product_suppliers", "code", "active"),
         "template.product_suppliers.party.name",
     ),
-    changed_with=("", "identifiers", "template", "template.product_suppliers"),
+    changed_with=("", "identifiers", "template", "template.product_suppliers", "template.product_suppliers.party"),
     masters=lambda _: [],
     translate=item.translate,
     express=lambda content, _, conventions: item.express(content, conventions),
