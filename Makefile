@@ -33,6 +33,20 @@ lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.tx
 
 TYPED := $(wildcard services tools tests clients)
 
+.PHONY: demo
+demo: setup ## the main job end to end on real systems: an ERP and a SaaS, golden records, evidence
+	@$(BIN)/python -m tools.demo
+
+.PHONY: up down status
+up: setup ## leave the mesh of the demo running and say how to talk to it
+	@$(BIN)/python -m tools.up start
+
+down: setup ## end what `make up` started
+	@$(BIN)/python -m tools.up stop
+
+status: setup ## say whether the mesh is running, and how to talk to it
+	@$(BIN)/python -m tools.up status
+
 # Every step runs, so that one `make lint` tells everything there is to mend.
 .PHONY: lint
 lint: setup ## check format, style, types, boundaries, contracts and house rules

@@ -1,4 +1,4 @@
-"""A Tryton database with a catalogue in it: loaded by the first run that wants it, restored from its dump by later ones."""
+"""A Tryton database with a catalogue in it: loaded by the first run that wants it, restored by later ones."""
 
 import hashlib
 import os
