@@ -1,6 +1,7 @@
 """A Tryton database with a catalogue in it: loaded by the first run that wants it, restored by later ones."""
 
 import hashlib
+import inspect
 import os
 import subprocess
 from pathlib import Path
@@ -35,6 +36,6 @@ def keep(template: Template, catalogue: Catalogue, postgres: PostgresServer, dat
 
 def _dump_file(template: Template, catalogue: Catalogue) -> Path:
     """Name the dump by what it depends on: the template, the catalogue, and what loads it."""
-    loaders = "".join(Path(module.__file__).read_text() for module in (tryton_catalogue, tryton_rows))
+    loaders = "".join(inspect.getsource(module) for module in (tryton_catalogue, tryton_rows))
     digest = hashlib.sha256(f"{catalogue!r}{loaders}".encode()).hexdigest()[:16]
     return template.directory / f"loaded-{digest}.dump"
