@@ -28,16 +28,16 @@ METHODS: list[MethodDescriptor] = [
 
 
 def policy_of(method: MethodDescriptor) -> dict[str, Any] | None:
-    """Return what the transport takes for a method: its own entry, else its service's."""
+    """Return what the transport takes for a method: its own entry, else its service's, else the one for all."""
     service = method.containing_service
     assert service is not None
-    found: dict[str, dict[str, Any]] = {
-        name.get("method", ""): entry
+    found: dict[tuple[str, str], dict[str, Any]] = {
+        (name.get("service", ""), name.get("method", "")): entry
         for entry in json.loads(service_config())["methodConfig"]
         for name in entry["name"]
-        if name["service"] == service.full_name
     }
-    return found.get(method.name, found.get(""))
+    places = ((service.full_name, method.name), (service.full_name, ""), ("", ""))
+    return next((found[place] for place in places if place in found), None)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.full_name))
@@ -57,7 +57,7 @@ def test_every_name_in_a_policy_is_in_a_contract() -> None:
     known |= {(service, "") for service, _ in known}
     for entry in json.loads(service_config())["methodConfig"]:
         for name in entry["name"]:
-            assert (name["service"], name.get("method", "")) in known
+            assert not name or (name["service"], name.get("method", "")) in known
 
 
 def test_a_policy_can_be_had_for_one_package_and_spreads_calls_over_replicas() -> None:
