@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.records.keys import write_key_file
 from tools.guarded_process import GuardedProcess
@@ -43,9 +44,7 @@ HUB_FOR_ADAPTERS = (
     "mdm.changes.read",
     "mdm.systems.read",
     "mdm.entities.read",
-    "mdm.suppliers.read",
-    "mdm.items.read",
-    "mdm.cost_centers.read",
+    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.restricted.read",
     "audit.leaves.append",
 )

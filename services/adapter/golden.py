@@ -1,31 +1,24 @@
 """Golden records, as the feed packs them."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf.any_pb2 import Any as PackedAny
 from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import cost_center_pb2, item_pb2, supplier_pb2
+from services.adapter.masters import contracts
 from services.mesh.errors import ConcordError
 from services.mesh.governance import restricted_paths
 
-_TYPES: Final[Mapping[str, tuple[str, type[Message]]]] = {
-    message.DESCRIPTOR.full_name: (record_type, message)
-    for record_type, message in (
-        ("supplier", supplier_pb2.Supplier),
-        ("item", item_pb2.Item),
-        ("cost_center", cost_center_pb2.CostCenter),
-    )
-}
+_TYPES = {contract.message.DESCRIPTOR.full_name: contract for contract in contracts().values()}
+_ACTIVE = "STATE_ACTIVE"
 
 
 def open_golden(packed: PackedAny) -> Message:
     """Return the record in `packed`. Raises ConcordError UNKNOWN_RECORD_TYPE, MALFORMED_MESSAGE."""
     if packed.TypeName() not in _TYPES:
         raise ConcordError(reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE, f"no adapter knows {packed.TypeName()}")
-    message = _TYPES[packed.TypeName()][1]()
+    message = _TYPES[packed.TypeName()].message()
     try:
         message.ParseFromString(packed.value)
     except DecodeError as error:
@@ -35,7 +28,7 @@ def open_golden(packed: PackedAny) -> Message:
 
 def record_type_of(record: Message) -> str:
     """Return the record type of a golden record, such as `cost_center`."""
-    return _TYPES[record.DESCRIPTOR.full_name][0]
+    return _TYPES[record.DESCRIPTOR.full_name].record_type
 
 
 def identity(record: Message) -> tuple[str, int]:
@@ -46,14 +39,8 @@ def identity(record: Message) -> tuple[str, int]:
 
 def is_in_use(record: Message) -> bool:
     """Tell whether a golden record is neither deleted nor merged away."""
-    match record:
-        case supplier_pb2.Supplier():
-            return record.state == supplier_pb2.Supplier.STATE_ACTIVE
-        case item_pb2.Item():
-            return record.state == item_pb2.Item.STATE_ACTIVE
-        case cost_center_pb2.CostCenter():
-            return record.state == cost_center_pb2.CostCenter.STATE_ACTIVE
-    raise TypeError(f"no golden record: {record.DESCRIPTOR.full_name}")
+    golden: Any = record
+    return bool(golden.state == golden.State.Value(_ACTIVE))
 
 
 def masked_fields(record: Message) -> frozenset[str]:

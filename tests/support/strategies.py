@@ -1,14 +1,20 @@
 """Random masters for property tests: small alphabets, so that sources agree, differ and collide."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.type.date_pb2 import Date
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, item_pb2, pack_pb2, party_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.record_type import Group, RecordType
+from services.mdm.domain.validity import violations
 
 FIRST_DAY = date(2024, 1, 1)
 names = st.sampled_from(["", "Acme", "ACME Inc.", "Böhm & Söhne", "a/b", "[x]"])
@@ -109,16 +115,72 @@ cost_centers = st.builds(
 )
 
 
+@st.composite
+def _declared(draw: st.DrawFn, record_type: RecordType) -> Message:
+    """Draw a content of any type from its declaration alone: every text, flag and keyed collection that it has."""
+    content = record_type.message()
+    _fill(draw, content, record_type.groups, record_type)
+    if record_type.slice_field is not None:
+        bounds = sorted(draw(st.sets(days, max_size=3)))
+        for start, end in zip([None, *bounds], [*bounds, None], strict=True):
+            if draw(st.booleans()):
+                piece = getattr(content, record_type.slice_field).add()
+                if start or end:
+                    piece.effective_period.CopyFrom(period_message(start, end))
+                _fill(draw, piece, record_type.slice_groups, record_type)
+    assume(not violations(record_type, content, strict=False))
+    return content
+
+
+def _fill(draw: st.DrawFn, message: Message, groups: Iterable[Group], record_type: RecordType) -> None:
+    for group in groups:
+        for name in group.fields:
+            field: Any = message.DESCRIPTOR.fields_by_name[name]
+            if name == record_type.period_field:
+                if (period := draw(periods())) is not None:
+                    getattr(message, name).CopyFrom(period)
+            elif group.element_key == ("",):
+                getattr(message, name).extend(draw(st.lists(names.filter(bool), max_size=2, unique=True)))
+            elif group.keyed:
+                _add_elements(draw, message, field, group.element_key)
+            elif field.message_type is None and not field.is_repeated and draw(st.booleans()):
+                setattr(message, name, draw(_scalar(field)))
+
+
+def _add_elements(draw: st.DrawFn, message: Message, field: Any, key: tuple[str, ...]) -> None:
+    seen = set()
+    for _ in range(draw(st.integers(0, 2))):
+        element = GetMessageClass(field.message_type)()
+        for inner in field.message_type.fields:
+            if inner.message_type is None and not inner.is_repeated:
+                setattr(element, inner.name, draw(_scalar(inner)))
+        identity = tuple(getattr(element, part) for part in key)
+        if identity not in seen:
+            seen.add(identity)
+            getattr(message, field.name).append(element)
+
+
+def _scalar(field: FieldDescriptor) -> st.SearchStrategy[Any]:
+    if field.enum_type is not None:
+        return st.sampled_from([value.number for value in field.enum_type.values][1:])
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return st.booleans()
+    return codes if field.cpp_type == FieldDescriptor.CPPTYPE_STRING else st.integers(0, 3)
+
+
 def contents(record_type: RecordType) -> st.SearchStrategy:
     """Return contents of a type."""
-    return {"supplier": suppliers, "item": items, "cost_center": cost_centers}[record_type.name]
+    known = {"supplier": suppliers, "item": items, "cost_center": cost_centers}
+    return known.get(record_type.name, _declared(record_type))
 
 
 @st.composite
 def submissions(draw: st.DrawFn, record_type: RecordType, system: str, key: str = "1") -> ingest_pb2.SourceRecord:
     """Draw what a system says about one thing, withdrawals included."""
     withdrawable = ["legal_name", "sites", "sites[HQ]"] if record_type.name == "supplier" else []
-    withdrawable += ["slices.manager", "slices", "effective_period"] if record_type.name == "cost_center" else []
+    if record_type.slice_field is not None:
+        sliced = record_type.slice_groups[0].name
+        withdrawable += [f"{record_type.slice_field}.{sliced}", record_type.slice_field, "effective_period"]
     record = ingest_pb2.SourceRecord(
         name=f"{system}/sourceRecords/{key}",
         system=system,

@@ -11,27 +11,33 @@ import grpc
 from concord.adapter.v1 import adapter_pb2_grpc
 from concord.audit.v1 import audit_pb2_grpc
 from concord.mdm.v1 import (
+    account_pb2_grpc,
     change_pb2_grpc,
     cost_center_pb2_grpc,
+    employee_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
+    location_pb2_grpc,
+    stewardship_pb2_grpc,
     supplier_pb2_grpc,
     system_pb2_grpc,
+    tree_pb2_grpc,
 )
+from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.client import TokenFile, open_channel
 from tools.mesh import LocalMesh
 
 _READ = (
-    "mdm.suppliers.read",
-    "mdm.items.read",
-    "mdm.cost_centers.read",
+    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.source_records.read",
     "mdm.changes.read",
     "mdm.quarantine.read",
+    "mdm.exceptions.read",
+    "mdm.trees.read",
     "mdm.systems.read",
     "mdm.entities.read",
 )
-_DECIDE = ("mdm.suppliers.write", "mdm.items.write", "mdm.cost_centers.write")
+_DECIDE = (*(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES), "mdm.trees.write", "mdm.trees.promote")
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
 
@@ -61,6 +67,11 @@ class Hub:
         self.suppliers = supplier_pb2_grpc.SupplierServiceStub(channel)
         self.items = item_pb2_grpc.ItemServiceStub(channel)
         self.cost_centers = cost_center_pb2_grpc.CostCenterServiceStub(channel)
+        self.employees = employee_pb2_grpc.EmployeeServiceStub(channel)
+        self.locations = location_pb2_grpc.LocationServiceStub(channel)
+        self.accounts = account_pb2_grpc.AccountServiceStub(channel)
+        self.trees = tree_pb2_grpc.TreeServiceStub(channel)
+        self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)

@@ -3,6 +3,7 @@
 import uuid
 
 from concord.mdm.v1.system_pb2 import CreateEntityRequest, CreateSystemRequest, Entity, System
+from services.mdm.domain.registry import RECORD_TYPES
 from tools.demo.catalogue import Catalogue
 from tools.landscape.callers import ADMINISTRATOR, Callers
 from tools.mesh import ERP_ADAPTER, SAAS_ADAPTER, ServiceKind, subject_of
@@ -37,7 +38,7 @@ def _entities(catalogue: Catalogue) -> list[Entity]:
 
 def _systems(root: str) -> list[System]:
     """Describe the systems: stewards are believed first, then the ERP, then the workforce SaaS."""
-    masters = ("supplier", "item", "cost_center")
+    masters = [record_type.name for record_type in RECORD_TYPES]
     return [
         System(
             name=HUB,
@@ -67,7 +68,7 @@ def _systems(root: str) -> list[System]:
             entity=root,
             business_owner="Head of human resources",
             technical_owner="SaaS team",
-            authored_attributes=["cost_center"],
+            authored_attributes=["cost_center", "employee"],
             trust_rank=20,
             free_of_duplicates=True,
             submitters=_submitters(SAAS_ADAPTER),

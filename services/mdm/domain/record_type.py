@@ -17,8 +17,18 @@ METADATA = frozenset({"name", "etag", "revision", "state", "create_time", "updat
 ELEMENT_ITSELF = ("",)
 """The element key of a repeated scalar: every value is its own key."""
 
+PARENTS = "parents"
+"""The field of slices that holds a record's parent in each hierarchy."""
+
+HIERARCHY = ("hierarchy",)
+"""The element key of parents."""
+
 Validator = Callable[[Any], Iterable[Violation]]
 """Checks a content of its type."""
+
+
+def _never(_content: Any) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,22 @@ class StrongIdentifier:
     exclusive: bool = False
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A field by which records refer to others: by the key that those have within their scope.
+
+    `field` is one of the slices, or of the record for types without slices: a text that is the key
+    itself, or a keyed collection whose elements hold it in `key`. `scope` names the element's field
+    that says within what the key counts; None = within the referring record's own scope.
+    """
+
+    field: str
+    target: str
+    """The name of the record type that is referred to."""
+    key: str = ""
+    scope: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class RecordType:
     """One master, equal to itself only. Raises ValueError when the declaration does not fit its message."""
@@ -90,6 +116,11 @@ class RecordType:
     searchable: tuple[str, ...] = ()
     """Dotted paths of identifiers that Search looks at."""
     identifiers: tuple[StrongIdentifier, ...] = ()
+    identity: tuple[str, str] | None = None
+    """The fields with the scope and the key by which other records refer to one; None = none does."""
+    references: tuple[Reference, ...] = ()
+    is_over: Callable[[Any], bool] = _never
+    """Whether a content says that what it refers to counts no longer."""
     validators: tuple[Validator, ...] = ()
     """What no content may say."""
     strict_validators: tuple[Validator, ...] = ()
@@ -100,8 +131,11 @@ class RecordType:
         _check_groups(self.descriptor, self.groups, METADATA | ({self.slice_field} if self.slice_field else set()))
         if self.slice_field is not None:
             _check_groups(self.slice_descriptor, self.slice_groups, frozenset({"effective_period"}))
-        for path in (*self.filterable, *self.searchable):
+        for path in (*self.filterable, *self.searchable, *(self.identity or ())):
             self.fields_of(path)
+        for reference in self.references:
+            if reference.field not in (self.slice_group_by_field if self.slice_field else self.group_by_field):
+                raise ValueError(f"{self.name}: no field {reference.field} to refer by")
 
     @property
     def descriptor(self) -> Descriptor:
@@ -161,6 +195,12 @@ class RecordType:
                 raise ValueError(f"{self.name} has no field {path}")
             descriptor = field.message_type
         return names
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether its records hang together in named hierarchies: by `parents` in their slices."""
+        group = self.slice_group_by_field.get(PARENTS)
+        return group is not None and group.element_key == HIERARCHY
 
     @cached_property
     def group_by_field(self) -> Mapping[str, Group]:

@@ -1,12 +1,20 @@
-"""Every record type that the hub keeps."""
+"""Every record type that the hub keeps: those that the modules of `types` declare."""
 
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+from services.mdm.domain import types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.types.cost_center import COST_CENTER
-from services.mdm.domain.types.item import ITEM
-from services.mdm.domain.types.supplier import SUPPLIER
 
-RECORD_TYPES: tuple[RecordType, ...] = (SUPPLIER, ITEM, COST_CENTER)
-"""In the order in which people think of them."""
+
+def _declared() -> Iterator[RecordType]:
+    for module in pkgutil.iter_modules(types.__path__, f"{types.__name__}."):
+        yield from (value for value in vars(import_module(module.name)).values() if isinstance(value, RecordType))
+
+
+RECORD_TYPES: tuple[RecordType, ...] = tuple(sorted(_declared(), key=lambda record_type: record_type.name))
+"""By name."""
 
 _BY_NAME = {record_type.name: record_type for record_type in RECORD_TYPES}
 _BY_COLLECTION = {record_type.collection: record_type for record_type in RECORD_TYPES}

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1 import cost_center_pb2
 from services.mdm.domain.effective import ALWAYS, Period, at, elementary, to_date
-from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
+from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import cost_centers, days, period_message, suppliers
 
-SUPPLIER = RECORD_TYPES[0]
 JUNE = date(2026, 6, 1)
 bounds = st.none() | days
 periods = st.builds(Period, bounds, bounds)

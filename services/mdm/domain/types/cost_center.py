@@ -3,21 +3,18 @@
 from collections.abc import Iterable
 
 from concord.mdm.v1 import cost_center_pb2
-from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
+from services.mdm.domain.referring import own_parents, qualified
 from services.mdm.domain.violation import Violation
 
 
 def _codes(content: cost_center_pb2.CostCenter) -> Iterable[str]:
     """Give entity and code; separators in codes tell cost centers apart, case does not."""
-    code = content.code.strip().casefold()
-    return (f"{content.entity}|{code}",) if content.entity and code else ()
+    return qualified(content.entity, content.code)
 
 
 def _own_parents(content: cost_center_pb2.CostCenter) -> Iterable[Violation]:
-    for number, piece in enumerate(content.slices):
-        for parent in piece.parents:
-            if content.code and parent.parent_code == content.code:
-                yield Violation(f"slices[{number}].parents[{parent.hierarchy}]", "is the cost center itself")
+    return own_parents(content.slices, content.code, "the cost center")
 
 
 COST_CENTER = RecordType(
@@ -41,5 +38,7 @@ COST_CENTER = RecordType(
     ),
     searchable=("code",),
     identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
+    identity=("entity", "code"),
+    references=(Reference("parents", target="cost_center", key="parent_code"),),
     validators=(_own_parents,),
 )
