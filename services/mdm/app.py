@@ -5,6 +5,7 @@ from services.mdm.settings import MdmSettings
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.masters import master_service
 from services.mdm.transport.quarantine import QuarantineMethods
@@ -67,6 +68,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         ),
         system_service(storage.registrations, deciding),
         changes.service(),
+        ExceptionMethods(storage.transactions, deciding).service(),
     ]
 
 

@@ -203,13 +203,16 @@ class _TokenPlugin(grpc.AuthMetadataPlugin):
             callback((), error)
 
 
+_ANY_METHOD = "//"  # a policy that names nothing holds for everything
+
+
 class _Deadlines:
-    """The seconds that unary calls may take, by what a policy says of their method or service."""
+    """The seconds that unary calls may take, by what a policy says of their method, their service, or all."""
 
     def __init__(self, policy: str, default_s: float) -> None:
         self._default_s = default_s
         self._stated = {
-            f"/{name['service']}/{name.get('method', '')}": float(method["timeout"].removesuffix("s"))
+            f"/{name.get('service', '')}/{name.get('method', '')}": float(method["timeout"].removesuffix("s"))
             for method in json.loads(policy).get("methodConfig", [])
             for name in method["name"]
             if "timeout" in method
@@ -218,7 +221,7 @@ class _Deadlines:
     def of(self, method: str) -> float:
         """Return the limit of a method, named `/package.Service/Method`."""
         service = method[: method.rindex("/") + 1]
-        return self._stated.get(method, self._stated.get(service, self._default_s))
+        return self._stated.get(method, self._stated.get(service, self._stated.get(_ANY_METHOD, self._default_s)))
 
 
 class _Details(NamedTuple):

@@ -25,7 +25,7 @@ from tests.support.ledger import RING
 STEWARD = Caller("steward@example.org", "tests", entities=("*",))
 ORIGIN = Origin.system("tests/hub")
 GROUP = "entities/group"
-EVERYTHING = ("supplier", "item", "cost_center")
+EVERYTHING = tuple(record_type.name for record_type in record_types.RECORD_TYPES)
 A_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 

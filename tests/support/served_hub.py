@@ -8,14 +8,20 @@ from typing import TypeVar
 import grpc
 
 from concord.mdm.v1 import (
+    account_pb2_grpc,
     change_pb2_grpc,
     cost_center_pb2_grpc,
+    employee_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
+    location_pb2_grpc,
+    stewardship_pb2_grpc,
     supplier_pb2_grpc,
     system_pb2_grpc,
+    tree_pb2_grpc,
 )
 from services.mdm.app import Feed, hub_services
+from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
 from services.mesh.database import Database
@@ -31,9 +37,9 @@ from tests.support.ledger import AuditInMemory
 T = TypeVar("T")
 
 READER = (
-    "mdm.suppliers.read",
-    "mdm.items.read",
-    "mdm.cost_centers.read",
+    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
+    "mdm.exceptions.read",
+    "mdm.trees.read",
     "mdm.systems.read",
     "mdm.entities.read",
     "mdm.changes.read",
@@ -42,9 +48,9 @@ READER = (
 )
 WRITER = (
     *READER,
-    "mdm.suppliers.write",
-    "mdm.items.write",
-    "mdm.cost_centers.write",
+    *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
+    "mdm.trees.write",
+    "mdm.trees.promote",
     "mdm.source_records.write",
     "mdm.quarantine.write",
     "mdm.systems.write",
@@ -61,6 +67,11 @@ class Client:
         self.suppliers = supplier_pb2_grpc.SupplierServiceStub(channel)
         self.items = item_pb2_grpc.ItemServiceStub(channel)
         self.cost_centers = cost_center_pb2_grpc.CostCenterServiceStub(channel)
+        self.employees = employee_pb2_grpc.EmployeeServiceStub(channel)
+        self.locations = location_pb2_grpc.LocationServiceStub(channel)
+        self.accounts = account_pb2_grpc.AccountServiceStub(channel)
+        self.trees = tree_pb2_grpc.TreeServiceStub(channel)
+        self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)

@@ -10,9 +10,10 @@ from concord.mdm.v1 import record_pb2
 from services.mdm.domain.indexing import index_entries
 from services.mdm.domain.survivorship import Golden as Survived
 from services.mdm.domain.survivorship import survive
-from services.mdm.storage import crosswalk, record_index
+from services.mdm.storage import crosswalk, record_index, references
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.references import Referring
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.working_set import Golden, Source, WorkingSet, write_statement
 from services.mesh.records.leaf import Origin
@@ -94,6 +95,7 @@ def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscap
 def _append_goldens(
     connection: Connection, store: RecordStore, records: WorkingSet, drafts: Sequence[RevisionDraft], origin: Origin
 ) -> None:
+    references.put(connection, [_referring(records.goldens[draft.record], draft) for draft in drafts])
     heads = store.append(connection, drafts, origin)
     indexed: dict[str, tuple[str, int, frozenset[tuple[str, str]]]] = {}
     for draft in drafts:
@@ -105,6 +107,13 @@ def _append_goldens(
         indexed[draft.record] = (draft.record_type, draft.revision, frozenset(pairs))
     founded = {draft.record for draft in drafts if draft.head is None}
     record_index.put(connection, indexed, founded)
+
+
+def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referring]:
+    """Return a golden record as it refers and is referred to before and after its revision."""
+    was_there = golden.head is not None and golden.head.state is State.ACTIVE
+    before, after = golden.content if was_there else None, draft.content if draft.state is State.ACTIVE else None
+    return Referring(golden.record_type, golden.name, before), Referring(golden.record_type, golden.name, after)
 
 
 def _inputs(survived: Survived) -> bytes:

@@ -37,7 +37,7 @@ def lock(connection: Connection, matters: Iterable[str]) -> None:
 
     Two first sightings of one thing share no row that either could lock: they meet here.
     """
-    numbers = sorted({_number(matter) for matter in matters})
+    numbers = sorted({lock_number(matter) for matter in matters})
     if numbers:
         driver(connection).execute(_LOCK, (numbers,), prepare=True)
 
@@ -65,5 +65,6 @@ def put(connection: Connection, sources: Collection[str], held: Collection[Holde
         driver(connection).execute(_INSERT, tuple(list(column) for column in zip(*rows, strict=True)), prepare=True)
 
 
-def _number(matter: str) -> int:
+def lock_number(matter: str) -> int:
+    """Return the number of the advisory lock on a matter."""
     return int.from_bytes(hashlib.blake2b(matter.encode(), digest_size=8).digest(), signed=True)

@@ -12,6 +12,8 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "record_index": "derived from revisions: where a value is found",
     "match_keys": "derived from revisions: which strong identifier belongs to whom",
     "crosswalk": "derived from source records: their links, read both ways",
+    "reference_spans": "derived from golden revisions: whom they refer to, and when",
+    "presences": "derived from golden revisions: when they are there to be referred to",
 }
 """Tables that need no change row of their own, each with the reason."""
 

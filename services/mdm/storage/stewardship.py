@@ -10,20 +10,22 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import stewarding
-from services.mdm.domain.effective import period_of
+from services.mdm.domain.effective import Period, period_of
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.references import identity_key
 from services.mdm.domain.validity import violations
 from services.mdm.storage import crosswalk
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.references import BrokenReference, Question, broken, newly_broken
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import read_statement
 from services.mdm.storage.write_path import LinkOrigin, Submission, WritePath
-from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Revision, State
@@ -195,7 +197,13 @@ class Stewardship:
             entities=entities,
             expected_revision=standing.revision.revision if standing else 0,
         )
-        (applied,) = self._path.apply(connection, [submission], decision.origin)
+        key = identity_key(record_type, standing.golden) if standing else ""
+        about = Question(records=(name,), own_type=record_type.name, keys=(key,) if key else ())
+        (applied,), lost = newly_broken(
+            connection, about, lambda: self._path.apply(connection, [submission], decision.origin)
+        )
+        if lost:
+            raise still_referenced(connection, name, lost, decision.entities)
         return Answer(name, applied.golden_revision)
 
     def _require_free(  # noqa: PLR0913 - what is claimed, for which record, and by whom
@@ -255,6 +263,50 @@ def not_found(record_type: RecordType, name: str) -> ConcordError:
         metadata={"name": name},
         resource=(record_type.name, name),
     )
+
+
+def still_referenced(
+    connection: Connection, name: str, lost: Sequence[BrokenReference], scope: frozenset[str] | None
+) -> ConcordError:
+    """Return why a decision that breaks references is refused: those of the record itself, else those to it.
+
+    Referring records are listed as far as the caller may know of them; they are counted all.
+    """
+    own = [each for each in lost if each.record == name]
+    if own:
+        return ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT,
+            "the record refers to what is not there",
+            metadata={"name": name},
+            violations=[FieldViolation(each.path, f"names no {each.target_type} that is there then") for each in own],
+        )
+    shown = set(
+        broken(
+            connection,
+            Question(
+                records=(name,),
+                own_type=lost[0].target_type,
+                keys=tuple({each.target_key for each in lost}),
+                scope=scope,
+            ),
+        )
+    )
+    return ConcordError(
+        reasons.ERROR_REASON_RECORD_STILL_REFERENCED,
+        f"{name} is still referred to {len(lost)} times",
+        metadata={"name": name, "references": str(len(lost))},
+        preconditions=[
+            Precondition("REFERENCE", each.record, f"{each.path} refers to it {_during(each.missing)}")
+            for each in lost
+            if each in shown
+        ],
+    )
+
+
+def _during(period: Period) -> str:
+    since = f"from {period.start}" if period.start else ""
+    until = f"until {period.end}" if period.end else "on"
+    return f"{since} {until}".strip()
 
 
 def _require_state(revision: Revision, wanted: State) -> None:

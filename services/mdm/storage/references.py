@@ -1,0 +1,226 @@
+"""References between golden records as of now: kept with every golden revision, and those that do not hold.
+
+Writers of a record hold its key for themselves, writers of references to it hold the key together: a closing and an
+assignment to what is closed never pass each other unseen.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from services.mdm.domain.effective import Period
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.references import Span, identity_key, presence, reference_spans, uncovered
+from services.mdm.storage.match_keys import lock_number
+from services.mesh.database import driver
+
+T = TypeVar("T")
+
+_LOCK = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock(lock) ELSE pg_advisory_xact_lock_shared(lock) END
+FROM (SELECT lock, bool_or(alone) AS alone FROM unnest(%s::bigint[], %s::boolean[]) AS wanted(lock, alone)
+      GROUP BY lock ORDER BY lock) AS locks
+"""
+_FORGET_SPANS = "DELETE FROM reference_spans WHERE record = ANY(%s)"
+_FORGET_PRESENCES = "DELETE FROM presences WHERE record = ANY(%s)"
+_ADD_SPANS = """
+INSERT INTO reference_spans (record_type, record, path, target_type, target_key, start_date, end_date)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::date[], %s::date[])
+"""
+_ADD_PRESENCES = """
+INSERT INTO presences (record_type, key, record, start_date, end_date)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::date[])
+"""
+_BROKEN = """
+FROM (
+    SELECT *, CASE WHEN start_date IS NOT NULL THEN greatest(start_date, %(day)s::date) END AS since
+    FROM reference_spans WHERE %(day)s::date IS NULL OR end_date IS NULL OR end_date > %(day)s::date
+) AS r
+WHERE (%(record_type)s = '' OR r.record_type = %(record_type)s)
+AND (%(target_type)s = '' OR r.target_type = %(target_type)s)
+AND (%(scope)s::text[] IS NULL
+    OR EXISTS (SELECT FROM records WHERE records.record = r.record AND records.entities && %(scope)s::text[]))
+AND (%(records)s::text[] IS NULL OR r.record = ANY(%(records)s)
+    OR (r.target_type = %(own_type)s AND r.target_key = ANY(%(own_keys)s)))
+AND NOT EXISTS (
+    SELECT FROM presences p WHERE p.record_type = r.target_type AND p.key = r.target_key
+    AND (r.since IS NULL OR p.start_date IS NULL OR p.start_date <= r.since)
+    AND (p.end_date IS NULL OR r.end_date <= p.end_date)
+)
+"""
+_ORDER = "(r.record, r.path, r.target_type, r.target_key, coalesce(r.start_date::text, '') COLLATE \"C\")"
+_PAGE = f"""
+SELECT r.record_type, r.record, r.path, r.target_type, r.target_key, r.start_date, r.end_date
+{_BROKEN} AND {_ORDER} > (%(a)s, %(b)s, %(c)s, %(d)s, %(e)s) ORDER BY {_ORDER} LIMIT %(limit)s
+"""
+_COUNT = f"SELECT count(*) {_BROKEN}"
+_PRESENCES = """
+SELECT p.record_type, p.key, p.record, p.start_date, p.end_date FROM presences p
+JOIN unnest(%s::text[], %s::text[]) AS wanted(record_type, key) USING (record_type, key) ORDER BY p.record
+"""
+_BEFORE_ALL = ("", "", "", "", "")
+_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Referring:
+    """A golden record as others refer to it and as it refers to others; `content` None = it is not there."""
+
+    record_type: RecordType
+    record: str
+    content: Message | None
+
+    @cached_property
+    def key(self) -> str:
+        """The key that others refer to it by; empty when it has none."""
+        return identity_key(self.record_type, self.content) if self.content is not None else ""
+
+    @cached_property
+    def there(self) -> Period | None:
+        """When it is there to be referred to; None = never."""
+        return presence(self.record_type, self.content) if self.content is not None and self.key else None
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """What it refers to."""
+        return reference_spans(self.record_type, self.content) if self.content is not None else ()
+
+    def same(self, other: "Referring") -> bool:
+        """Tell whether another state of it refers and is referred to alike."""
+        return (self.key, self.there, self.spans) == (other.key, other.there, other.spans)
+
+
+@dataclass(frozen=True)
+class BrokenReference:
+    """A reference that does not hold: who refers, where, to what; `target` is empty when there is no such record."""
+
+    record: str
+    record_type: str
+    path: str
+    target_type: str
+    target_key: str
+    target: str
+    said: Period
+    missing: Period
+
+    @property
+    def sort_key(self) -> tuple[str, str, str, str, str]:
+        """What a page continues behind."""
+        start = self.said.start.isoformat() if self.said.start else ""
+        return (self.record, self.path, self.target_type, self.target_key, start)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which broken references are asked for; `scope` are the caller's entities, None = all; `day`: from then on."""
+
+    record_type: str = ""
+    target_type: str = ""
+    scope: frozenset[str] | None = None
+    day: date | None = None
+    records: tuple[str, ...] | None = None
+    """Only those from these records of type `own_type`, or to what has one of their `keys`; None = all."""
+    own_type: str = ""
+    keys: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The statement's parameters."""
+        return {
+            "record_type": self.record_type,
+            "target_type": self.target_type,
+            "scope": None if self.scope is None else sorted(self.scope),
+            "day": self.day,
+            "records": None if self.records is None else list(self.records),
+            "own_type": self.own_type,
+            "own_keys": list(self.keys),
+        }
+
+
+def put(connection: Connection, changed: Collection[tuple[Referring, Referring]]) -> None:
+    """Bring references up to date with golden records that changed, given before and after; hold their keys first."""
+    changed = [(before, after) for before, after in changed if not before.same(after)]
+    if not changed:
+        return
+    _lock(connection, changed)
+    after = [each for _, each in changed]
+    records = [each.record for each in after]
+    spans = [
+        (each.record_type.name, each.record, s.path, s.target_type, s.target_key, s.period.start, s.period.end)
+        for each in after
+        for s in each.spans
+    ]
+    presences = [
+        (each.record_type.name, each.key, each.record, each.there.start, each.there.end) for each in after if each.there
+    ]
+    _replace(connection, records, spans, _FORGET_SPANS, _ADD_SPANS)
+    _replace(connection, records, presences, _FORGET_PRESENCES, _ADD_PRESENCES)
+
+
+def broken(
+    connection: Connection, question: Question, *, after: tuple[str, ...] | None = None, limit: int = _MOST
+) -> list[BrokenReference]:
+    """Return references that do not hold, by record, path, target and time, those behind `after`."""
+    behind = dict(zip("abcde", after or _BEFORE_ALL, strict=True))
+    rows = driver(connection).execute(_PAGE, question.parameters | behind | {"limit": limit}).fetchall()
+    there = _presences(connection, [(row[3], row[4]) for row in rows])
+    found = []
+    for record_type, record, path, target_type, target_key, start, end in rows:
+        targets, said = there.get((target_type, target_key), []), Period(start, end)
+        missing = uncovered(said, [period for _, period in targets]) or said
+        name = targets[0][0] if targets else ""
+        found.append(BrokenReference(record, record_type, path, target_type, target_key, name, said, missing))
+    return found
+
+
+def newly_broken(
+    connection: Connection, question: Question, change: Callable[[], T]
+) -> tuple[T, list[BrokenReference]]:
+    """Make a change; return its result and the references that do not hold because of it."""
+    before = set(broken(connection, question))
+    result = change()
+    return result, [each for each in broken(connection, question) if each not in before]
+
+
+def count(connection: Connection, question: Question) -> int:
+    """Count the references that do not hold."""
+    row = driver(connection).execute(_COUNT, question.parameters).fetchone()
+    return row[0] if row else 0
+
+
+def _lock(connection: Connection, changed: Iterable[tuple[Referring, Referring]]) -> None:
+    alone: dict[str, bool] = {}
+    for before, after in changed:
+        for each in (before, after):
+            for span in each.spans:
+                alone.setdefault(f"reference/{span.target_type}/{span.target_key}", False)
+            if each.key:
+                alone[f"reference/{each.record_type.name}/{each.key}"] = True
+    if alone:
+        numbers = [lock_number(matter) for matter in alone]
+        driver(connection).execute(_LOCK, (numbers, list(alone.values())), prepare=True)
+
+
+def _replace(
+    connection: Connection, records: list[str], rows: Sequence[tuple[Any, ...]], forget: str, add: str
+) -> None:
+    raw = driver(connection)
+    raw.execute(forget.encode(), (records,), prepare=True)
+    if rows:
+        raw.execute(add.encode(), tuple(list(column) for column in zip(*rows, strict=True)), prepare=True)
+
+
+def _presences(
+    connection: Connection, keys: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], list[tuple[str, Period]]]:
+    wanted = sorted(set(keys))
+    found: dict[tuple[str, str], list[tuple[str, Period]]] = {}
+    columns = ([kind for kind, _ in wanted], [key for _, key in wanted])
+    for kind, key, record, start, end in driver(connection).execute(_PRESENCES, columns):
+        found.setdefault((kind, key), []).append((record, Period(start, end)))
+    return found
