@@ -13,6 +13,7 @@ from services.mdm.transport.reads import ReadParts
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.submitting import Submitting
 from services.mdm.transport.systems import system_service
+from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
@@ -68,6 +69,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         ),
         system_service(storage.registrations, deciding),
         changes.service(),
+        TreeMethods(storage.transactions, storage.forest, storage.tree_proposals, deciding).service(),
         ExceptionMethods(storage.transactions, deciding).service(),
     ]
 

@@ -6,9 +6,11 @@ import uuid_utils
 
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.intake import Intake
 from services.mdm.storage.listing import Listing
+from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.registrations import Registrations
@@ -17,6 +19,7 @@ from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.storage.write_path import WritePath
 from services.mesh.database import Database
 from services.mesh.records.sealing import Sealer
@@ -43,6 +46,8 @@ class HubStorage:
     stewardship: Stewardship
     registrations: Registrations
     rendering: Rendering
+    forest: Forest
+    tree_proposals: TreeProposals
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -54,19 +59,24 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     reader = GoldenReader(store, registry)
     sources = SourceReader(store)
     quarantine = Quarantine(store, new_id)
+    listing, stewardship = Listing(sealer), Stewardship(transactions, path, reader)
+    forest = Forest(store, listing, registry)
+    proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
         registry=registry,
         reader=reader,
-        listing=Listing(sealer),
+        listing=listing,
         sources=sources,
         quarantine=quarantine,
         quarantine_reader=QuarantineReader(store),
         intake=Intake(transactions, path, quarantine, registry),
-        stewardship=Stewardship(transactions, path, reader),
+        stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine),
+        rendering=Rendering(store, reader, sources, quarantine, proposals),
+        forest=forest,
+        tree_proposals=proposals,
     )
 
 

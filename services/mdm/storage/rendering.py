@@ -15,6 +15,8 @@ from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.registry import present_registered
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
+from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
+from services.mdm.storage.tree_proposals import TreeProposals
 from services.mesh.feed.reader import PublishedChange
 from services.mesh.records.store import RecordStore, Revision
 
@@ -24,12 +26,20 @@ Present = Callable[[Revision, bool], Message]
 class Rendering:
     """Renders the changes of a transaction for one subscriber's clearance."""
 
-    def __init__(self, store: RecordStore, reader: GoldenReader, sources: SourceReader, quarantine: Quarantine) -> None:
+    def __init__(
+        self,
+        store: RecordStore,
+        reader: GoldenReader,
+        sources: SourceReader,
+        quarantine: Quarantine,
+        proposals: TreeProposals,
+    ) -> None:
         self._store = store
         self._reader = reader
         self._present: dict[str, Present] = {
             SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
+            PROPOSED: lambda revision, _clear: proposals.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "entity": lambda revision, _clear: present_registered(store, revision, system_pb2.Entity),
         }

@@ -147,15 +147,56 @@ class Stewardship:
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
 
+    def standing(
+        self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
+    ) -> Standing:
+        """Return a golden record as a decision finds it. Raises RECORD_NOT_FOUND, also for one out of scope."""
+        revision = self._reader.read(connection, [name], None).get(name)
+        if revision is None or not in_scope(revision.entities, scope):
+            raise not_found(record_type, name)
+        hub = self._hub_statement(connection, record_type, name)
+        return Standing(revision, self._path.store.content(revision, record_type.message), hub)
+
+    def submission(  # noqa: PLR0913 - a statement has many parts
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        name: str,
+        said: tuple[Message, list[str]],
+        scope: frozenset[str] | None,
+        *,
+        standing: Standing | None = None,
+        entities: tuple[str, ...] = (),
+        deleted: bool = False,
+    ) -> Submission:
+        """Return the hub's own statement on a golden record, whose key in the hub is its name.
+
+        `said` is its content with the withdrawn paths. Raises INVALID_CONTENT, STRONG_IDENTIFIER_TAKEN.
+        """
+        content, withdrawn = said
+        if not deleted:
+            _require_valid(record_type, content)
+            self._require_free(connection, record_type, name, content, standing, scope)
+        source = ingest_pb2.SourceRecord(
+            system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
+        )
+        source.source_time.FromDatetime(_now(connection))
+        return Submission(
+            record_type,
+            source,
+            content,
+            golden=name,
+            origin=LinkOrigin.LINK_ORIGIN_STEWARD,
+            entities=entities,
+            expected_revision=standing.revision.revision if standing else 0,
+        )
+
     def _standing(
         self, connection: Connection, record_type: RecordType, name: str, etag: str, decision: Decision
     ) -> Standing:
-        revision = self._reader.read(connection, [name], None).get(name)
-        if revision is None or not in_scope(revision.entities, decision.entities):
-            raise not_found(record_type, name)
-        require_etag(name, revision.revision, etag)
-        hub = self._hub_statement(connection, record_type, name)
-        return Standing(revision, self._path.store.content(revision, record_type.message), hub)
+        standing = self.standing(connection, record_type, name, decision.entities)
+        require_etag(name, standing.revision.revision, etag)
+        return standing
 
     def _hub_statement(
         self, connection: Connection, record_type: RecordType, name: str
@@ -180,22 +221,16 @@ class Stewardship:
         entities: tuple[str, ...] = (),
         deleted: bool = False,
     ) -> Answer:
-        """Apply the hub's own statement on a golden record, whose key in the hub is its name."""
-        if not deleted:
-            _require_valid(record_type, content)
-            self._require_free(connection, record_type, name, content, standing, decision)
-        said = ingest_pb2.SourceRecord(
-            system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
-        )
-        said.source_time.FromDatetime(_now(connection))
-        submission = Submission(
+        """Apply the hub's own statement on a golden record. Raises what `submission` and `still_referenced` tell."""
+        submission = self.submission(
+            connection,
             record_type,
-            said,
-            content,
-            golden=name,
-            origin=LinkOrigin.LINK_ORIGIN_STEWARD,
+            name,
+            (content, withdrawn),
+            decision.entities,
+            standing=standing,
             entities=entities,
-            expected_revision=standing.revision.revision if standing else 0,
+            deleted=deleted,
         )
         key = identity_key(record_type, standing.golden) if standing else ""
         about = Question(records=(name,), own_type=record_type.name, keys=(key,) if key else ())
@@ -213,7 +248,7 @@ class Stewardship:
         name: str,
         content: Message,
         standing: Standing | None,
-        decision: Decision,
+        scope: frozenset[str] | None,
     ) -> None:
         """Refuse identifiers that another record carries; those that the hub gave this record before may stay."""
         hub = standing.hub if standing else None
@@ -222,15 +257,15 @@ class Stewardship:
         keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
         for holder in keys.holders(connection, [(record_type.name, key) for key in carried if key not in held]):
             if holder.golden != name:
-                raise self._taken(connection, record_type, holder, decision)
+                raise self._taken(connection, record_type, holder, scope)
 
     def _taken(
-        self, connection: Connection, record_type: RecordType, holder: keys.Holder, decision: Decision
+        self, connection: Connection, record_type: RecordType, holder: keys.Holder, scope: frozenset[str] | None
     ) -> ConcordError:
         """Return the error; it names the other record only to who may know of it."""
         metadata = {"identifier": holder.key.kind}
         other = self._reader.read(connection, [holder.golden], None)[holder.golden]
-        if in_scope(other.entities, decision.entities):
+        if in_scope(other.entities, scope):
             metadata["name"] = holder.golden
         return ConcordError(
             reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN,

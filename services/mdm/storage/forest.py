@@ -1,0 +1,101 @@
+"""Trees as they are stored: nowhere but in the records themselves, read for a scope as of now or of a position."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mdm.domain import registry as record_types
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.tree import Tree, members
+from services.mdm.storage.listing import Listing, Question
+from services.mdm.storage.registry import Registry
+from services.mdm.storage.scope import in_scope
+from services.mesh.database import driver
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.filters import Comparison
+from services.mesh.records.store import RecordStore
+
+_ENTITY = "entity"
+_ALL = 2**31 - 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tree stands: the type of its records and within what their keys count, such as `entities/mercy`."""
+
+    record_type: RecordType
+    scope: str
+
+
+Contents = Mapping[str, Message]
+"""Golden contents by record name, without RESTRICTED values."""
+
+
+class Forest:
+    """Reads the records that trees are made of, inside the caller's transaction."""
+
+    def __init__(self, store: RecordStore, listing: Listing, registry: Registry) -> None:
+        self._store = store
+        self._listing = listing
+        self._registry = registry
+
+    def contents(
+        self, connection: Connection, place: Place, entities: frozenset[str] | None, position: int | None = None
+    ) -> Contents:
+        """Return the records in a place that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
+        assert place.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
+        scope_field = place.record_type.identity[0]
+        question = Question(
+            record_type=place.record_type,
+            expression=Comparison(scope_field, "=", place.scope),
+            orders=(),
+            show_deleted=False,
+            entities=entities,
+            clear=False,
+        )
+        names = self._listing.page(connection, question, position, None, _ALL).records
+        if not names and not self._is_entity(connection, place, scope_field, entities):
+            raise ConcordError(
+                reasons.ERROR_REASON_RECORD_NOT_FOUND,
+                f"there is no {place.scope}",
+                metadata={"name": place.scope},
+                resource=(scope_field, place.scope),
+            )
+        revisions = self._store.read(connection, names, position=position)
+        message = place.record_type.message
+        return {name: self._store.content(revisions[name], message, clear=False) for name in names}
+
+    def today(self, connection: Connection) -> date:
+        """Return the database's day, in UTC."""
+        row = driver(connection).execute("SELECT current_date").fetchone()
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        today: date = row[0]
+        return today
+
+    def _is_entity(
+        self, connection: Connection, place: Place, scope_field: str, entities: frozenset[str] | None
+    ) -> bool:
+        known = scope_field == _ENTITY and place.scope in self._registry.read(connection).entities
+        return known and in_scope((place.scope,), entities)
+
+
+def place_of(record_type: str, scope: str) -> Place:
+    """Return where a tree stands. Raises UNKNOWN_RECORD_TYPE for a type whose records hang in no trees."""
+    found = record_types.by_name(record_type)
+    if found is None or not found.hierarchical:
+        raise ConcordError(
+            reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE,
+            "the hub keeps no trees of such records",
+            metadata={"record_type": record_type},
+            violations=[FieldViolation("record_type", "is no type whose records hang in trees")],
+        )
+    return Place(found, scope)
+
+
+def tree_of(place: Place, contents: Contents, hierarchy: str, day: date) -> Tree:
+    """Return a hierarchy's tree on a day."""
+    return Tree(members(place.record_type, contents, hierarchy, day))
