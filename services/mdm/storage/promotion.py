@@ -122,7 +122,7 @@ def _broken(
     ending: defaultdict[str, list[BrokenReference]] = defaultdict(list)
     for each in lost:
         change = changed.get(each.record)
-        if change is not None and not change.close:
+        if change is not None and each.target_key.rpartition("|")[2] == bare(change.parent_key):
             text = f"{each.path} would name {each.target_key.rpartition('|')[2]}, which is not there all the time"
             yield tree_pb2.TreeProblem(kind=Kind.KIND_ORPHAN, key=change.key, description=text, records=[each.record])
         else:

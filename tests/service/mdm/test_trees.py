@@ -1,0 +1,294 @@
+"""Trees, roll-ups and proposals, as callers of the tree service meet them."""
+
+import uuid
+from datetime import UTC, date, datetime
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.date_pb2 import Date
+from google.type.money_pb2 import Money
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import change_pb2, cost_center_pb2, employee_pb2, tree_pb2, workforce_pb2
+from tests.support.hub import TestHub, statement
+from tests.support.served_hub import WRITER, Client, ServedHub, refused
+from tests.support.strategies import period_message
+from tests.support.waiting import eventually
+
+NORTH = "entities/north"
+MANAGEMENT = {"record_type": "cost_center", "hierarchy": "management", "scope": NORTH}
+REORGANISATION = Date(year=2026, month=7, day=1)
+Problem = tree_pb2.TreeProblem
+
+
+def rid() -> str:
+    return str(uuid.uuid4())
+
+
+def time(day: date) -> Timestamp:
+    moment = Timestamp()
+    moment.FromDatetime(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+    return moment
+
+
+def center(code: str, parent: str = "", *, end: date | None = None) -> cost_center_pb2.CostCenter:
+    content = cost_center_pb2.CostCenter(
+        entity=NORTH, code=code, effective_period=period_message(date(2020, 1, 1), end)
+    )
+    piece = content.slices.add(display_name=f"Ward {code}")
+    for hierarchy in ("management", "legal") if parent else ():
+        piece.parents.add(hierarchy=hierarchy, parent_code=parent)
+    return content
+
+
+def plant(hub: TestHub, *edges: tuple[str, str]) -> None:
+    """Have the ERP say what hangs where."""
+    hub.submit(*(statement("systems/erp", code, center(code, parent)) for code, parent in edges))
+
+
+@pytest.fixture
+def hospital(mesh: ServedHub) -> ServedHub:
+    """A small tree: ALL over NURSE (ICU, ED) and LAB, and a cost center outside of it."""
+    plant(mesh.hub, ("ALL", ""), ("NURSE", "ALL"), ("ICU", "NURSE"), ("ED", "NURSE"), ("LAB", "ALL"), ("ALONE", ""))
+    return mesh
+
+
+def drawn(client: Client, **more: object) -> list[str]:
+    answer = client.trees.GetTree(tree_pb2.GetTreeRequest(**{**MANAGEMENT, **more}))  # type: ignore[arg-type]
+    return ["  " * node.depth + node.key for node in answer.nodes]
+
+
+def proposal(*changes: tree_pb2.TreeChange, **more: object) -> tree_pb2.TreeProposal:
+    fields = {**MANAGEMENT, "effective_date": REORGANISATION, "changes": changes, **more}
+    return tree_pb2.TreeProposal(**fields)
+
+
+def propose(client: Client, *changes: tree_pb2.TreeChange, **more: object) -> tree_pb2.TreeProposal:
+    request = tree_pb2.CreateTreeProposalRequest(tree_proposal=proposal(*changes, **more), request_id=rid())
+    return client.trees.CreateTreeProposal(request).tree_proposal
+
+
+def promote(client: Client, made: tree_pb2.TreeProposal, **more: object) -> tree_pb2.TreeProposal:
+    request = tree_pb2.PromoteTreeProposalRequest(name=made.name, etag=made.etag, request_id=rid(), **more)  # type: ignore[arg-type]
+    return client.trees.PromoteTreeProposal(request).tree_proposal
+
+
+def compared(client: Client, made: tree_pb2.TreeProposal) -> tree_pb2.CompareTreeProposalResponse:
+    return client.trees.CompareTreeProposal(tree_pb2.CompareTreeProposalRequest(name=made.name))
+
+
+def move(key: str, parent: str) -> tree_pb2.TreeChange:
+    return tree_pb2.TreeChange(key=key, parent_key=parent)
+
+
+def end(key: str) -> tree_pb2.TreeChange:
+    return tree_pb2.TreeChange(key=key, close=True)
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_tree_is_drawn_parents_first_and_each_hierarchy_is_its_own(steward: Client) -> None:
+    assert drawn(steward) == ["ALL", "  LAB", "  NURSE", "    ED", "    ICU"]
+    assert drawn(steward, root_key="nurse") == ["  NURSE", "    ED", "    ICU"]
+    assert drawn(steward, hierarchy="payables") == []
+    asked = tree_pb2.ListHierarchiesRequest(record_type="cost_center", scope=NORTH, page_size=1)
+    first = steward.trees.ListHierarchies(asked)
+    asked.page_token = first.next_page_token
+    rest = steward.trees.ListHierarchies(asked)
+    assert [*first.hierarchies, *rest.hierarchies] == ["legal", "management"]
+    assert not rest.next_page_token
+
+
+def test_a_promoted_proposal_moves_from_its_day_on_and_leaves_the_past(hospital: ServedHub, steward: Client) -> None:
+    controller = hospital.client(subject="controller")
+    made = propose(steward, move("ICU", "LAB"), tree_pb2.TreeChange(key="LAB", detach=True), rationale="Board, 12 May")
+    assert (made.state, made.author, made.revision) == (tree_pb2.TreeProposal.STATE_PROPOSED, "tester", 1)
+    assert drawn(steward, effective_time=time(date(2026, 8, 1))) == ["ALL", "  LAB", "  NURSE", "    ED", "    ICU"]
+    told = compared(steward, made)
+    kinds = tree_pb2.TreeDifference
+    assert [(each.key, each.kind, each.parent_before, each.parent_after) for each in told.differences] == [
+        ("ICU", kinds.KIND_MOVED, "NURSE", "LAB"),
+        ("LAB", kinds.KIND_MOVED, "ALL", ""),
+    ]
+    assert not told.problems
+    assert drawn(steward, proposal=made.name) == ["ALL", "  NURSE", "    ED", "LAB", "  ICU"]
+    done = promote(controller, made)
+    assert (done.state, done.decider) == (tree_pb2.TreeProposal.STATE_PROMOTED, "controller")
+    assert drawn(steward, effective_time=time(date(2026, 7, 1))) == ["ALL", "  NURSE", "    ED", "LAB", "  ICU"]
+    assert drawn(steward, effective_time=time(date(2026, 6, 30))) == ["ALL", "  LAB", "  NURSE", "    ED", "    ICU"]
+    legal = drawn(steward, hierarchy="legal", effective_time=time(date(2026, 8, 1)))
+    assert legal == ["ALL", "  LAB", "  NURSE", "    ED", "    ICU"]
+
+
+def test_a_proposal_is_promoted_once_by_a_second_person_on_its_newest_revision(
+    hospital: ServedHub, steward: Client
+) -> None:
+    made = propose(steward, move("ED", "LAB"))
+    own = refused(lambda: promote(steward, made))
+    assert (own.reason, own.metadata["author"]) == (reasons.ERROR_REASON_SECOND_PERSON_REQUIRED, "tester")
+    controller = hospital.client(subject="controller")
+    stale = tree_pb2.PromoteTreeProposalRequest(name=made.name, etag='"old"', request_id=rid())
+    assert refused(lambda: controller.trees.PromoteTreeProposal(stale)).reason == reasons.ERROR_REASON_ETAG_MISMATCH
+    assert promote(controller, made, validate_only=True).state == tree_pb2.TreeProposal.STATE_PROMOTED
+    assert drawn(steward, effective_time=time(date(2026, 8, 1)))[-1] == "    ICU"
+    request = tree_pb2.PromoteTreeProposalRequest(name=made.name, etag=made.etag, request_id=rid())
+    first = controller.trees.PromoteTreeProposal(request)
+    assert controller.trees.PromoteTreeProposal(request) == first
+    again = refused(lambda: promote(controller, first.tree_proposal))
+    assert (again.reason, again.metadata["state"]) == (reasons.ERROR_REASON_PROPOSAL_SETTLED, "PROMOTED")
+    assert refused(lambda: compared(steward, made)).reason == reasons.ERROR_REASON_PROPOSAL_SETTLED
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_withdrawn_proposal_is_settled_and_listed_by_state(steward: Client) -> None:
+    made, kept = propose(steward, move("ED", "LAB")), propose(steward, move("ED", "ALL"))
+    request = tree_pb2.WithdrawTreeProposalRequest(name=made.name, etag=made.etag, request_id=rid())
+    gone = steward.trees.WithdrawTreeProposal(request).tree_proposal
+    assert (gone.state, gone.decider) == (tree_pb2.TreeProposal.STATE_WITHDRAWN, "tester")
+    waiting = tree_pb2.ListTreeProposalsRequest(state=tree_pb2.TreeProposal.STATE_PROPOSED)
+    assert list(steward.trees.ListTreeProposals(waiting).tree_proposals) == [kept]
+    paged = tree_pb2.ListTreeProposalsRequest(page_size=1)
+    first = steward.trees.ListTreeProposals(paged)
+    paged.page_token = first.next_page_token
+    assert [*first.tree_proposals, *steward.trees.ListTreeProposals(paged).tree_proposals] == [kept, gone]
+    got = steward.trees.GetTreeProposal(tree_pb2.GetTreeProposalRequest(name=made.name)).tree_proposal
+    assert got == gone
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "key"),
+    [
+        ([move("ALL", "ICU")], Problem.KIND_CYCLE, "ALL"),
+        ([move("ICU", "ICU")], Problem.KIND_CYCLE, "ICU"),
+        ([move("NURSE", "ED"), move("ED", "ICU")], Problem.KIND_CYCLE, "ED"),
+        ([move("ICU", "NOWHERE")], Problem.KIND_ORPHAN, "ICU"),
+        ([end("LAB"), move("ICU", "LAB")], Problem.KIND_ORPHAN, "ICU"),
+        ([end("NURSE")], Problem.KIND_STILL_REFERENCED, "NURSE"),
+        ([end("ED")], Problem.KIND_STILL_REFERENCED, "ED"),
+        ([move("NOBODY", "ALL")], Problem.KIND_UNKNOWN_KEY, "NOBODY"),
+    ],
+)
+def test_what_stands_in_the_way_is_told_and_refuses_the_promotion(
+    hospital: ServedHub, steward: Client, changes: list[tree_pb2.TreeChange], kind: int, key: str
+) -> None:
+    worker = employee_pb2.Employee(entity=NORTH, employee_number="E1")
+    worker.slices.add(assignments=[workforce_pb2.Assignment(entity=NORTH, cost_center_code="ED")])
+    hospital.hub.submit(statement("systems/workforce", "1", worker))
+    made = propose(steward, *changes)
+    assert (kind, key) in [(each.kind, each.key) for each in compared(steward, made).problems]
+    denied = refused(lambda: promote(hospital.client(subject="controller"), made))
+    assert denied.reason == reasons.ERROR_REASON_PROPOSAL_INVALID
+    assert Problem.Kind.Name(kind).removeprefix("KIND_") in [each.kind for each in denied.preconditions]  # type: ignore[arg-type]
+    assert drawn(steward, effective_time=time(date(2027, 1, 1))) == ["ALL", "  LAB", "  NURSE", "    ED", "    ICU"]
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_node_ends_when_everything_below_it_moves_with_the_same_proposal(steward: Client) -> None:
+    made = propose(steward, end("NURSE"), move("ICU", "LAB"), move("ED", "LAB"))
+    promoted = compared(steward, made)
+    assert [(each.key, each.kind) for each in promoted.differences if each.key == "NURSE"] == [
+        ("NURSE", tree_pb2.TreeDifference.KIND_REMOVED)
+    ]
+    legal = [each for each in promoted.problems if each.kind == Problem.KIND_STILL_REFERENCED]
+    assert [each.key for each in legal] == ["NURSE"], "its children hang below it in the legal hierarchy, too"
+    assert len(legal[0].records) == 2
+
+
+@pytest.mark.usefixtures("hospital")
+def test_amounts_roll_up_exactly_and_nothing_is_lost(steward: Client) -> None:
+    def booked(key: str, units: int, nanos: int = 0, currency: str = "USD") -> tree_pb2.TreeAmount:
+        return tree_pb2.TreeAmount(key=key, amount=Money(currency_code=currency, units=units, nanos=nanos))
+
+    amounts = [booked("ICU", 1, 100_000_000), booked("icu", 0, 200_000_000), booked("ED", -5), booked("LOST", 7)]
+    request = tree_pb2.RollUpTreeRequest(**MANAGEMENT, amounts=amounts)  # type: ignore[arg-type]
+    answer = steward.trees.RollUpTree(request)
+    totals = {each.node.key: [(m.currency_code, m.units, m.nanos) for m in each.total] for each in answer.totals}
+    assert totals == {
+        "ALL": [("USD", -3, -700_000_000)],
+        "NURSE": [("USD", -3, -700_000_000)],
+        "ED": [("USD", -5, 0)],
+        "ICU": [("USD", 1, 300_000_000)],
+    }
+    assert [(each.key, each.amount.units) for each in answer.unplaced] == [("LOST", 7)]
+    request.amounts[0].amount.nanos = -1
+    assert refused(lambda: steward.trees.RollUpTree(request)).violations[0].field == "amounts[0].amount"
+
+
+def test_a_quarter_rolled_up_before_a_reorganisation_gives_the_same_numbers_after_it(
+    hospital: ServedHub, steward: Client
+) -> None:
+    eventually(lambda: not hospital.hub.rows("SELECT 1 FROM spool"))
+    then = Timestamp()
+    then.FromDatetime(hospital.hub.rows("SELECT max(published_at) FROM positions")[0][0])  # type: ignore[arg-type]
+    amounts = [
+        tree_pb2.TreeAmount(key=key, amount=Money(currency_code="USD", units=units))
+        for key, units in (("ICU", 100), ("ED", 20), ("LAB", 3))
+    ]
+    quarter = time(date(2026, 6, 30))
+    request = tree_pb2.RollUpTreeRequest(
+        **MANAGEMENT,
+        amounts=amounts,
+        effective_time=quarter,
+        read_time=then,
+    )
+    before = steward.trees.RollUpTree(request)
+    backdated = propose(steward, move("ICU", "LAB"), effective_date=Date(year=2026, month=4, day=1))
+    promote(hospital.client(subject="controller"), backdated)
+    eventually(lambda: not hospital.hub.rows("SELECT 1 FROM spool"))
+    assert steward.trees.RollUpTree(request) == before
+    request.ClearField("read_time")
+    known_now = {each.node.key: each.total[0].units for each in steward.trees.RollUpTree(request).totals}
+    assert known_now == {"ALL": 123, "NURSE": 20, "ED": 20, "LAB": 103, "ICU": 100}
+
+
+def test_a_cycle_that_a_system_tells_is_shown_and_does_no_harm(mesh: ServedHub, steward: Client) -> None:
+    plant(mesh.hub, ("A", "B"), ("B", "A"), ("ROOT", ""), ("LEAF", "ROOT"))
+    answer = steward.trees.GetTree(tree_pb2.GetTreeRequest(**MANAGEMENT))  # type: ignore[arg-type]
+    assert [node.key for node in answer.nodes] == ["ROOT", "LEAF"]
+    assert [(each.kind, each.key) for each in answer.problems] == [(Problem.KIND_CYCLE, "A")]
+
+
+def test_a_tree_out_of_scope_or_of_an_unknown_kind_is_not_there(hospital: ServedHub, steward: Client) -> None:
+    south = hospital.client(entities=["entities/south"])
+    asked = tree_pb2.GetTreeRequest(**MANAGEMENT)  # type: ignore[arg-type]
+    assert refused(lambda: south.trees.GetTree(asked)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    made = propose(steward, move("ICU", "LAB"))
+    found = tree_pb2.GetTreeProposalRequest(name=made.name)
+    assert refused(lambda: south.trees.GetTreeProposal(found)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    for record_type in ("supplier", "nothing"):
+        wrong = tree_pb2.GetTreeRequest(**{**MANAGEMENT, "record_type": record_type})  # type: ignore[arg-type]
+        assert refused(lambda asked=wrong: steward.trees.GetTree(asked)).reason == (  # type: ignore[misc]
+            reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE
+        )
+    part = tree_pb2.GetTreeRequest(**MANAGEMENT, root_key="ALONE")  # type: ignore[arg-type]
+    assert refused(lambda: steward.trees.GetTree(part)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    other = tree_pb2.GetTreeRequest(**{**MANAGEMENT, "hierarchy": "legal"}, proposal=made.name)  # type: ignore[arg-type]
+    assert refused(lambda: steward.trees.GetTree(other)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+
+
+def test_a_proposal_that_contradicts_itself_is_refused_with_its_fields(hospital: ServedHub, steward: Client) -> None:
+    bad: tuple[tuple[list[tree_pb2.TreeChange], dict[str, object], str], ...] = (
+        ([move("ICU", "LAB"), end("icu ")], {}, "tree_proposal.changes[1].key"),
+        ([move("ICU", "LAB")], {"author": "somebody"}, "tree_proposal.author"),
+        ([move("ICU", "LAB")], {"effective_date": Date(year=2026, month=2, day=30)}, "tree_proposal.effective_date"),
+    )
+    for changes, more, field in bad:
+        error = refused(lambda c=changes, m=more: propose(steward, *c, **m))  # type: ignore[misc]
+        assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_INVALID_CONTENT, field)
+    nobody = hospital.client([each for each in WRITER if not each.startswith("mdm.trees.promote")], subject="clerk")
+    made = propose(steward, move("ICU", "LAB"))
+    assert refused(lambda: promote(nobody, made)).reason == reasons.ERROR_REASON_PERMISSION_MISSING
+
+
+def test_proposals_and_what_they_change_are_in_the_feed(hospital: ServedHub, steward: Client) -> None:
+    promote(hospital.client(subject="controller"), propose(steward, move("ICU", "LAB")))
+    eventually(lambda: not hospital.hub.rows("SELECT 1 FROM spool"))
+    request = change_pb2.WatchChangesRequest(record_types=["tree_proposal"])
+    stream = steward.changes.WatchChanges(request)
+    seen: list[change_pb2.Change] = []
+    for answer in stream:
+        seen += answer.transaction.changes
+        if len(seen) == 2:
+            break
+    stream.cancel()
+    packed = [tree_pb2.TreeProposal.FromString(change.content.value).state for change in seen]
+    assert packed == [tree_pb2.TreeProposal.STATE_PROPOSED, tree_pb2.TreeProposal.STATE_PROMOTED]
