@@ -7,7 +7,9 @@ from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.ingest import ingest_service
+from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
+from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
 from services.mdm.transport.sources import SourceMethods
@@ -68,6 +70,8 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             quarantine,
         ),
         system_service(storage.registrations, deciding),
+        ledger_service(storage.registrations, deciding),
+        PostingMethods(storage.transactions, storage.ledgers, deciding).service(),
         changes.service(),
         TreeMethods(storage.transactions, storage.forest, storage.tree_proposals, deciding).service(),
         ExceptionMethods(storage.transactions, deciding).service(),

@@ -14,6 +14,7 @@ from concord.mdm.v1 import (
     employee_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
+    ledger_pb2_grpc,
     location_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
@@ -40,6 +41,8 @@ READER = (
     *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.exceptions.read",
     "mdm.trees.read",
+    "mdm.ledgers.read",
+    "mdm.postings.validate",
     "mdm.systems.read",
     "mdm.entities.read",
     "mdm.changes.read",
@@ -51,6 +54,7 @@ WRITER = (
     *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
     "mdm.trees.write",
     "mdm.trees.promote",
+    "mdm.ledgers.write",
     "mdm.source_records.write",
     "mdm.quarantine.write",
     "mdm.systems.write",
@@ -71,6 +75,8 @@ class Client:
         self.locations = location_pb2_grpc.LocationServiceStub(channel)
         self.accounts = account_pb2_grpc.AccountServiceStub(channel)
         self.trees = tree_pb2_grpc.TreeServiceStub(channel)
+        self.ledgers = ledger_pb2_grpc.LedgerServiceStub(channel)
+        self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)

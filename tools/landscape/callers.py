@@ -17,6 +17,7 @@ from concord.mdm.v1 import (
     employee_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
+    ledger_pb2_grpc,
     location_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
@@ -34,6 +35,8 @@ _READ = (
     "mdm.quarantine.read",
     "mdm.exceptions.read",
     "mdm.trees.read",
+    "mdm.ledgers.read",
+    "mdm.postings.validate",
     "mdm.systems.read",
     "mdm.entities.read",
 )
@@ -55,7 +58,9 @@ class Role:
 
 
 STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "audit.leaves.read"))
-ADMINISTRATOR = Role("administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write"))
+ADMINISTRATOR = Role(
+    "administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
+)
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
 
@@ -71,6 +76,8 @@ class Hub:
         self.locations = location_pb2_grpc.LocationServiceStub(channel)
         self.accounts = account_pb2_grpc.AccountServiceStub(channel)
         self.trees = tree_pb2_grpc.TreeServiceStub(channel)
+        self.ledgers = ledger_pb2_grpc.LedgerServiceStub(channel)
+        self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)

@@ -6,9 +6,11 @@ import uuid_utils
 
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.intake import Intake
+from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
@@ -47,6 +49,7 @@ class HubStorage:
     registrations: Registrations
     rendering: Rendering
     forest: Forest
+    ledgers: Ledgers
     tree_proposals: TreeProposals
 
 
@@ -59,7 +62,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     reader = GoldenReader(store, registry)
     sources = SourceReader(store)
     quarantine = Quarantine(store, new_id)
-    listing, stewardship = Listing(sealer), Stewardship(transactions, path, reader)
+    listing = Listing(sealer)
+    ledgers = Ledgers(store, registry, listing)
+    stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
     return HubStorage(
@@ -76,6 +81,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         registrations=Registrations(transactions, store, registry),
         rendering=Rendering(store, reader, sources, quarantine, proposals),
         forest=forest,
+        ledgers=ledgers,
         tree_proposals=proposals,
     )
 

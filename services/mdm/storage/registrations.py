@@ -1,4 +1,4 @@
-"""Registering systems and entities: revisioned records like all others."""
+"""Registering systems, entities and ledgers: revisioned records like all others."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import system_pb2
+from concord.mdm.v1 import ledger_pb2, system_pb2
 from services.mdm.domain import registry as record_types
+from services.mdm.domain.ledger import structure_violations
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.registry import Landscape, Registered, Registry, present_registered
 from services.mdm.storage.scope import in_scope
@@ -22,7 +23,7 @@ _OUTPUT_ONLY = ("etag", "revision", "update_time")
 
 
 class Registrations:
-    """Creates, changes and lists systems and entities."""
+    """Creates, changes and lists systems, entities and ledgers."""
 
     def __init__(self, transactions: Transactions, store: RecordStore, registry: Registry) -> None:
         self._transactions = transactions
@@ -45,17 +46,37 @@ class Registrations:
         """Change a registration. Raises RECORD_NOT_FOUND, ETAG_MISMATCH, UNKNOWN_FIELD and what `merge` raises."""
 
         def apply(connection: Connection) -> Answer:
-            self._store.lock(connection, [name])
-            revision = self._store.read(connection, [name]).get(name)
-            if revision is None or not in_scope(revision.entities, decision.entities):
-                raise missing("system", name)
-            require_etag(name, revision.revision, etag)
+            revision = self._present(connection, "system", name, etag, decision)
             changed = merge(self._store.content(revision, system_pb2.System))
             self._require_entity(connection, changed.entity, decision)
             _require_known_attributes(changed)
             return self._append(connection, changed, (changed.entity,), revision, decision)
 
         return self._decide(system_pb2.System(), decision, apply)
+
+    def create_ledger(self, ledger: ledger_pb2.Ledger, decision: Decision) -> ledger_pb2.Ledger:
+        """Register a ledger. Raises RECORD_EXISTS, RECORD_NOT_FOUND (its entity), INVALID_CONTENT."""
+
+        def apply(connection: Connection) -> Answer:
+            self._require_entity(connection, ledger.entity, decision)
+            _require_sound(ledger)
+            return self._append(connection, ledger, (ledger.entity,), None, decision)
+
+        return self._decide(ledger, decision, apply)
+
+    def update_ledger(
+        self, name: str, etag: str, merge: Callable[[ledger_pb2.Ledger], ledger_pb2.Ledger], decision: Decision
+    ) -> ledger_pb2.Ledger:
+        """Change a ledger. Raises RECORD_NOT_FOUND, ETAG_MISMATCH, INVALID_CONTENT and what `merge` raises."""
+
+        def apply(connection: Connection) -> Answer:
+            revision = self._present(connection, "ledger", name, etag, decision)
+            changed = merge(self._store.content(revision, ledger_pb2.Ledger))
+            self._require_entity(connection, changed.entity, decision)
+            _require_sound(changed)
+            return self._append(connection, changed, (changed.entity,), revision, decision)
+
+        return self._decide(ledger_pb2.Ledger(), decision, apply)
 
     def create_entity(self, entity: system_pb2.Entity, decision: Decision) -> system_pb2.Entity:
         """Register an entity. Raises RECORD_EXISTS, RECORD_NOT_FOUND (its parent)."""
@@ -78,6 +99,19 @@ class Registrations:
         """Return the entities in scope, by name."""
         landscape, within = self._landscape(scope)
         return [e for name, e in sorted(landscape.entities.items()) if in_scope((name,), within)]
+
+    def ledgers(self, scope: tuple[str, ...]) -> list[ledger_pb2.Ledger]:
+        """Return the ledgers of the entities in scope, by name."""
+        landscape, within = self._landscape(scope)
+        return [ledger for _, ledger in sorted(landscape.ledgers.items()) if in_scope((ledger.entity,), within)]
+
+    def _present(self, connection: Connection, kind: str, name: str, etag: str, decision: Decision) -> Revision:
+        self._store.lock(connection, [name])
+        revision = self._store.read(connection, [name]).get(name)
+        if revision is None or revision.record_type != kind or not in_scope(revision.entities, decision.entities):
+            raise missing(kind, name)
+        require_etag(name, revision.revision, etag)
+        return revision
 
     def _landscape(self, scope: tuple[str, ...]) -> tuple[Landscape, frozenset[str] | None]:
         landscape = self._transactions.read(self._registry.read)
@@ -131,6 +165,17 @@ def missing(kind: str, name: str) -> ConcordError:
     return ConcordError(
         reasons.ERROR_REASON_RECORD_NOT_FOUND, f"there is no {name}", metadata={"name": name}, resource=(kind, name)
     )
+
+
+def _require_sound(ledger: ledger_pb2.Ledger) -> None:
+    violations = [FieldViolation(f"ledger.{v.field}", v.description) for v in structure_violations(ledger)]
+    if violations:
+        raise ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT,
+            "the ledger's structure contradicts itself",
+            metadata={"type": ledger.DESCRIPTOR.full_name},
+            violations=violations,
+        )
 
 
 def _require_known_attributes(system: system_pb2.System) -> None:

@@ -1,4 +1,4 @@
-"""The registered systems and entities, as one consistent picture that is cheap to ask for."""
+"""The registered systems, entities and ledgers, as one consistent picture that is cheap to ask for."""
 
 import threading
 from collections.abc import Mapping
@@ -7,27 +7,28 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import system_pb2
+from concord.mdm.v1 import ledger_pb2, system_pb2
 from services.mdm.domain.survivorship import Trust
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision
 
-Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity)
+Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity, ledger_pb2.Ledger)
 
 HUB = "systems/hub"
 """The system whose source records are the stewards' word; registered as data like every other."""
 
-_STAMP = "SELECT count(*), coalesce(sum(revision), 0) FROM records WHERE record_type IN ('system', 'entity')"
-_NAMES = "SELECT record FROM records WHERE record_type IN ('system', 'entity')"
+_STAMP = "SELECT count(*), coalesce(sum(revision), 0) FROM records WHERE record_type IN ('system', 'entity', 'ledger')"
+_NAMES = "SELECT record FROM records WHERE record_type IN ('system', 'entity', 'ledger')"
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """All systems and entities as of one moment."""
+    """All systems, entities and ledgers as of one moment."""
 
     systems: Mapping[str, system_pb2.System] = field(default_factory=dict)
     entities: Mapping[str, system_pb2.Entity] = field(default_factory=dict)
+    ledgers: Mapping[str, ledger_pb2.Ledger] = field(default_factory=dict)
 
     def trust(self) -> dict[str, Trust]:
         """Return each system's trust rank, with the revision of the registration that says so."""
@@ -76,12 +77,15 @@ class Registry:
         names = [name for (name,) in driver(connection).execute(_NAMES)]
         systems: dict[str, system_pb2.System] = {}
         entities: dict[str, system_pb2.Entity] = {}
+        ledgers: dict[str, ledger_pb2.Ledger] = {}
         for name, revision in self._store.read(connection, names).items():
             if revision.record_type == "system":
                 systems[name] = present_registered(self._store, revision, system_pb2.System)
-            else:
+            elif revision.record_type == "entity":
                 entities[name] = present_registered(self._store, revision, system_pb2.Entity)
-        return Landscape(systems, entities)
+            else:
+                ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
+        return Landscape(systems, entities, ledgers)
 
 
 def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:

@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import change_pb2, system_pb2
+from concord.mdm.v1 import change_pb2, ledger_pb2, system_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.storage import crosswalk
 from services.mdm.storage.golden_reader import GoldenReader
@@ -41,6 +41,7 @@ class Rendering:
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
+            "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
             "entity": lambda revision, _clear: present_registered(store, revision, system_pb2.Entity),
         }
 

@@ -1,8 +1,9 @@
 """Stewards' decisions on golden records: each becomes a source revision of the hub, in one idempotent transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
 from services.mdm.domain.validity import violations
+from services.mdm.domain.violation import Violation
 from services.mdm.storage import crosswalk
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
@@ -55,13 +57,20 @@ class Standing:
     hub: ingest_pb2.SourceRecord | None
 
 
+Law = Callable[[Connection, Any], Iterable[Violation]]
+"""What other records say that a content of some type must be like; it binds stewards, systems are only told."""
+
+
 class Stewardship:
     """Applies stewards' decisions; every method returns the golden record after it."""
 
-    def __init__(self, transactions: Transactions, path: WritePath, reader: GoldenReader) -> None:
+    def __init__(
+        self, transactions: Transactions, path: WritePath, reader: GoldenReader, laws: Mapping[str, Law]
+    ) -> None:
         self._transactions = transactions
         self._path = path
         self._reader = reader
+        self._laws = laws
 
     def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
         """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
@@ -70,6 +79,7 @@ class Stewardship:
             entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
             self._require_entities(connection, entities, decision)
             _require_valid(record_type, desired)
+            self._require_lawful(connection, record_type, desired)
             content, withdrawn = stewarding.assert_fields(
                 record_type,
                 None,
@@ -103,6 +113,7 @@ class Stewardship:
             _require_state(standing.revision, State.ACTIVE)
             desired, fields = merge(standing.golden)
             _require_valid(record_type, _only(desired, fields), strict=False)
+            self._require_lawful(connection, record_type, desired)
             content, withdrawn = stewarding.assert_fields(
                 record_type, standing.hub, standing.golden, desired, fields, day
             )
@@ -272,6 +283,17 @@ class Stewardship:
             f"another {record_type.name} carries the same {holder.key.kind}",
             metadata=metadata,
         )
+
+    def _require_lawful(self, connection: Connection, record_type: RecordType, desired: Message) -> None:
+        law = self._laws.get(record_type.name)
+        found = list(law(connection, desired)) if law else []
+        if found:
+            raise ConcordError(
+                reasons.ERROR_REASON_INVALID_CONTENT,
+                "the record is not as others require it to be",
+                metadata={"type": record_type.descriptor.full_name},
+                violations=[FieldViolation(v.field, v.description) for v in found],
+            )
 
     def _require_entities(self, connection: Connection, entities: tuple[str, ...], decision: Decision) -> None:
         landscape = self._path.registry.read(connection)

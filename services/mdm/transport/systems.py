@@ -1,8 +1,9 @@
 """The system service: registers and lists systems and entities."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -54,27 +55,18 @@ class _Methods:
 
     def get_system(self, request: system_pb2.GetSystemRequest, call: Call) -> Message:
         return system_pb2.GetSystemResponse(
-            system=_named(self._registrations.systems(call.caller.entities), "system", request.name)
+            system=named(self._registrations.systems(call.caller.entities), "system", request.name)
         )
 
     def list_systems(self, request: system_pb2.ListSystemsRequest, call: Call) -> Message:
-        shown, token = _page(self._registrations.systems(call.caller.entities), request)
+        shown, token = page(self._registrations.systems(call.caller.entities), request)
         return system_pb2.ListSystemsResponse(systems=shown, next_page_token=token)
 
     def update_system(self, request: system_pb2.UpdateSystemRequest, call: Call) -> Message:
-        paths = resolve_mask(request.update_mask, request.system)
-        for path in request.update_mask.paths:
-            if path in _HUB_SETS:
-                violation = FieldViolation(path, "is set by the hub")
-                raise ConcordError(
-                    reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-                    f"{path} is not yours to set",
-                    metadata={"field": path},
-                    violations=[violation],
-                )
+        paths = writable_paths(request.update_mask, request.system)
 
         def merge(present: system_pb2.System) -> system_pb2.System:
-            apply_mask(request.system, present, tuple(path for path in paths if path not in _HUB_SETS))
+            apply_mask(request.system, present, paths)
             return present
 
         decision = self._deciding.decision(request, call)
@@ -87,24 +79,37 @@ class _Methods:
 
     def get_entity(self, request: system_pb2.GetEntityRequest, call: Call) -> Message:
         return system_pb2.GetEntityResponse(
-            entity=_named(self._registrations.entities(call.caller.entities), "entity", request.name)
+            entity=named(self._registrations.entities(call.caller.entities), "entity", request.name)
         )
 
     def list_entities(self, request: system_pb2.ListEntitiesRequest, call: Call) -> Message:
-        shown, token = _page(self._registrations.entities(call.caller.entities), request)
+        shown, token = page(self._registrations.entities(call.caller.entities), request)
         return system_pb2.ListEntitiesResponse(entities=shown, next_page_token=token)
 
 
-def _named(registered: Sequence[N], kind: str, name: str) -> N:
+def writable_paths(mask: FieldMask, said: Message) -> tuple[str, ...]:
+    """Return the paths of a registration that an update writes. Raises UNKNOWN_FIELD, FIELD_NOT_WRITABLE."""
+    for path in mask.paths:
+        if path in _HUB_SETS:
+            raise ConcordError(
+                reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
+                f"{path} is not yours to set",
+                metadata={"field": path},
+                violations=[FieldViolation(path, "is set by the hub")],
+            )
+    return tuple(path for path in resolve_mask(mask, said) if path not in _HUB_SETS)
+
+
+def named(registered: Sequence[N], kind: str, name: str) -> N:
+    """Return the registered one of a name. Raises RECORD_NOT_FOUND."""
     for one in registered:
         if one.name == name:
             return one
     raise missing(kind, name)
 
 
-def _page(
-    registered: Sequence[N], request: system_pb2.ListSystemsRequest | system_pb2.ListEntitiesRequest
-) -> tuple[Sequence[N], str]:
+def page(registered: Sequence[N], request: Any) -> tuple[Sequence[N], str]:
+    """Return a page of what is registered, by name, and the next page's token."""
     size = page_size(request.page_size)
     after = PageToken.decode(request.page_token, request)
     behind = [one for one in registered if after is None or one.name > after[0]]
