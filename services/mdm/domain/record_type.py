@@ -79,7 +79,7 @@ class Reference:
 
     `field` is one of the slices, or of the record for types without slices: a text that is the key
     itself, or a keyed collection whose elements hold it in `key`. `scope` names the element's field
-    that says within what the key counts; None = within the referring record's own scope.
+    that says within what the key counts; None, or an empty one = within the referring record's own.
     """
 
     field: str

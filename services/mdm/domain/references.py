@@ -105,7 +105,7 @@ def _named(record_type: RecordType, content: Message, holder: Any, reference: Re
         yield from ((reference.field, key) for key in qualified(own_scope, value))
         return
     for element in value:
-        scope = getattr(element, reference.scope) if reference.scope else own_scope
+        scope = getattr(element, reference.scope or "", "") or own_scope
         for key in qualified(scope, getattr(element, reference.key)):
             yield _path(record_type, reference, element), key
 

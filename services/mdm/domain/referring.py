@@ -15,9 +15,10 @@ def qualified(scope: str, key: str) -> tuple[str, ...]:
     return (f"{scope}|{bare}",) if scope and bare else ()
 
 
-def own_parents(slices: Iterable[Any], key: str, what: str) -> Iterable[Violation]:
+def own_parents(slices: Iterable[Any], scope: str, key: str, what: str) -> Iterable[Violation]:
     """Give the parents in slices that are the record itself."""
     for number, piece in enumerate(slices):
         for parent in piece.parents:
-            if key and parent.parent_code.strip().casefold() == key.strip().casefold():
+            own_scope = parent.parent_scope in {"", scope}
+            if own_scope and key and parent.parent_code.strip().casefold() == key.strip().casefold():
                 yield Violation(f"slices[{number}].parents[{parent.hierarchy}]", f"is {what} itself")

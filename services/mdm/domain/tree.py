@@ -1,7 +1,7 @@
 """Trees: how records of one type hang together in a named hierarchy on one day.
 
-Keys are codes within the tree's scope, compared without case and blanks around. A record belongs to a tree when it
-hangs below another one, or another one hangs below it.
+A node is known by its scope and its key within: a code within an entity, a number within a ledger. Keys are compared
+without case and blanks around. A record belongs to a tree when it hangs below another one, or another one below it.
 """
 
 from collections import defaultdict
@@ -24,6 +24,10 @@ Amounts = Mapping[str, int]
 """Nanounits by ISO 4217 currency code."""
 
 
+Place = tuple[str, str]
+"""What tells nodes apart: a scope and a bare key."""
+
+
 def bare(key: str) -> str:
     """Return a key as keys are compared."""
     return key.strip().casefold()
@@ -34,9 +38,21 @@ class Member:
     """A record as it is on the tree's day; `parent_key` is empty when it hangs below nothing."""
 
     name: str
+    scope: str
     key: str
-    display_name: str
-    parent_key: str
+    display_name: str = ""
+    parent_scope: str = ""
+    parent_key: str = ""
+
+    @property
+    def place(self) -> Place:
+        """What it is known by."""
+        return self.scope, bare(self.key)
+
+    @property
+    def above(self) -> Place | None:
+        """What it hangs below."""
+        return (self.parent_scope or self.scope, bare(self.parent_key)) if self.parent_key else None
 
 
 @dataclass(frozen=True)
@@ -57,9 +73,10 @@ class Wrong(Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a tree: what, with which key, and which records it is about."""
+    """Something wrong in a tree: what, where, and which records it is about."""
 
     kind: Wrong
+    scope: str
     key: str
     description: str
     records: tuple[str, ...]
@@ -76,118 +93,132 @@ class Total:
 
 @dataclass(frozen=True)
 class Difference:
-    """A record's place in two trees; a parent's key is empty for a root, None where the record is not in the tree."""
+    """A record in two trees; None where it is not in one."""
 
-    name: str
-    key: str
-    before: str | None
-    after: str | None
+    before: Member | None
+    after: Member | None
+
+    @property
+    def member(self) -> Member:
+        """The record, as it becomes or was."""
+        found = self.after or self.before
+        assert found is not None  # noqa: S101 - it is in one of the trees
+        return found
 
 
 class Tree:
     """The members of one hierarchy on one day, whatever is wrong with them."""
 
     def __init__(self, members: Iterable[Member]) -> None:
-        by_key: defaultdict[str, list[Member]] = defaultdict(list)
-        for member in sorted(members, key=lambda member: (bare(member.key), member.name)):
-            by_key[bare(member.key)].append(member)
-        named = {bare(each[0].parent_key) for each in by_key.values() if each[0].parent_key}
-        self._homonyms = {key: each for key, each in by_key.items() if len(each) > 1}
-        self._members = {key: each[0] for key, each in by_key.items() if each[0].parent_key or key in named}
-        self._children: defaultdict[str, list[str]] = defaultdict(list)
-        for key, member in self._members.items():
-            self._children[bare(member.parent_key)].append(key)
+        by_place: defaultdict[Place, list[Member]] = defaultdict(list)
+        for member in sorted(members, key=lambda member: (*member.place, member.name)):
+            by_place[member.place].append(member)
+        parents = {each[0].above for each in by_place.values()}
+        self._homonyms = [each for each in by_place.values() if len(each) > 1]
+        self._members = {place: each[0] for place, each in by_place.items() if each[0].above or place in parents}
+        self._children: defaultdict[Place, list[Place]] = defaultdict(list)
+        for place, member in self._members.items():
+            if member.above:
+                self._children[member.above].append(place)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes, each followed by what is below it, siblings by key; what hangs in a cycle is left out."""
-        tops = [key for key, member in self._members.items() if bare(member.parent_key) not in self._members]
-        return tuple(self._below(tops))
+        return tuple(self._below([place for place, member in self._members.items() if not self._is_below(member)]))
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong, by kind and key."""
         return (*self._ambiguities(), *self._orphans(), *self._cycles())
 
-    def under(self, key: str) -> tuple[Node, ...] | None:
-        """Return the node with this key and what is below it; None = it is not in the tree."""
-        start = next((place for place, node in enumerate(self.nodes) if bare(node.member.key) == bare(key)), None)
-        if start is None:
-            return None
-        top = self.nodes[start].depth
-        following = enumerate(self.nodes[start + 1 :], start + 1)
-        end = next((place for place, node in following if node.depth <= top), len(self.nodes))
-        return self.nodes[start:end]
-
-    def roll_up(self, booked: Mapping[str, Amounts]) -> tuple[tuple[Total, ...], tuple[str, ...]]:
-        """Add up what was booked by key; return the nodes with something on or below them, and the keys not found.
-
-        Of keys that differ by case or blanks alone only one may be given.
-        """
-        own = {bare(key): key for key in booked}
-        totals: dict[str, defaultdict[str, int]] = {bare(node.member.key): defaultdict(int) for node in self.nodes}
-        for node in reversed(self.nodes):
-            key, above = bare(node.member.key), bare(node.member.parent_key)
-            for currency, nanos in booked.get(own.get(key, ""), {}).items():
-                totals[key][currency] += nanos
-            for currency, nanos in totals[key].items() if above in totals else ():
-                totals[above][currency] += nanos
-        found = [
-            Total(node, booked.get(own.get(key, ""), {}), dict(totals[key]))
-            for node in self.nodes
-            if totals[key := bare(node.member.key)]
-        ]
-        return tuple(found), tuple(key for short, key in own.items() if short not in totals)
-
+    @cached_property
     def places(self) -> Mapping[str, Member]:
-        """Return the members by record name."""
+        """The members by record name, those in cycles too."""
         return {member.name: member for member in self._members.values()}
 
-    def _below(self, tops: Sequence[str]) -> Iterator[Node]:
-        waiting = [(key, 0) for key in reversed(tops)]
+    def find(self, scope: str, key: str, *, exactly: bool = False) -> Place | None:
+        """Return the place of a key: in this scope, else (unless `exactly`) the only one; None = there is none."""
+        if (scope, bare(key)) in self._members:
+            return scope, bare(key)
+        others = [] if exactly else [place for place in self._members if place[1] == bare(key)]
+        return others[0] if len(others) == 1 else None
+
+    def under(self, place: Place) -> tuple[Node, ...]:
+        """Return the node at a place and what is below it; nothing when it hangs in a cycle."""
+        start = next((number for number, node in enumerate(self.nodes) if node.member.place == place), None)
+        if start is None:
+            return ()
+        top = self.nodes[start].depth
+        following = enumerate(self.nodes[start + 1 :], start + 1)
+        end = next((number for number, node in following if node.depth <= top), len(self.nodes))
+        return self.nodes[start:end]
+
+    def roll_up(self, booked: Mapping[Place, Amounts]) -> tuple[Total, ...]:
+        """Add up what was booked on nodes; return the nodes with something on or below them."""
+        totals: dict[Place, defaultdict[str, int]] = {node.member.place: defaultdict(int) for node in self.nodes}
+        for node in reversed(self.nodes):
+            here, above = node.member.place, node.member.above
+            for currency, nanos in booked.get(here, {}).items():
+                totals[here][currency] += nanos
+            if above is not None and above in totals:
+                for currency, nanos in totals[here].items():
+                    totals[above][currency] += nanos
+        with_totals = ((node, totals[node.member.place]) for node in self.nodes)
+        return tuple(
+            Total(node, booked.get(node.member.place, {}), dict(total)) for node, total in with_totals if total
+        )
+
+    def _is_below(self, member: Member) -> bool:
+        return member.above in self._members
+
+    def _below(self, tops: Sequence[Place]) -> Iterator[Node]:
+        waiting = [(place, 0) for place in reversed(tops)]
         while waiting:
-            key, depth = waiting.pop()
-            yield Node(self._members[key], depth)
-            waiting.extend((child, depth + 1) for child in reversed(self._children.get(key, [])))
+            place, depth = waiting.pop()
+            yield Node(self._members[place], depth)
+            waiting.extend((child, depth + 1) for child in reversed(self._children.get(place, [])))
 
     def _ambiguities(self) -> Iterator[Problem]:
-        for each in self._homonyms.values():
+        for each in self._homonyms:
             names = tuple(member.name for member in each)
-            yield Problem(Wrong.AMBIGUOUS_KEY, each[0].key, "is the key of several records", names)
+            yield Problem(Wrong.AMBIGUOUS_KEY, each[0].scope, each[0].key, "is the key of several records", names)
 
     def _orphans(self) -> Iterator[Problem]:
         for member in self._members.values():
-            if member.parent_key and bare(member.parent_key) not in self._members:
+            if member.above and not self._is_below(member):
                 description = f"hangs below {member.parent_key}, which is not there"
-                yield Problem(Wrong.ORPHAN, member.key, description, (member.name,))
+                yield Problem(Wrong.ORPHAN, member.scope, member.key, description, (member.name,))
 
     def _cycles(self) -> Iterator[Problem]:
         """Give each cycle once, from its smallest key, with the records that hang in or below it."""
-        placed = {bare(node.member.key) for node in self.nodes}
-        seen: set[str] = set()
+        placed = {node.member.place for node in self.nodes}
+        seen: set[Place] = set()
         for start in self._members:
             circle = self._circle(start) if start not in placed | seen else []
             if circle and not seen.intersection(circle):
-                below = [member.name for member in self._hanging(circle)]
-                route = " → ".join(self._members[key].key for key in (*circle, circle[0]))
-                yield Problem(Wrong.CYCLE, self._members[circle[0]].key, f"hangs below itself: {route}", tuple(below))
+                first = self._members[circle[0]]
+                route = " → ".join(self._members[place].key for place in (*circle, circle[0]))
+                hanging = tuple(member.name for member in self._hanging(circle))
+                yield Problem(Wrong.CYCLE, first.scope, first.key, f"hangs below itself: {route}", hanging)
             seen.update(circle)
 
-    def _circle(self, key: str) -> list[str]:
-        path: dict[str, int] = {}
-        while key not in path:
-            path[key] = len(path)
-            key = bare(self._members[key].parent_key)
-        circle = list(path)[path[key] :]
+    def _circle(self, start: Place) -> list[Place]:
+        path: dict[Place, int] = {}
+        place: Place | None = start
+        while place is not None and place not in path:
+            path[place] = len(path)
+            place = self._members[place].above
+        assert place is not None  # noqa: S101 - what is not below a root hangs in a circle
+        circle = list(path)[path[place] :]
         first = circle.index(min(circle))
         return circle[first:] + circle[:first]
 
-    def _hanging(self, circle: Sequence[str]) -> Iterator[Member]:
+    def _hanging(self, circle: Sequence[Place]) -> Iterator[Member]:
         waiting, seen = list(circle), set(circle)
         while waiting:
-            key = waiting.pop()
-            yield self._members[key]
-            further = [child for child in self._children.get(key, []) if child not in seen]
+            place = waiting.pop()
+            yield self._members[place]
+            further = [child for child in self._children.get(place, []) if child not in seen]
             seen.update(further)
             waiting.extend(further)
 
@@ -201,8 +232,10 @@ def members(record_type: RecordType, contents: Mapping[str, Message], hierarchy:
             continue
         pieces = getattr(now, record_type.slice_field or "")
         piece: Any = pieces[0] if pieces else None
-        parent = next((p.parent_code for p in getattr(piece, PARENTS, ()) if p.hierarchy == hierarchy), "")
-        yield Member(name, getattr(now, record_type.identity[1]), getattr(piece, "display_name", ""), parent)
+        parent = next((p for p in getattr(piece, PARENTS, ()) if p.hierarchy == hierarchy), None)
+        scope, key = (getattr(now, field) for field in record_type.identity)
+        above = (parent.parent_scope, parent.parent_code) if parent else ("", "")
+        yield Member(name, scope, key, getattr(piece, "display_name", ""), *above)
 
 
 def hierarchies(record_type: RecordType, contents: Iterable[Message]) -> list[str]:
@@ -223,13 +256,11 @@ def days_of_change(record_type: RecordType, contents: Iterable[Message], since: 
 
 def differences(before: Tree, after: Tree) -> list[Difference]:
     """Return the records whose place differs, by key."""
-    was, will = before.places(), after.places()
-    found = []
-    for name in was.keys() | will.keys():
-        old, new = was.get(name), will.get(name)
-        places = tuple(bare(member.parent_key) if member else None for member in (old, new))
-        member = new or old
-        if places[0] != places[1] and member:
-            parents = (each.parent_key if each else None for each in (old, new))
-            found.append(Difference(name, member.key, *parents))
-    return sorted(found, key=lambda difference: (bare(difference.key), difference.name))
+    was, will = before.places, after.places
+    found = [Difference(was.get(name), will.get(name)) for name in was.keys() | will.keys()]
+    differing = (each for each in found if _above(each.before) != _above(each.after))
+    return sorted(differing, key=lambda each: (*each.member.place, each.member.name))
+
+
+def _above(member: Member | None) -> tuple[bool, Place | None]:
+    return member is not None, member.above if member else None

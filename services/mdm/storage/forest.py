@@ -16,7 +16,7 @@ from services.mdm.storage.registry import Registry
 from services.mdm.storage.scope import in_scope
 from services.mesh.database import driver
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.filters import Comparison
+from services.mesh.filters import Comparison, Expression, Or
 from services.mesh.records.store import RecordStore
 
 _ENTITY = "entity"
@@ -24,8 +24,8 @@ _ALL = 2**31 - 2
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a tree stands: the type of its records and within what their keys count, such as `entities/mercy`."""
+class TreeScope:
+    """Where a tree stands: the type of its records, and the entity (with all below it) or ledger that they are of."""
 
     record_type: RecordType
     scope: str
@@ -44,30 +44,36 @@ class Forest:
         self._registry = registry
 
     def contents(
-        self, connection: Connection, place: Place, entities: frozenset[str] | None, position: int | None = None
+        self, connection: Connection, where: TreeScope, entities: frozenset[str] | None, position: int | None = None
     ) -> Contents:
-        """Return the records in a place that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
-        assert place.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
-        scope_field = place.record_type.identity[0]
+        """Return the records in a where that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
+        assert where.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
+        scope_field = where.record_type.identity[0]
         question = Question(
-            record_type=place.record_type,
-            expression=Comparison(scope_field, "=", place.scope),
+            record_type=where.record_type,
+            expression=self._within(connection, scope_field, where.scope),
             orders=(),
             show_deleted=False,
             entities=entities,
             clear=False,
         )
         names = self._listing.page(connection, question, position, None, _ALL).records
-        if not names and not self._is_entity(connection, place, scope_field, entities):
+        if not names and not self._is_entity(connection, where, scope_field, entities):
             raise ConcordError(
                 reasons.ERROR_REASON_RECORD_NOT_FOUND,
-                f"there is no {place.scope}",
-                metadata={"name": place.scope},
-                resource=(scope_field, place.scope),
+                f"there is no {where.scope}",
+                metadata={"name": where.scope},
+                resource=(scope_field, where.scope),
             )
         revisions = self._store.read(connection, names, position=position)
-        message = place.record_type.message
+        message = where.record_type.message
         return {name: self._store.content(revisions[name], message, clear=False) for name in names}
+
+    def _within(self, connection: Connection, scope_field: str, scope: str) -> Expression:
+        """Return the condition that a record stands in a scope: an entity counts with all below it."""
+        below = self._registry.read(connection).within((scope,)) if scope_field == _ENTITY else None
+        parts = [Comparison(scope_field, "=", each) for each in sorted(below or {scope})]
+        return Or(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def today(self, connection: Connection) -> date:
         """Return the database's day, in UTC."""
@@ -77,13 +83,13 @@ class Forest:
         return today
 
     def _is_entity(
-        self, connection: Connection, place: Place, scope_field: str, entities: frozenset[str] | None
+        self, connection: Connection, where: TreeScope, scope_field: str, entities: frozenset[str] | None
     ) -> bool:
-        known = scope_field == _ENTITY and place.scope in self._registry.read(connection).entities
-        return known and in_scope((place.scope,), entities)
+        known = scope_field == _ENTITY and where.scope in self._registry.read(connection).entities
+        return known and in_scope((where.scope,), entities)
 
 
-def place_of(record_type: str, scope: str) -> Place:
+def tree_scope(record_type: str, scope: str) -> TreeScope:
     """Return where a tree stands. Raises UNKNOWN_RECORD_TYPE for a type whose records hang in no trees."""
     found = record_types.by_name(record_type)
     if found is None or not found.hierarchical:
@@ -93,9 +99,9 @@ def place_of(record_type: str, scope: str) -> Place:
             metadata={"record_type": record_type},
             violations=[FieldViolation("record_type", "is no type whose records hang in trees")],
         )
-    return Place(found, scope)
+    return TreeScope(found, scope)
 
 
-def tree_of(place: Place, contents: Contents, hierarchy: str, day: date) -> Tree:
+def tree_of(where: TreeScope, contents: Contents, hierarchy: str, day: date) -> Tree:
     """Return a hierarchy's tree on a day."""
-    return Tree(members(place.record_type, contents, hierarchy, day))
+    return Tree(members(where.record_type, contents, hierarchy, day))

@@ -17,7 +17,7 @@ from services.mdm.domain.effective import to_date
 from services.mdm.domain.tree import Tree, bare
 from services.mdm.storage import record_index
 from services.mdm.storage.etag import etag_of, require_etag
-from services.mdm.storage.forest import Forest, place_of, tree_of
+from services.mdm.storage.forest import Forest, tree_of, tree_scope
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.stewardship import Decision
@@ -77,8 +77,8 @@ class TreeProposals:
 
         def apply(connection: Connection) -> Answer:
             _require_sound(proposal)
-            place = place_of(proposal.record_type, proposal.scope)
-            contents = self._forest.contents(connection, place, decision.entities)
+            where = tree_scope(proposal.record_type, proposal.scope)
+            contents = self._forest.contents(connection, where, decision.entities)
             kept = tree_pb2.TreeProposal()
             kept.CopyFrom(proposal)
             kept.state, kept.author = State.STATE_PROPOSED, decision.key.principal
@@ -139,12 +139,12 @@ class TreeProposals:
             _, proposal = self._waiting(connection, name, entities)
             if about and about != (proposal.record_type, proposal.hierarchy, proposal.scope):
                 raise _not_found(name)
-            place = place_of(proposal.record_type, proposal.scope)
+            where = tree_scope(proposal.record_type, proposal.scope)
             on = day or to_date(proposal.effective_date)
-            before = self._forest.contents(connection, place, entities)
+            before = self._forest.contents(connection, where, entities)
             problems = self._promotion.make(connection, proposal, origin, entities)
-            after = self._forest.contents(connection, place, entities)
-            was, will = (tree_of(place, contents, proposal.hierarchy, on) for contents in (before, after))
+            after = self._forest.contents(connection, where, entities)
+            was, will = (tree_of(where, contents, proposal.hierarchy, on) for contents in (before, after))
             return Trial(was, will, problems, on)
 
         return self._transactions.write(work, rehearsal=True)
@@ -239,7 +239,7 @@ def _not_found(name: str) -> ConcordError:
 def _require_sound(proposal: tree_pb2.TreeProposal) -> None:
     said = {field.name for field, _ in proposal.ListFields()}
     violations = [FieldViolation(field, "is set by the hub") for field in _OUTPUT_ONLY if field in said]
-    keys = [bare(change.key) for change in proposal.changes]
+    keys = [(change.scope, bare(change.key)) for change in proposal.changes]
     violations += [
         FieldViolation(f"changes[{number}].key", "comes more than once")
         for number, key in enumerate(keys)

@@ -1,7 +1,7 @@
 """The tree service: trees as of any date, roll-ups along them, and proposals."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import tree_pb2
 from services.mdm.domain import tree
-from services.mdm.domain.tree import NANOS, Amounts, Node, Tree, bare
-from services.mdm.storage.forest import Forest, place_of, tree_of
+from services.mdm.domain.tree import NANOS, Amounts, Node, Tree
+from services.mdm.storage.forest import Forest, tree_of, tree_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.transport.deciding import Deciding, day_of, position_at
@@ -72,14 +72,14 @@ class TreeMethods:
         )
 
     def list_hierarchies(self, request: tree_pb2.ListHierarchiesRequest, call: Call) -> Message:
-        """List the hierarchies of a place."""
+        """List the hierarchies of a where."""
         size, after = page_size(request.page_size), PageToken.decode(request.page_token, request)
-        place = place_of(request.record_type, request.scope)
+        where = tree_scope(request.record_type, request.scope)
 
         def read(connection: Connection) -> Message:
             scope = self._deciding.entities_within(connection, call)
-            contents = self._forest.contents(connection, place, scope)
-            names = tree.hierarchies(place.record_type, contents.values())
+            contents = self._forest.contents(connection, where, scope)
+            names = tree.hierarchies(where.record_type, contents.values())
             behind = [name for name in names if after is None or name > after[0]]
             token = PageToken.encode((behind[size - 1],), request) if len(behind) > size else ""
             return tree_pb2.ListHierarchiesResponse(hierarchies=behind[:size], next_page_token=token)
@@ -89,14 +89,15 @@ class TreeMethods:
     def get_tree(self, request: tree_pb2.GetTreeRequest, call: Call) -> Message:
         """Return a tree or a part of it."""
         asked = self._asked(request, call)
-        nodes = asked.tree.under(request.root_key) if request.root_key else asked.tree.nodes
-        if nodes is None:
+        place = asked.tree.find(request.scope, request.root_key) if request.root_key else None
+        if request.root_key and place is None:
             raise ConcordError(
                 reasons.ERROR_REASON_RECORD_NOT_FOUND,
                 f"there is no {request.root_key} in the tree on {asked.day}",
                 metadata={"name": request.root_key},
                 resource=(request.record_type, request.root_key),
             )
+        nodes = asked.tree.under(place) if place else asked.tree.nodes
         return tree_pb2.GetTreeResponse(
             nodes=[_node(node) for node in nodes],
             problems=asked.problems,
@@ -106,19 +107,15 @@ class TreeMethods:
 
     def roll_up_tree(self, request: tree_pb2.RollUpTreeRequest, call: Call) -> Message:
         """Add amounts up along a tree."""
-        booked, spelt = _booked(request)
+        _require_money(request.amounts)
         asked = self._asked(request, call)
-        totals, unplaced = asked.tree.roll_up(booked)
+        booked, unplaced = _booked(asked.tree, request)
         return tree_pb2.RollUpTreeResponse(
             totals=[
                 tree_pb2.TreeTotal(node=_node(each.node), own=_moneys(each.own), total=_moneys(each.total))
-                for each in totals
+                for each in asked.tree.roll_up(booked)
             ],
-            unplaced=[
-                tree_pb2.TreeAmount(key=spelt[key], amount=amount)
-                for key in unplaced
-                for amount in _moneys(booked[key])
-            ],
+            unplaced=unplaced,
             effective_date=_date(asked.day),
             read_position=asked.position,
         )
@@ -171,15 +168,15 @@ class TreeMethods:
         return tree_pb2.WithdrawTreeProposalResponse(tree_proposal=withdrawn)
 
     def _asked(self, request: tree_pb2.GetTreeRequest | tree_pb2.RollUpTreeRequest, call: Call) -> _Asked:
-        place, day = place_of(request.record_type, request.scope), day_of(request)
+        where, day = tree_scope(request.record_type, request.scope), day_of(request)
         if request.proposal:
             return self._proposed(request, call, day)
 
         def read(connection: Connection) -> _Asked:
             position, scope = position_at(connection, request), self._deciding.entities_within(connection, call)
-            contents = self._forest.contents(connection, place, scope, position)
+            contents = self._forest.contents(connection, where, scope, position)
             on = day or self._forest.today(connection)
-            found = tree_of(place, contents, request.hierarchy, on)
+            found = tree_of(where, contents, request.hierarchy, on)
             return _Asked(found, tuple(_problem(each) for each in found.problems), on, position or 0)
 
         return self._transactions.read(read)
@@ -200,21 +197,31 @@ class TreeMethods:
         return _Asked(trial.after, problems, trial.day, 0)
 
 
-def _booked(request: tree_pb2.RollUpTreeRequest) -> tuple[Mapping[str, Amounts], Mapping[str, str]]:
-    """Return the amounts by bare key and currency, and how each key was spelt first. Raises CONSTRAINT_VIOLATED."""
-    booked: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    spelt: dict[str, str] = {}
-    wrong = []
-    for number, each in enumerate(request.amounts):
-        units, nanos = each.amount.units, each.amount.nanos
-        if not each.amount.currency_code or abs(nanos) >= NANOS or units * nanos < 0:
-            wrong.append(FieldViolation(f"amounts[{number}].amount", "is no amount of money in a currency"))
-        key = bare(each.key)
-        spelt.setdefault(key, each.key)
-        booked[key][each.amount.currency_code] += units * NANOS + nanos
+def _require_money(amounts: Iterable[tree_pb2.TreeAmount]) -> None:
+    """Raise CONSTRAINT_VIOLATED for what is no amount of a currency."""
+    wrong = [
+        FieldViolation(f"amounts[{number}].amount", "is no amount of money in a currency")
+        for number, each in enumerate(amounts)
+        if not each.amount.currency_code or abs(each.amount.nanos) >= NANOS or each.amount.units * each.amount.nanos < 0
+    ]
     if wrong:
         raise constraint_violated(wrong)
-    return booked, spelt
+
+
+def _booked(
+    found: Tree, request: tree_pb2.RollUpTreeRequest
+) -> tuple[Mapping[tree.Place, Amounts], list[tree_pb2.TreeAmount]]:
+    """Return the amounts by place and currency, and those that have no place in the tree."""
+    booked: defaultdict[tree.Place, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    placed = {node.member.place for node in found.nodes}
+    unplaced = []
+    for each in request.amounts:
+        place = found.find(each.scope or request.scope, each.key, exactly=bool(each.scope))
+        if place in placed:
+            booked[place][each.amount.currency_code] += each.amount.units * NANOS + each.amount.nanos
+        else:
+            unplaced.append(each)
+    return booked, unplaced
 
 
 def _moneys(amounts: Amounts) -> list[Money]:
@@ -234,24 +241,31 @@ def _node(node: Node) -> tree_pb2.TreeNode:
         display_name=node.member.display_name,
         parent_key=node.member.parent_key,
         depth=node.depth,
+        scope=node.member.scope,
+        parent_scope=node.member.above[0] if node.member.above else "",
     )
 
 
 def _problem(problem: tree.Problem) -> tree_pb2.TreeProblem:
     return tree_pb2.TreeProblem(
-        kind=_KINDS[problem.kind], key=problem.key, description=problem.description, records=problem.records
+        kind=_KINDS[problem.kind],
+        scope=problem.scope,
+        key=problem.key,
+        description=problem.description,
+        records=problem.records,
     )
 
 
 def _difference(difference: tree.Difference) -> tree_pb2.TreeDifference:
     kinds = tree_pb2.TreeDifference
-    moved = kinds.KIND_REMOVED if difference.after is None else kinds.KIND_MOVED
+    gone = kinds.KIND_REMOVED if difference.after is None else kinds.KIND_MOVED
     return tree_pb2.TreeDifference(
-        name=difference.name,
-        key=difference.key,
-        kind=kinds.KIND_ADDED if difference.before is None else moved,
-        parent_before=difference.before or "",
-        parent_after=difference.after or "",
+        name=difference.member.name,
+        scope=difference.member.scope,
+        key=difference.member.key,
+        kind=kinds.KIND_ADDED if difference.before is None else gone,
+        parent_before=difference.before.parent_key if difference.before else "",
+        parent_after=difference.after.parent_key if difference.after else "",
     )
 
 

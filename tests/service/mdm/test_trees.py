@@ -10,7 +10,7 @@ from google.type.money_pb2 import Money
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, cost_center_pb2, employee_pb2, tree_pb2, workforce_pb2
-from tests.support.hub import TestHub, statement
+from tests.support.hub import GROUP, TestHub, statement
 from tests.support.served_hub import WRITER, Client, ServedHub, refused
 from tests.support.strategies import period_message
 from tests.support.waiting import eventually
@@ -238,6 +238,29 @@ def test_a_quarter_rolled_up_before_a_reorganisation_gives_the_same_numbers_afte
     request.ClearField("read_time")
     known_now = {each.node.key: each.total[0].units for each in steward.trees.RollUpTree(request).totals}
     assert known_now == {"ALL": 123, "NURSE": 20, "ED": 20, "LAB": 103, "ICU": 100}
+
+
+def test_a_groups_tree_spans_its_entities_and_moves_name_scopes(hospital: ServedHub, steward: Client) -> None:
+    ward = cost_center_pb2.CostCenter(entity="entities/south", code="ICU")
+    hung = cost_center_pb2.HierarchyParent(hierarchy="management", parent_code="ALL", parent_scope=NORTH)
+    ward.slices.add(parents=[hung])
+    hospital.hub.submit(statement("systems/workforce", "1", ward))
+    assert drawn(steward, scope=GROUP) == ["ALL", "  ICU", "  LAB", "  NURSE", "    ED", "    ICU"]
+    amount = Money(currency_code="USD", units=1)
+    amounts = [
+        tree_pb2.TreeAmount(key="ICU", scope="entities/south", amount=amount),
+        tree_pb2.TreeAmount(key="ICU", amount=amount),
+    ]
+    request = tree_pb2.RollUpTreeRequest(**{**MANAGEMENT, "scope": GROUP}, amounts=amounts)  # type: ignore[arg-type]
+    answer = steward.trees.RollUpTree(request)
+    assert [(each.node.scope, each.node.key) for each in answer.totals] == [(NORTH, "ALL"), ("entities/south", "ICU")]
+    assert [each.key for each in answer.unplaced] == ["ICU"], "which of the two is not told"
+    ambiguous = propose(steward, move("ICU", "LAB"), scope=GROUP)
+    assert [each.kind for each in compared(steward, ambiguous).problems] == [Problem.KIND_AMBIGUOUS_KEY]
+    named = tree_pb2.TreeChange(key="ICU", scope="entities/south", parent_key="LAB", parent_scope=NORTH)
+    promote(hospital.client(subject="controller"), propose(steward, named, scope=GROUP))
+    then = drawn(steward, scope=GROUP, effective_time=time(date(2026, 8, 1)))
+    assert then == ["ALL", "  LAB", "    ICU", "  NURSE", "    ED", "    ICU"]
 
 
 def test_a_cycle_that_a_system_tells_is_shown_and_does_no_harm(mesh: ServedHub, steward: Client) -> None:

@@ -14,7 +14,7 @@ def _numbers(content: account_pb2.Account) -> Iterable[str]:
 
 
 def _own_parents(content: account_pb2.Account) -> Iterable[Violation]:
-    return own_parents(content.slices, content.account_number, "the account")
+    return own_parents(content.slices, content.ledger, content.account_number, "the account")
 
 
 ACCOUNT = RecordType(
@@ -44,6 +44,6 @@ ACCOUNT = RecordType(
     searchable=("account_number",),
     identifiers=(StrongIdentifier("ledger_number", _numbers, exclusive=True),),
     identity=("ledger", "account_number"),
-    references=(Reference("parents", target="account", key="parent_code"),),
+    references=(Reference("parents", target="account", key="parent_code", scope="parent_scope"),),
     validators=(_own_parents,),
 )

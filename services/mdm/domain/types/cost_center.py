@@ -14,7 +14,7 @@ def _codes(content: cost_center_pb2.CostCenter) -> Iterable[str]:
 
 
 def _own_parents(content: cost_center_pb2.CostCenter) -> Iterable[Violation]:
-    return own_parents(content.slices, content.code, "the cost center")
+    return own_parents(content.slices, content.entity, content.code, "the cost center")
 
 
 COST_CENTER = RecordType(
@@ -39,6 +39,6 @@ COST_CENTER = RecordType(
     searchable=("code",),
     identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
     identity=("entity", "code"),
-    references=(Reference("parents", target="cost_center", key="parent_code"),),
+    references=(Reference("parents", target="cost_center", key="parent_code", scope="parent_scope"),),
     validators=(_own_parents,),
 )

@@ -15,7 +15,7 @@ def _glns(content: location_pb2.Location) -> Iterable[str]:
 
 
 def _own_parents(content: location_pb2.Location) -> Iterable[Violation]:
-    return own_parents(content.slices, content.code, "the location")
+    return own_parents(content.slices, content.entity, content.code, "the location")
 
 
 def _check_digit(content: location_pb2.Location) -> Iterable[Violation]:
@@ -42,7 +42,7 @@ LOCATION = RecordType(
     searchable=("gln", "code"),
     identifiers=(StrongIdentifier("gln", _glns, exclusive=True),),
     identity=("entity", "code"),
-    references=(Reference("parents", target="location", key="parent_code"),),
+    references=(Reference("parents", target="location", key="parent_code", scope="parent_scope"),),
     validators=(_own_parents,),
     strict_validators=(_check_digit,),
 )
