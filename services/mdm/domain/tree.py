@@ -111,7 +111,7 @@ class Tree:
 
     def __init__(self, members: Iterable[Member]) -> None:
         by_place: defaultdict[Place, list[Member]] = defaultdict(list)
-        for member in sorted(members, key=lambda member: (*member.place, member.name)):
+        for member in sorted(members, key=lambda member: (bare(member.key), member.scope, member.name)):
             by_place[member.place].append(member)
         parents = {each[0].above for each in by_place.values()}
         self._homonyms = [each for each in by_place.values() if len(each) > 1]
