@@ -40,7 +40,7 @@ _READ = (
     "mdm.systems.read",
     "mdm.entities.read",
 )
-_DECIDE = (*(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES), "mdm.trees.write", "mdm.trees.promote")
+_DECIDE = (*(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES), "mdm.trees.write")
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
 
@@ -61,6 +61,7 @@ STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "a
 ADMINISTRATOR = Role(
     "administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
 )
+CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote"))
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
 
