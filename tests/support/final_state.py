@@ -24,7 +24,8 @@ def crossings(databases: MeshDatabases) -> int:
 
 def complete(databases: MeshDatabases, catalogue: Catalogue) -> bool:
     """Tell whether every row of the catalogue has arrived."""
-    from_erp = len(catalogue.suppliers) + len(catalogue.items) + len(catalogue.cost_centers)
+    held = (catalogue.suppliers, catalogue.items, catalogue.cost_centers, catalogue.locations, catalogue.accounts)
+    from_erp = sum(map(len, held))
     return crossings(databases) >= from_erp + len(catalogue.workforce_cost_centers)
 
 

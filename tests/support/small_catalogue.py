@@ -7,6 +7,8 @@ from tools.demo.catalogue import Catalogue, CostCenter, load
 SUPPLIERS = 40
 ITEMS = 30
 COST_CENTERS = 25
+LOCATIONS = 20
+ACCOUNTS = 30
 
 
 def small_catalogue() -> Catalogue:
@@ -25,6 +27,8 @@ def small_catalogue() -> Catalogue:
         suppliers=suppliers,
         items=items,
         cost_centers=centers,
+        locations=whole.locations[:LOCATIONS],
+        accounts=whole.accounts[:ACCOUNTS],
         workforce_cost_centers=workforce,
         workforce_users=users,
     )

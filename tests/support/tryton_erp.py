@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from tools.postgres import PostgresServer
 from tools.systems.tryton import Tryton
 
 EVERY = {"company": 1, "active_test": False}
+LOCATION_ENTITIES = {"L00": "entities/saltmarsh", "L10": "entities/general"}
 ENTITIES = {entity.id: f"entities/{entity.id}" for entity in catalogue.load().entities}
 
 
@@ -79,6 +81,24 @@ class Erp:
         }
         return f"analytic_account.account/{self.client.create('analytic_account.account', [row], context=EVERY)[0]}"
 
+    def new_location(self, **more: object) -> str:
+        """Create a place of the general hospital and return its key."""
+        parent = self.number("stock.location", "code", "L10")
+        row = {"code": f"S{uuid4().hex[:8]}", "name": "Ward 9 store ", "type": "storage", "parent": parent}
+        return f"stock.location/{self.client.create('stock.location', [{**row, **more}], context=EVERY)[0]}"
+
+    def new_ledger_account(self, **more: object) -> str:
+        """Create an account of the chart and return its key."""
+        row = {
+            "code": f"{str(uuid4().int)[:8]}",
+            "name": "Cash in transit",
+            "company": 1,
+            "type": self.number("account.account.type", "name", "Cash"),
+            "parent": self.number("account.account", "code", "10"),
+            "start_date": date(2020, 1, 1),
+        }
+        return f"account.account/{self.client.create('account.account', [{**row, **more}], context=EVERY)[0]}"
+
     def edit(self, key: str, changes: Mapping[str, object]) -> None:
         """Write to the row of a document."""
         model, _, number = key.partition("/")
@@ -93,18 +113,21 @@ class Erp:
 def options(server: Tryton, **more: object) -> dict[str, object]:
     """Return the systems file's options for a server."""
     told = {"url": server.url, "database": server.database, "user": server.user, "entities": ENTITIES}
+    told |= {"location_entities": LOCATION_ENTITIES, "ledger": "ledgers/main"}
     return {**told, "password_file": str(server.password_file), **more}
 
 
 @contextmanager
 def running(postgres: PostgresServer, directory: Path, database: str) -> Iterator[Erp]:
-    """Run a Tryton with the first suppliers, items and departments of the catalogue."""
+    """Run a Tryton with the first suppliers, items, departments, locations and accounts of the catalogue."""
     whole = catalogue.load()
     part = replace(
         whole,
         suppliers=whole.suppliers[:20],
         items=tuple(item for item in whole.items if item.uom == "EA")[:3],
         cost_centers=tuple(each for each in whole.cost_centers if each.kind == "group")[:12],
+        locations=whole.locations[:12],
+        accounts=whole.accounts[:10],
     )
     with Tryton.start(directory, postgres, database=database) as server:
         server.load(part)

@@ -8,8 +8,10 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from google.type.postal_address_pb2 import PostalAddress
 
+from concord.mdm.v1.account_pb2 import Account, AccountSlice
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.item_pb2 import Item
+from concord.mdm.v1.location_pb2 import Location, LocationSlice
 from concord.mdm.v1.pack_pb2 import PackConversion, PriceReference, TradeItem
 from concord.mdm.v1.party_pb2 import Classification, PaymentTerms, SupplierSite, TaxId
 from concord.mdm.v1.record_pb2 import EffectivePeriod
@@ -102,6 +104,42 @@ class TestCostCenters(ConnectorSuite):
         return Subject(erp.connector, "cost_center", key, changes, _cost_center(), edit)
 
 
+class TestLocations(ConnectorSuite):
+    @pytest.fixture
+    def subject(self, erp: Erp) -> Subject:
+        key = erp.new_location()
+        changes: dict[str, Value] = {
+            "identity": {"entity": "entities/general", "code": f"T{uuid4().hex[:8]}"},
+            "slices.display_name": "Ward 9 supply room",
+            "kind": "GROUP",
+            "slices.parents[stock]": "L10-MT",
+        }
+
+        def edit(_: str) -> None:
+            # Of a place nothing but these values is read that a user could change: Tryton marks any change of the row.
+            erp.edit(key, {"flat_childs": not erp.row(key, "flat_childs")["flat_childs"]})
+
+        return Subject(erp.connector, "location", key, changes, _location(), edit)
+
+
+class TestAccounts(ConnectorSuite):
+    @pytest.fixture
+    def subject(self, erp: Erp) -> Subject:
+        key = erp.new_ledger_account()
+        changes: dict[str, Value] = {
+            "slices.display_name": "Cash under way",
+            "slices.blocked_for_posting": True,
+            "slices.parents[chart]": "1",
+            "effective_period": {"first_day": "2021-01-01", "last_day": "2026-06-30"},
+            "identity": {"ledger": "ledgers/main", "code": str(uuid4().int)[:9]},
+        }
+
+        def edit(_: str) -> None:
+            erp.edit(key, {"note": uuid4().hex})
+
+        return Subject(erp.connector, "account", key, changes, _account(), edit)
+
+
 def _category(erp: Erp) -> int:
     return erp.client.create("product.category", [{"name": uuid4().hex}])[0]
 
@@ -163,6 +201,38 @@ def _cost_center() -> CostCenter:
         entity="entities/general",
         code=uuid4().hex[:6],
         kind=CostCenter.KIND_POSTING,
+        effective_period=EffectivePeriod(start_date=Date(year=2026, month=1, day=1)),
+        slices=[piece],
+    )
+
+
+def _location() -> Location:
+    piece = LocationSlice(
+        display_name="Night cabinet", parents=[HierarchyParent(hierarchy="stock", parent_code="L10-WH-ST")]
+    )
+    return Location(
+        name=f"locations/{uuid4()}",
+        revision=1,
+        entity="entities/general",
+        code=uuid4().hex[:8],
+        kind=Location.KIND_STORAGE,
+        slices=[piece],
+    )
+
+
+def _account() -> Account:
+    piece = AccountSlice(
+        display_name="Cash at the gift shop",
+        blocked_for_posting=False,
+        parents=[HierarchyParent(hierarchy="chart", parent_code="10")],
+    )
+    return Account(
+        name=f"accounts/{uuid4()}",
+        revision=1,
+        ledger="ledgers/main",
+        account_number=str(uuid4().int)[:10],
+        type=Account.TYPE_ASSET,
+        summary=False,
         effective_period=EffectivePeriod(start_date=Date(year=2026, month=1, day=1)),
         slices=[piece],
     )

@@ -11,6 +11,13 @@ from tools.systems.tryton import Tryton
 
 POLL_INTERVAL_S = 2.0
 
+LEDGER = "ledgers/saltmarsh"
+"""The ledger whose chart of accounts the demo's ERP holds."""
+
+# What the catalogue's chart calls its types, where the flags of Tryton's types say nothing, and how it numbers.
+_ACCOUNT_TYPES = {"Liabilities": "LIABILITY", "Equity": "EQUITY", "Statistics": "STATISTICAL"}
+_ACCOUNT_SEGMENTS = "(?P<natural_account>[0-9]{4})-(?P<fund>[0-9]{2})"
+
 
 def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> Path:
     """Write the file of the ERP adapter and return its path."""
@@ -20,8 +27,12 @@ def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> P
         "user": tryton.user,
         "password_file": str(tryton.password_file),
         "entities": _entities(catalogue),
+        "location_entities": _location_entities(catalogue),
+        "ledger": LEDGER,
+        "account_types": _ACCOUNT_TYPES,
+        "account_segments": _ACCOUNT_SEGMENTS,
     }
-    deliver = {"supplier": "update", "item": "update", "cost_center": "update"}
+    deliver = dict.fromkeys(("supplier", "item", "cost_center", "location", "account"), "update")
     return _write(directory / "erp_systems.toml", ERP, "tryton", deliver, options)
 
 
@@ -34,6 +45,14 @@ def workforce_systems_file(directory: Path, scim: ScimServer, catalogue: Catalog
 def _entities(catalogue: Catalogue) -> dict[str, str]:
     """Both systems call an entity by the id that the catalogue gives it."""
     return {row.id: entity_name(row.id) for row in catalogue.entities}
+
+
+def _location_entities(catalogue: Catalogue) -> dict[str, str]:
+    """Return the entities by the code of the locations that are the topmost of theirs."""
+    entity_of = {row.code: row.entity for row in catalogue.locations}
+    return {
+        row.code: entity_name(row.entity) for row in catalogue.locations if row.entity != entity_of.get(row.parent_code)
+    }
 
 
 def _write(path: Path, system: str, connector: str, deliver: Mapping[str, str], options: Mapping[str, object]) -> Path:

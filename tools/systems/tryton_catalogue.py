@@ -3,19 +3,22 @@
 `docs/how-to/tryton-and-scim.md` tells where each attribute goes and why.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
-from tools.demo.catalogue import Catalogue, CostCenter, Item, Supplier
+from tools.demo.catalogue import Account, Catalogue, CostCenter, Item, Location, Supplier
 from tools.systems import tryton_rows
 from tools.systems.tryton_rows import Ids, Row
 from tools.systems.tryton_template import SUPPLIER_CATEGORY
 
 _CHUNK = 250
+_INACTIVE_TOO = {"active_test": False}
 _TIMEOUT_S = 55.0  # the server itself ends a call after 60 s
+
+_NodeT = TypeVar("_NodeT", CostCenter, Account)
 
 
 class CatalogueLoader:
@@ -23,8 +26,9 @@ class CatalogueLoader:
 
     def __init__(self, client: TrytonClient) -> None:
         self._client = client
-        [company] = client.search_read("company.company", [], ["currency"])
+        [company] = client.search_read("company.company", [], ["currency", "party"])
         self._context = {"company": company["id"]}
+        self._company, self._company_party = int(company["id"]), int(company["party"])
         self._currency: int = company["currency"]
 
     @classmethod
@@ -33,10 +37,12 @@ class CatalogueLoader:
         return cls(TrytonClient(url, database, user, password_file, timeout_s=_TIMEOUT_S))
 
     def load(self, catalogue: Catalogue) -> None:
-        """Create suppliers, items and cost centers; raises TrytonError."""
+        """Create everything that an ERP holds; raises TrytonError."""
         parties = self._load_suppliers(catalogue.suppliers)
         self._load_items(catalogue.items, parties)
         self._load_cost_centers(catalogue.cost_centers)
+        self._load_locations(catalogue.locations)
+        self._load_accounts(catalogue.accounts)
 
     def __enter__(self) -> Self:
         return self
@@ -61,15 +67,13 @@ class CatalogueLoader:
         categories = _distinct(supplier.category for supplier in suppliers)
         countries = self._named("country.country", _distinct(supplier.country for supplier in suppliers), _country)
         states = sorted({(s.country, s.state) for s in suppliers if s.country and s.state})
-        subdivisions = [tryton_rows.subdivision(country, state, countries[country]) for country, state in states]
-        codes = [tryton_rows.subdivision_code(*state) for state in states]
         return {
             "category": {
                 SUPPLIER_CATEGORY: root["id"],
                 **self._named("party.category", categories, lambda name: {"name": name, "parent": root["id"]}),
             },
             "country": countries,
-            "subdivision": dict(zip(codes, self._create("country.subdivision", subdivisions), strict=True)),
+            "subdivision": self._subdivisions(states, countries),
             "payment_term": self._named(
                 "account.invoice.payment_term",
                 _distinct(supplier.payment_term for supplier in suppliers),
@@ -95,18 +99,96 @@ class CatalogueLoader:
         self._create("product.template", [tryton_rows.template(item, ids, self._currency) for item in items])
 
     def _load_cost_centers(self, cost_centers: Sequence[CostCenter]) -> None:
+        def row(each: CostCenter, created: Ids) -> Row:
+            return tryton_rows.analytic_account(each, created, next(iter(created.values()), None))
+
+        self._load_tree("analytic_account.account", cost_centers, row)
+
+    def _load_tree(self, model: str, nodes: Sequence[_NodeT], row: Callable[[_NodeT, Ids], Row]) -> None:
+        """Create the nodes of a tree level by level; raises ValueError when one has no parent."""
         created: Ids = {}
-        waiting = list(cost_centers)
+        waiting = list(nodes)
         while waiting:
             ready = [each for each in waiting if not each.parent_code or each.parent_code in created]
             if not ready:
-                raise ValueError(f"cost centers without a parent: {[each.code for each in waiting]}")
-            root = next(iter(created.values()), None)
-            rows = [tryton_rows.analytic_account(each, created, root) for each in ready]
-            created |= dict(
-                zip((each.code for each in ready), self._create("analytic_account.account", rows), strict=True)
-            )
+                raise ValueError(f"without a parent: {[each.code for each in waiting]}")
+            ids = self._create(model, [row(each, created) for each in ready])
+            created |= dict(zip((each.code for each in ready), ids, strict=True))
             waiting = [each for each in waiting if each.code not in created]
+
+    def _load_locations(self, locations: Sequence[Location]) -> None:
+        """Create the places, the parts of warehouses before these, then hang them below each other."""
+        model = "stock.location"
+        if not locations:
+            return
+        # What Tryton brings along stands for no place of these hospitals.
+        brought = self._client.search_read(model, [("type", "in", ["warehouse", "storage", "view"])], ["id"])
+        self._client.write(model, [row["id"] for row in brought], {"active": False}, context=self._context)
+        addresses = self._load_addresses([place for place in locations if place.street])
+        created: Ids = {}
+        roles: dict[str, Ids] = {}
+        for places in (
+            [place for place in locations if place.type != "warehouse"],
+            [place for place in locations if place.type == "warehouse"],
+        ):
+            rows = [
+                tryton_rows.location(each, addresses.get(each.code, {}) | roles.get(each.code, {})) for each in places
+            ]
+            created |= dict(zip((each.code for each in places), self._create(model, rows), strict=True))
+            for each in places:
+                if each.role:
+                    roles.setdefault(each.parent_code, {})[each.role] = created[each.code]
+        for parent in _distinct(place.parent_code for place in locations if not place.role):
+            below = [created[place.code] for place in locations if place.parent_code == parent and not place.role]
+            self._client.write(model, below, {"parent": created[parent]}, context=self._context)
+
+    def _load_addresses(self, places: Sequence[Location]) -> dict[str, Ids]:
+        countries = self._known("country.country", _distinct(place.country for place in places), _country)
+        states = sorted({(place.country, place.state) for place in places})
+        ids = {"country": countries, "subdivision": self._subdivisions(states, countries)}
+        party = self._company_party
+        rows = [tryton_rows.location_address(place, ids, party) for place in places]
+        created = self._create("party.address", rows)
+        pairs = list(zip(places, created, strict=True))
+        numbers = [tryton_rows.location_number(place, party, address) for place, address in pairs]
+        self._create("party.contact_mechanism", numbers)
+        return {place.code: {"address": address} for place, address in pairs}
+
+    def _load_accounts(self, accounts: Sequence[Account]) -> None:
+        posted = {account.category: account for account in accounts if account.type}
+        of_company = {"company": self._company}
+        kinds = _distinct(account.type for account in posted.values())
+        tops = self._named(
+            "account.account.type", kinds, lambda kind: {**tryton_rows.ACCOUNT_TYPES[kind], **of_company}
+        )
+        ids = {
+            "type": self._named(
+                "account.account.type",
+                sorted(posted),
+                lambda name: {**tryton_rows.account_type(posted[name], tops[posted[name].type]), **of_company},
+            ),
+            "currency": self._known(
+                "currency.currency", _distinct(account.currency for account in accounts), tryton_rows.currency
+            ),
+        }
+        self._load_tree(
+            "account.account", accounts, lambda each, created: tryton_rows.account(each, ids, created, self._company)
+        )
+
+    def _known(self, model: str, codes: Sequence[str], row: "tryton_rows.RowMaker") -> Ids:
+        """Return the ids of rows by their codes; those that are not there yet are created."""
+        rows = self._client.search_read(model, [("code", "in", list(codes))], ["code"], context=_INACTIVE_TOO)
+        found = {str(each["code"]): int(each["id"]) for each in rows}
+        return found | self._named(model, [code for code in codes if code not in found], row)
+
+    def _subdivisions(self, states: Sequence[tuple[str, str]], countries: Ids) -> Ids:
+        by_code = {tryton_rows.subdivision_code(*state): state for state in states}
+
+        def row(code: str) -> Row:
+            country, state = by_code[code]
+            return tryton_rows.subdivision(country, state, countries[country])
+
+        return self._known("country.subdivision", list(by_code), row)
 
     def _named(self, model: str, names: Sequence[str], row: "tryton_rows.RowMaker") -> Ids:
         return dict(zip(names, self._create(model, [row(name) for name in names]), strict=True))

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 
-from tools.demo.catalogue import CostCenter, Item, Supplier
+from tools.demo.catalogue import Account, CostCenter, Item, Location, Supplier
 from tools.systems.tryton_template import SUPPLIER_CATEGORY
 
 Row = Mapping[str, object]
@@ -35,6 +36,19 @@ _UOM_NAMES = {
     "VI": "Vial",
 }
 _TERM_DAYS = {"Due on receipt": 0}
+
+ACCOUNT_TYPES: Mapping[str, Row] = {
+    "asset": {"name": "Assets", "statement": "balance", "assets": True},
+    "liability": {"name": "Liabilities", "statement": "balance"},
+    "equity": {"name": "Equity", "statement": "balance"},
+    "revenue": {"name": "Revenue", "statement": "income", "revenue": True},
+    "expense": {"name": "Expenses", "statement": "income", "expense": True},
+    "statistical": {"name": "Statistics", "statement": "off-balance"},
+}
+"""Tryton's types of accounts at the top of their tree; those of categories lie below."""
+
+_BOOKED = {"Receivables": "receivable", "Inventories": "stock", "Payables": "payable", "Debt": "debt"}
+"""Flags of types by category."""
 
 
 def party(supplier: Supplier, ids: Mapping[str, Ids]) -> Row:
@@ -166,3 +180,56 @@ def _note(cost_center: CostCenter) -> str:
         "Valid to": cost_center.valid_to.isoformat() if cost_center.valid_to else "",
     }
     return "\n".join(f"{label}: {value}" for label, value in lines.items() if value)
+
+
+def location(place: Location, ids: Ids) -> Row:
+    """Return a location without a parent; `ids` are those of its address and, of a warehouse, of its roles' locations.
+
+    Tryton itself puts input, output and storage below their warehouse.
+    """
+    roles = {f"{role}_location": ids[role] for role in ("input", "output", "storage") if role in ids}
+    return {"code": place.code, "name": place.name, "type": place.type, "address": ids.get("address"), **roles}
+
+
+def location_address(place: Location, ids: Mapping[str, Ids], party: int) -> Row:
+    """Return a warehouse's address, which is one of the company's."""
+    return {
+        "party": party,
+        "street": place.street,
+        "city": place.city,
+        "postal_code": place.postal_code,
+        "country": ids["country"][place.country],
+        "subdivision": ids["subdivision"][subdivision_code(place.country, place.state)],
+        "delivery": True,
+    }
+
+
+def location_number(place: Location, party: int, address: int) -> Row:
+    """Return the contact mechanism that tells the location number of an address."""
+    return {"party": party, "address": address, "type": "other", "value": f"GLN:{place.gln}"}
+
+
+def account_type(account: Account, parent: int) -> Row:
+    """Return Tryton's type of an account: its category, below the type that the category is of."""
+    flags = {_BOOKED[account.category]: True} if account.category in _BOOKED else {}
+    return {**ACCOUNT_TYPES[account.type], "name": account.category, "parent": parent, **flags}
+
+
+def account(entry: Account, ids: Mapping[str, Ids], created: Ids, company: int) -> Row:
+    """Return an account of the company's chart."""
+    return {
+        "company": company,
+        "code": entry.code,
+        "name": entry.name,
+        "type": ids["type"].get(entry.category),
+        "second_currency": ids["currency"].get(entry.currency),
+        "parent": created.get(entry.parent_code),
+        "start_date": entry.valid_from,
+        "end_date": entry.valid_to,
+        "closed": entry.closed,
+    }
+
+
+def currency(code: str) -> Row:
+    """Return a currency."""
+    return {"name": code, "code": code, "symbol": code, "digits": 2, "rounding": Decimal("0.01")}

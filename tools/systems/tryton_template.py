@@ -39,6 +39,7 @@ _GROUPS = (
     "Product Administration",
     "Purchase",
     "Purchase Administrator",
+    "Stock Administration",
 )
 
 

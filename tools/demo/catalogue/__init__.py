@@ -1,4 +1,4 @@
-"""The demo's hospital catalogue: suppliers, items, cost centers and a workforce, read from the CSV files here.
+"""The demo's hospital catalogue: suppliers, items, cost centers, locations, accounts, a workforce; read from CSV files.
 
 `README.md` here tells what is real and what is invented. Every value is kept exactly as the file has it, trailing
 spaces of a carelessly typed name included, because the demo is about what real systems hold.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar, get_type_hints
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 _FOLDER = Path(__file__).parent
 
@@ -104,6 +104,46 @@ class CostCenter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Location:
+    """A stock location of the ERP: a view groups others; `role` says what a storage is to the warehouse above it.
+
+    Only a warehouse has an address and a GLN.
+    """
+
+    code: str
+    name: str
+    type: Literal["view", "warehouse", "storage"]
+    role: Literal["", "input", "output", "storage"]
+    parent_code: str
+    entity: str
+    street: str
+    city: str
+    state: str
+    postal_code: str
+    country: str
+    gln: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account of the ERP's chart; one without a type only sums up those below it. `valid_to` is the last valid day.
+
+    `category` names the ERP's own type of the account, of which several are of one `type`; `currency` is the only one
+    that the account is kept in.
+    """
+
+    code: str
+    name: str
+    parent_code: str
+    type: Literal["", "asset", "liability", "equity", "revenue", "expense", "statistical"]
+    category: str
+    currency: str
+    valid_from: date | None
+    valid_to: date | None
+    closed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkforceCostCenter:
     """A cost center as the workforce service holds it."""
 
@@ -146,13 +186,15 @@ class Catalogue:
     suppliers: tuple[Supplier, ...]
     items: tuple[Item, ...]
     cost_centers: tuple[CostCenter, ...]
+    locations: tuple[Location, ...]
+    accounts: tuple[Account, ...]
     workforce_cost_centers: tuple[WorkforceCostCenter, ...]
     workforce_users: tuple[WorkforceUser, ...]
     entities: tuple[EntityRow, ...]
 
 
 def load(folder: Path = _FOLDER) -> Catalogue:
-    """Read the six CSV files of `folder`.
+    """Read the CSV files of `folder`.
 
     Raises:
         CatalogueError: a value does not fit its column, or a row has too few or too many values.
@@ -162,6 +204,8 @@ def load(folder: Path = _FOLDER) -> Catalogue:
         suppliers=_read(folder / "suppliers.csv", Supplier),
         items=_read(folder / "items.csv", Item),
         cost_centers=_read(folder / "cost_centers.csv", CostCenter),
+        locations=_read(folder / "locations.csv", Location),
+        accounts=_read(folder / "accounts.csv", Account),
         workforce_cost_centers=_read(folder / "workforce_cost_centers.csv", WorkforceCostCenter),
         workforce_users=_read(folder / "workforce_users.csv", WorkforceUser),
         entities=_read(folder / "entities.csv", EntityRow),
@@ -191,7 +235,7 @@ def _lines(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, str]
 
 def _value(hint: object, text: str, where: str) -> object:
     try:
-        return _CONVERSIONS[hint](text)
+        return _one_of(hint, text) if get_origin(hint) is Literal else _CONVERSIONS[hint](text)
     except (ValueError, ArithmeticError) as error:
         raise CatalogueError(f"{where}: {text!r} is not allowed here") from error
 
@@ -202,8 +246,8 @@ def _flag(text: str) -> bool:
     return text == "yes"
 
 
-def _kind(text: str) -> str:
-    if text not in {"group", "cost_center"}:
+def _one_of(hint: object, text: str) -> str:
+    if text not in get_args(hint):
         raise ValueError(text)
     return text
 
@@ -215,5 +259,4 @@ _CONVERSIONS: dict[object, Callable[[str], object]] = {
     Decimal: Decimal,
     date: date.fromisoformat,
     date | None: lambda text: date.fromisoformat(text) if text else None,
-    Literal["group", "cost_center"]: _kind,
 }

@@ -14,14 +14,20 @@ from tools.landscape.paging import every
 from tools.landscape.registrations import ERP, WORKFORCE
 from tools.landscape.settling import await_first_pulls, await_rest, states
 
-_CALLED = {"supplier": "suppliers", "item": "items", "cost_center": "cost centers"}
+_CALLED = {
+    "supplier": "suppliers",
+    "item": "items",
+    "cost_center": "cost centers",
+    "location": "locations",
+    "account": "accounts",
+}
 
 
 def tell(story: Story, landscape: Landscape, expected: Expectations) -> None:
     """Wait until everything is read and delivered; count it."""
     story.tell(
         "The adapters read Tryton and the SaaS, translate what they hold and submit it. The hub links what shares an "
-        "LEI, DUNS, GLN, NPI, GTIN or cost-center code, and decides value by value whose word counts: the steward's "
+        "LEI, DUNS, GLN, NPI, GTIN, cost-center code or account number, and decides value by value whose word counts: the steward's "
         "before the ERP's before the workforce SaaS's. What a system holds differently is delivered to it."
     )
     await_first_pulls(landscape)
@@ -108,4 +114,10 @@ def _compare_names(story: Story, landscape: Landscape, expected: Expectations) -
     )
 
 
-_CALLED_BY_MESSAGE = {"Supplier": "supplier", "Item": "item", "CostCenter": "cost_center"}
+_CALLED_BY_MESSAGE = {
+    "Supplier": "supplier",
+    "Item": "item",
+    "CostCenter": "cost_center",
+    "Location": "location",
+    "Account": "account",
+}

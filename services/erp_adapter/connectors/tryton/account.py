@@ -1,87 +1,106 @@
-"""Cost centers and departments: analytic accounts."""
+"""Accounts: the chart of accounts of the company."""
 
 from collections.abc import Mapping
 
-from concord.mdm.v1.cost_center_pb2 import CostCenter
+from concord.mdm.v1.account_pb2 import Account
 from services.adapter.connector import Value
 from services.adapter.remote_error import RemoteErrorKind
-from services.erp_adapter.connectors.tryton import references
 from services.erp_adapter.connectors.tryton.commands import Refer, differences, timestamps
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.noun import Noun, Site
-from services.erp_adapter.domain.tryton import cost_center, note
+from services.erp_adapter.domain.tryton import account, account_type, lineage
 from services.erp_adapter.domain.tryton.held import Held, Row
 
-_MODEL = "analytic_account.account"
-_NEEDED = {"identity", "slices.display_name", "kind"}
+_MODEL, _TYPE = "account.account", "account.account.type"
+_NEEDED = {"identity", "slices.display_name"}
+_TYPE_FIELDS = (*account_type.FIELDS, *lineage.fields("", "name"))
+_OF_TYPE = tuple(f"type.{field}" for field in _TYPE_FIELDS)
 
 
-def _find(site: Site, golden: CostCenter) -> int | None:
-    return _by_code(site, golden.code, site.conventions.entity_name(golden.entity)) if golden.code else None
+def _find(site: Site, golden: Account) -> int | None:
+    if golden.ledger != site.conventions.ledger or not golden.account_number:
+        return None
+    found = _by_code(site, golden.account_number)
+    return int(found["id"]) if found else None
 
 
-def _create(site: Site, _: CostCenter, values: Mapping[str, Value]) -> int:
-    if missing := _NEEDED - values.keys():
+def _create(site: Site, _: Account, values: Mapping[str, Value]) -> int:
+    missing = _NEEDED - values.keys()
+    if not values.get("summary") and "type" not in values:
+        missing = missing | {"type"}
+    if missing:
         raise TrytonError(RemoteErrorKind.PERMANENT, f"Tryton needs {', '.join(sorted(missing))}")
-    after = cost_center.applied(cost_center.BLANK, values, site.conventions)
-    # A new account may not be closed before it was opened, and is given the place that every account needs.
-    root = site.only(_MODEL, [("type", "=", "root")], "root account")
-    row = differences({"parent.": None}, after, _refer(site, after))
-    row |= {"company": site.company.id, "root": root, "parent": row.get("parent") or root}
-    [created] = site.client.create(_MODEL, [row], context=site.context())
+    after = account.applied(account.BLANK, values, site.conventions)
+    row = differences({"parent.": None, "type.": None, "second_currency.": None}, after, _refer(site, after))
+    [created] = site.client.create(_MODEL, [{**row, "company": site.company.id}], context=site.context())
     return created
 
 
 def _update(site: Site, row: Row, values: Mapping[str, Value]) -> None:
-    after = cost_center.applied(row, values, site.conventions)
+    after = account.applied(row, values, site.conventions)
     changes = differences(row, after, _refer(site, after))
-    if "parent" in changes:
-        changes["parent"] = changes["parent"] or row["root"]
-    context = site.context(**timestamps(row, _MODEL, {}))
-    if changes.pop("active", None):
-        # A row that is not active can't be changed, not even by the call that activates it.
-        site.client.write(_MODEL, [row["id"]], {"active": True}, context=context)
-        context = site.context()
+    if changes and row["template"]:
+        # Else the next update of the chart from its template would undo the change.
+        changes["template_override"] = True
     if changes:
-        site.client.write(_MODEL, [row["id"]], changes, context=context)
+        site.client.write(_MODEL, [row["id"]], changes, context=site.context(**timestamps(row, _MODEL, {})))
 
 
-def _refer(site: Site, account: Row) -> Refer:
-    """Look a parent up by its code within the account's entity."""
-    entity = note.read(Held({"note": account["note"]}, "account")).get(note.ENTITY)
+def _refer(site: Site, after: Row) -> Refer:
+    """Look a parent up by its number, and a type by what it says."""
 
     def refer(field: str, wanted: Row) -> int:
-        if field != "parent":
-            return references.by_value(site, field, wanted)
-        found = _by_code(site, wanted["code"], entity)
+        if field == "type":
+            return _type(site, after["parent."], wanted["says"])
+        found = _by_code(site, wanted["code"])
         if found is None:
             raise TrytonError(RemoteErrorKind.PERMANENT, "Tryton has no such parent account")
-        return found
+        return int(found["id"])
 
     return refer
 
 
-def _by_code(site: Site, code: str, entity: str | None) -> int | None:
-    """Search an account by its code, which Tryton does not keep unique, within an entity."""
-    rows = site.search(_MODEL, [("code", "=", code)], ["note"])
-    same = [row for row in rows if note.read(Held(row, "account")).get(note.ENTITY) == entity]
-    return int(same[0]["id"]) if same else None
+def _type(site: Site, parent: Row | None, says: Value) -> int:
+    """Return the type of the parent if that says the same, else the only one that does.
+
+    Raises TrytonError PERMANENT when several do, or none.
+    """
+    above = _by_code(site, parent["code"]) if parent else None
+    kind = above["type."] if above else None
+    if kind is not None and _says(site, kind) == says:
+        return int(kind["id"])
+    domain = [("childs", "=", None), ("company", "=", site.company.id)]
+    same = [row for row in site.search(_TYPE, domain, _TYPE_FIELDS) if _says(site, row) == says]
+    if len(same) != 1:
+        message = f"{len(same)} types of accounts say what the account is to be, not one: a person chooses"
+        raise TrytonError(RemoteErrorKind.PERMANENT, message)
+    return int(same[0]["id"])
+
+
+def _says(site: Site, kind: Row) -> str:
+    return account_type.name(account_type.of(Held(kind, "account.type"), site.conventions))
+
+
+def _by_code(site: Site, code: str) -> Row | None:
+    """Search an account by its number, which Tryton does not keep unique; give its type, too."""
+    rows = site.search(_MODEL, [("code", "=", code), ("company", "=", site.company.id)], ["code", *_OF_TYPE])
+    return rows[0] if rows else None
 
 
 ACCOUNT = Noun(
     model=_MODEL,
-    record_type="cost_center",
-    message=CostCenter,
+    record_type="account",
+    message=Account,
     fields=(
-        *("code", "name", "type", "state", "note", "active", "root", "last_modified_at", "_timestamp"),
-        *("parent.code", "parent.note", "currency.code"),
+        *("code", "name", "closed", "start_date", "end_date", "template", "last_modified_at", "_timestamp"),
+        *("parent.code", "second_currency.code", *_OF_TYPE),
     ),
-    changed_with=("",),
-    masters=lambda _: [("type", "in", ["root", "view", "normal"])],
-    translate=cost_center.translate,
-    express=cost_center.express,
+    changed_with=("", "parent", "type"),
+    masters=lambda _: [],
+    translate=account.translate,
+    express=account.express,
     find=_find,
     create=_create,
     update=_update,
 )
-"""Cost centers and departments."""
+"""Accounts."""

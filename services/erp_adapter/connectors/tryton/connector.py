@@ -1,4 +1,4 @@
-"""The connector of Tryton: suppliers, items and cost centers."""
+"""The connector of Tryton: suppliers, items, cost centers, locations and accounts."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
@@ -9,8 +9,10 @@ from services.adapter.connector import Document, Expression, PulledBatch, Transl
 from services.adapter.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton import company, document, reading
 from services.erp_adapter.connectors.tryton.account import ACCOUNT
+from services.erp_adapter.connectors.tryton.analytic_account import ANALYTIC_ACCOUNT
 from services.erp_adapter.connectors.tryton.cursor import Cursor
 from services.erp_adapter.connectors.tryton.errors import TrytonError
+from services.erp_adapter.connectors.tryton.location import LOCATION
 from services.erp_adapter.connectors.tryton.noun import LARGEST_ID, Noun, Site
 from services.erp_adapter.connectors.tryton.options import TrytonOptions
 from services.erp_adapter.connectors.tryton.party import PARTY
@@ -18,7 +20,7 @@ from services.erp_adapter.connectors.tryton.product import PRODUCT
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
 from services.erp_adapter.domain.tryton.held import Row
 
-_NOUNS = (PARTY, PRODUCT, ACCOUNT)
+_NOUNS = (PARTY, PRODUCT, ANALYTIC_ACCOUNT, LOCATION, ACCOUNT)
 _AT_ONCE = 250
 
 

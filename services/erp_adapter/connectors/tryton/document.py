@@ -11,7 +11,7 @@ from services.erp_adapter.domain.tryton.held import Row
 
 def of(noun: Noun, row: Row) -> Document:
     """Return a row as a document, changed when it or one of its children was."""
-    return Document(noun.key(row["id"]), noun.model, values.encode(row), max(_times(row)))
+    return Document(noun.key(row["id"]), noun.model, values.encode(row), max(_times(row)), deleted=noun.is_gone(row))
 
 
 def row_of(document: Document) -> Row:

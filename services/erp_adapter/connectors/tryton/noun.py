@@ -66,6 +66,8 @@ class Noun:
     """Create a row that says the values. Raises TrytonError; ValueError for values that the model can't hold."""
     update: Callable[[Site, Row, Mapping[str, Value]], None]
     """Make a row say the values, unless it changed since it was read. Raises as `create`."""
+    is_gone: Callable[[Row], bool] = lambda _: False
+    """Whether a row that is still there counts as deleted."""
 
     def key(self, row_id: int) -> str:
         """Return the document's key."""

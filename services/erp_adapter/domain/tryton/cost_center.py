@@ -4,18 +4,16 @@ An account is a snapshot: what it says of name, manager, location, parent and bl
 knows; only `Valid from` and `Valid to` say when there is such a cost center at all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
-
-from google.type.date_pb2 import Date
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from services.adapter.connector import Expression, Translation, Value
-from services.adapter.domain.effective import day, in_effect
+from services.adapter.domain.effective import in_effect
 from services.erp_adapter.domain.path import collection_and_key, element
-from services.erp_adapter.domain.tryton import note
+from services.erp_adapter.domain.tryton import note, period
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.erp_adapter.domain.tryton.held import Held, Row
 
@@ -28,7 +26,6 @@ _KINDS = {
     "normal": CostCenter.KIND_POSTING,
 }
 _LINES = {"slices.manager": note.MANAGER, "slices.location": note.LOCATION}
-_ONE_DAY = timedelta(days=1)
 
 
 def translate(row: Row, conventions: Conventions) -> Translation:
@@ -110,8 +107,8 @@ def _said(content: CostCenter, today: date, conventions: Conventions) -> Iterato
     if content.kind:
         yield "kind", "POSTING" if content.kind == CostCenter.KIND_POSTING else "DEPARTMENT"
     if content.effective_period.ListFields():
-        yield "effective_period", _days(content.effective_period)
-    if piece := _telling(content.slices, today):
+        yield "effective_period", period.days(content.effective_period)
+    if piece := period.telling(content.slices, today):
         yield from _said_of_slice(piece, today, conventions)
 
 
@@ -126,13 +123,6 @@ def _said_of_slice(piece: CostCenterSlice, today: date, conventions: Conventions
     for parent in piece.parents:
         if parent.hierarchy == conventions.hierarchy:
             yield element("slices.parents", parent.hierarchy), parent.parent_code
-
-
-def _telling(slices: Iterable[CostCenterSlice], today: date) -> CostCenterSlice | None:
-    """Return the slice in effect, else the last that ended, else the first to come."""
-    ordered = sorted(slices, key=lambda piece: _start(piece.effective_period))
-    begun = [piece for piece in ordered if _start(piece.effective_period) <= today]
-    return begun[-1] if begun else ordered[0] if ordered else None
 
 
 def _entity(account: Held, lines: Mapping[str, str], conventions: Conventions) -> str:
@@ -152,23 +142,7 @@ def _parents(account: Held, lines: Mapping[str, str], conventions: Conventions) 
 
 def _period(account: Held, lines: Mapping[str, str]) -> EffectivePeriod | None:
     first, last = note.day(account, lines, note.FROM), note.day(account, lines, note.TO)
-    if first is None and last is None:
-        return None
-    return EffectivePeriod(start_date=_date(first), end_date=_date(last + _ONE_DAY if last else None))
-
-
-def _days(period: EffectivePeriod) -> Value:
-    first = day(period.start_date) if period.HasField("start_date") else None
-    last = day(period.end_date) - _ONE_DAY if period.HasField("end_date") else None
-    return {"first_day": first.isoformat() if first else None, "last_day": last.isoformat() if last else None}
-
-
-def _start(period: EffectivePeriod) -> date:
-    return day(period.start_date) if period.HasField("start_date") else date.min
-
-
-def _date(value: date | None) -> Date | None:
-    return Date(year=value.year, month=value.month, day=value.day) if value else None
+    return period.of(first, last)
 
 
 def _text(value: Value) -> str | None:

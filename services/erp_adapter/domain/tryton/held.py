@@ -5,6 +5,7 @@ Plain fields are under their name; related rows under the name with a dot: a row
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
@@ -39,6 +40,13 @@ class Held:
     def number(self, field: str) -> Decimal | None:
         """Return an exact number."""
         return self._value(field, Decimal)
+
+    def day(self, field: str) -> date | None:
+        """Return a day."""
+        value = self._value(field, date)
+        if isinstance(value, datetime):
+            raise self.refused(field, "must be a day, not a time")
+        return value
 
     def one(self, field: str) -> "Held | None":
         """Return a related row."""

@@ -7,10 +7,9 @@ its own number for a code, such as `erp.17`.
 
 from collections.abc import Mapping, Sequence
 
-from google.type.postal_address_pb2 import PostalAddress
-
 from concord.mdm.v1.party_pb2 import SupplierSite
 from services.adapter.connector import Value
+from services.erp_adapter.domain.tryton.address import GLN, lines, postal, tells, told
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.erp_adapter.domain.tryton.held import Held, Row, is_active, with_child
 
@@ -20,7 +19,7 @@ _PURPOSES = {
 }
 """The flag of an address by what it says."""
 
-_CODE, _GLN = "SITE", "GLN"
+_CODE = "SITE"
 
 # Parts of a postal address that Tryton has no field for.
 _UNKNOWN = ("sorting_code", "sublocality", "recipients", "organization")
@@ -28,36 +27,26 @@ _UNKNOWN = ("sorting_code", "sublocality", "recipients", "organization")
 
 def translate(address: Held, conventions: Conventions) -> SupplierSite:
     """Return an address as a site. Raises UntranslatableError."""
-    told = [each.row for each in address.many("contact_mechanisms")]
-    country, subdivision = address.one("country"), address.one("subdivision")
-    region = country.text("code") if country else ""
-    area = subdivision.text("code").removeprefix(f"{region}-") if subdivision else ""
-    postal = PostalAddress(
-        region_code=region,
-        administrative_area=area,
-        locality=address.text("city"),
-        postal_code=address.text("postal_code"),
-        address_lines=_lines(address.text("street").splitlines()),
-    )
+    mechanisms = [each.row for each in address.many("contact_mechanisms")]
     return SupplierSite(
-        code=_told(told, _CODE) or _default_code(address.row, conventions),
+        code=told(mechanisms, _CODE) or _default_code(address.row, conventions),
         purposes=[purpose for flag, purpose in _PURPOSES.items() if address.flag(flag)],
-        gln=_told(told, _GLN),
-        address=postal if postal.ListFields() else None,
+        gln=told(mechanisms, GLN),
+        address=postal(address),
     )
 
 
 def express(site: SupplierSite) -> Mapping[str, Value] | None:
     """Return what an address says of a site; None = Tryton can't hold it."""
-    postal = site.address
-    if any(getattr(postal, field) for field in _UNKNOWN) or (postal.administrative_area and not postal.region_code):
+    said = site.address
+    if any(getattr(said, field) for field in _UNKNOWN) or (said.administrative_area and not said.region_code):
         return None
     return {
-        "street": "\n".join(_lines(postal.address_lines)),
-        "city": postal.locality.strip(),
-        "postal_code": postal.postal_code.strip(),
-        "country": postal.region_code,
-        "area": postal.administrative_area.strip(),
+        "street": "\n".join(lines(said.address_lines)),
+        "city": said.locality.strip(),
+        "postal_code": said.postal_code.strip(),
+        "country": said.region_code,
+        "area": said.administrative_area.strip(),
         "gln": site.gln,
         **{flag: purpose in site.purposes for flag, purpose in _PURPOSES.items()},
     }
@@ -72,8 +61,8 @@ def applied(addresses: Sequence[Row], code: str, value: Value, party: int, conve
             result[place] = {**result[place], "active": False}
         return result
     if place is None:
-        told = _telling((), _CODE, code, party)
-        result.append({"contact_mechanisms.": told, "country.": None, "subdivision.": None})
+        mechanisms = _telling((), _CODE, code, party)
+        result.append({"contact_mechanisms.": mechanisms, "country.": None, "subdivision.": None})
         place = -1
     result[place] = _with(result[place], value, party)
     return result
@@ -88,7 +77,7 @@ def _with(row: Row, value: Mapping[str, Value], party: int) -> Row:
         **{flag: value[flag] for flag in _PURPOSES},
         "country.": _kept(row.get("country."), {"code": country} if country else None),
         "subdivision.": _kept(row.get("subdivision."), subdivision),
-        "contact_mechanisms.": _telling(row["contact_mechanisms."], _GLN, value["gln"], party),
+        "contact_mechanisms.": _telling(row["contact_mechanisms."], GLN, value["gln"], party),
     }
 
 
@@ -101,27 +90,13 @@ def _kept_text(before: str | None, wanted: Value) -> Value:
 
 
 def _code(row: Row, conventions: Conventions) -> str:
-    return _told(row["contact_mechanisms."], _CODE) or _default_code(row, conventions)
+    return told(row["contact_mechanisms."], _CODE) or _default_code(row, conventions)
 
 
 def _default_code(row: Row, conventions: Conventions) -> str:
     return f"{conventions.system}.{row.get('id')}"
 
 
-def _told(rows: Sequence[Row], scheme: str) -> str:
-    """Return what the first mechanism of a scheme says."""
-    return next((str(each["value"])[len(scheme) + 1 :].strip() for each in rows if _is_told(each, scheme)), "")
-
-
 def _telling(rows: Sequence[Row], scheme: str, value: Value, party: int) -> list[Row]:
     fields = {"value": f"{scheme}:{value}"} if value else None
-    return with_child(rows, lambda row: _is_told(row, scheme), fields, new={"type": "other", "party": party})
-
-
-def _is_told(row: Row, scheme: str) -> bool:
-    return is_active(row) and row.get("type") == "other" and str(row.get("value")).startswith(f"{scheme}:")
-
-
-def _lines(lines: Sequence[str]) -> list[str]:
-    """Return the lines that say something."""
-    return [part.strip() for line in lines for part in line.splitlines() if part.strip()]
+    return with_child(rows, lambda row: tells(row, scheme), fields, new={"type": "other", "party": party})
