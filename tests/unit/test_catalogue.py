@@ -40,6 +40,8 @@ def test_the_catalogue_is_as_large_as_promised(data: Catalogue) -> None:
     assert len(data.items) >= 520
     assert len(centers) >= 130
     assert len(data.cost_centers) - len(centers) >= 20
+    assert len(data.locations) >= 60
+    assert len(data.accounts) >= 120
     assert len(data.workforce_cost_centers) >= 118
     assert len(data.workforce_users) >= 60
 
@@ -48,6 +50,8 @@ def test_codes_are_unique(data: Catalogue) -> None:
     assert not _repeated(supplier.code for supplier in data.suppliers)
     assert not _repeated(item.code for item in data.items)
     assert not _repeated(center.code for center in data.cost_centers)
+    assert not _repeated(place.code for place in data.locations)
+    assert not _repeated(account.code for account in data.accounts)
     assert not _repeated(center.code for center in data.workforce_cost_centers)
     assert not _repeated(user.user_name for user in data.workforce_users)
     assert not _repeated(user.employee_number for user in data.workforce_users)
@@ -166,6 +170,47 @@ def test_every_entity_resolves_and_parents_come_first(data: Catalogue) -> None:
     assert len({center.entity for center in data.cost_centers if center.kind == "cost_center"}) == 3
 
 
+def test_the_tree_of_locations_has_parents_first_and_each_entity_hangs_together(data: Catalogue) -> None:
+    entities = {entity.id for entity in data.entities}
+    tops: list[str] = []
+    seen: dict[str, str] = {}
+    for place in data.locations:
+        assert place.parent_code in seen or not seen, place
+        assert place.entity in entities, place
+        if seen.get(place.parent_code) != place.entity:
+            tops.append(place.entity)
+        seen[place.code] = place.entity
+    assert not _repeated(tops)
+    assert set(tops) == entities
+
+
+def test_a_warehouse_has_receiving_dispatch_and_stores_an_address_and_a_location_number(data: Catalogue) -> None:
+    warehouses = [place for place in data.locations if place.type == "warehouse"]
+    assert len(warehouses) == 3
+    for warehouse in warehouses:
+        roles = sorted(place.role for place in data.locations if place.role and place.parent_code == warehouse.code)
+        assert roles == ["input", "output", "storage"]
+        assert warehouse.gln.startswith("952")
+        assert len(warehouse.gln) == 13
+        assert ean.is_valid(warehouse.gln)
+    glns = [place.gln for place in data.locations if place.gln]
+    assert len(glns) == len(set(glns) - {supplier.gln for supplier in data.suppliers}) == len(warehouses)
+    assert [place.code for place in data.locations if place.street] == [place.code for place in warehouses]
+
+
+def test_the_chart_of_accounts_has_one_root_parents_first_and_types_below_it(data: Catalogue) -> None:
+    summing = {account.code for account in data.accounts if not account.type}
+    seen: set[str] = set()
+    for account in data.accounts:
+        assert (account.parent_code in summing & seen) if seen else not account.parent_code, account
+        assert bool(account.type) == bool(account.category), account
+        assert not account.valid_from or not account.valid_to or account.valid_from < account.valid_to, account
+        seen.add(account.code)
+    kinds = {(account.category, account.type) for account in data.accounts if account.type}
+    assert not _repeated(category for category, _ in kinds)
+    assert {kind for _, kind in kinds} == {"asset", "liability", "equity", "revenue", "expense", "statistical"}
+
+
 def test_cost_centers_end_after_they_begin_and_few_are_blocked(data: Catalogue) -> None:
     assert all(center.valid_to is None or center.valid_from < center.valid_to for center in data.cost_centers)
     assert 0 < len([center for center in data.cost_centers if center.blocked]) <= 8
@@ -217,6 +262,8 @@ def test_a_misshapen_file_is_refused_with_its_line(tmp_path: Path, content: str,
     ("name", "old", "new", "complaint"),
     [
         ("cost_centers.csv", "2014-01-01", "the beginning", "cost_centers.csv:2: valid_from"),
+        ("locations.csv", ",view,", ",hall,", "locations.csv:2: type"),
+        ("accounts.csv", ",asset,", ",assets,", "accounts.csv:5: type"),
         ("cost_centers.csv", ",group,", ",cluster,", "cost_centers.csv:2: kind"),
         ("workforce_users.csv", ",yes\n", ",maybe\n", "workforce_users.csv:2: active"),
         ("items.csv", ",9.80,", ",dear,", "items.csv:2: list_price"),

@@ -15,8 +15,8 @@ LEDGER = "ledgers/saltmarsh"
 """The ledger whose chart of accounts the demo's ERP holds."""
 
 # What the catalogue's chart calls its types, where the flags of Tryton's types say nothing, and how it numbers.
-_ACCOUNT_TYPES = {"Liabilities": "LIABILITY", "Equity": "EQUITY", "Statistics": "STATISTICAL"}
-_ACCOUNT_SEGMENTS = "(?P<natural_account>[0-9]{4})-(?P<fund>[0-9]{2})"
+ACCOUNT_TYPES = {"Liabilities": "LIABILITY", "Equity": "EQUITY", "Statistics": "STATISTICAL"}
+ACCOUNT_SEGMENTS = "(?P<natural_account>[0-9]{4})-(?P<fund>[0-9]{2})"
 
 
 def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> Path:
@@ -27,10 +27,10 @@ def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> P
         "user": tryton.user,
         "password_file": str(tryton.password_file),
         "entities": _entities(catalogue),
-        "location_entities": _location_entities(catalogue),
+        "location_entities": location_entities(catalogue),
         "ledger": LEDGER,
-        "account_types": _ACCOUNT_TYPES,
-        "account_segments": _ACCOUNT_SEGMENTS,
+        "account_types": ACCOUNT_TYPES,
+        "account_segments": ACCOUNT_SEGMENTS,
     }
     deliver = dict.fromkeys(("supplier", "item", "cost_center", "location", "account"), "update")
     return _write(directory / "erp_systems.toml", ERP, "tryton", deliver, options)
@@ -47,7 +47,7 @@ def _entities(catalogue: Catalogue) -> dict[str, str]:
     return {row.id: entity_name(row.id) for row in catalogue.entities}
 
 
-def _location_entities(catalogue: Catalogue) -> dict[str, str]:
+def location_entities(catalogue: Catalogue) -> dict[str, str]:
     """Return the entities by the code of the locations that are the topmost of theirs."""
     entity_of = {row.code: row.entity for row in catalogue.locations}
     return {

@@ -7,8 +7,10 @@ from google.type.money_pb2 import Money
 from google.type.postal_address_pb2 import PostalAddress
 from hypothesis import strategies as st
 
+from concord.mdm.v1.account_pb2 import Account, AccountSlice
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.item_pb2 import Item
+from concord.mdm.v1.location_pb2 import Location, LocationSlice
 from concord.mdm.v1.pack_pb2 import PackConversion, PriceReference, TradeItem
 from concord.mdm.v1.party_pb2 import Classification, PaymentTerms, SupplierSite, TaxId
 from concord.mdm.v1.record_pb2 import EffectivePeriod
@@ -112,16 +114,32 @@ def day_message(day: date) -> Date:
     return Date(year=day.year, month=day.month, day=day.day)
 
 
-@st.composite
-def cost_centers(draw: st.DrawFn) -> CostCenter:
+def _periods(draw: st.DrawFn) -> list[EffectivePeriod]:
+    """Draw periods of slices, one after the other."""
     start = draw(DAY)
     bounds = [start + timedelta(days=days) for days in sorted(draw(st.sets(st.integers(1, 9000), max_size=3)))]
     edges = [start, *bounds]
-    slices = []
+    periods = []
     for number, begin in enumerate(edges):
         period = EffectivePeriod(start_date=day_message(begin))
         if number + 1 < len(edges):
             period.end_date.CopyFrom(day_message(edges[number + 1]))
+        periods.append(period)
+    return periods
+
+
+def _whole(draw: st.DrawFn, periods: list[EffectivePeriod]) -> EffectivePeriod:
+    period = EffectivePeriod(start_date=periods[0].start_date)
+    if draw(st.booleans()):
+        last = periods[-1].start_date
+        period.end_date.CopyFrom(day_message(date(last.year, last.month, last.day) + timedelta(days=30)))
+    return period
+
+
+@st.composite
+def cost_centers(draw: st.DrawFn) -> CostCenter:
+    periods, slices = _periods(draw), []
+    for period in periods:
         piece = CostCenterSlice(effective_period=period, display_name=draw(SAID), manager=draw(TEXT))
         piece.location = draw(TEXT)
         if draw(st.booleans()):
@@ -129,13 +147,49 @@ def cost_centers(draw: st.DrawFn) -> CostCenter:
         if draw(st.booleans()):
             piece.parents.append(HierarchyParent(hierarchy="management", parent_code=draw(CODE)))
         slices.append(piece)
-    period = EffectivePeriod(start_date=day_message(start))
-    if draw(st.booleans()):
-        period.end_date.CopyFrom(day_message(edges[-1] + timedelta(days=30)))
     return CostCenter(
         entity=draw(st.sampled_from(["entities/general", "entities/shared"])),
         code=draw(CODE),
         kind=draw(st.sampled_from([CostCenter.KIND_POSTING, CostCenter.KIND_DEPARTMENT])),
-        effective_period=period,
+        effective_period=_whole(draw, periods),
         slices=slices,
     )
+
+
+@st.composite
+def locations(draw: st.DrawFn) -> Location:
+    slices = []
+    for period in _periods(draw):
+        piece = LocationSlice(effective_period=period, display_name=draw(SAID), stocking=draw(st.booleans()))
+        for hierarchy in draw(st.sets(st.sampled_from(["stock", "legal"]))):
+            piece.parents.append(HierarchyParent(hierarchy=hierarchy, parent_code=draw(CODE).strip()))
+        slices.append(piece)
+    return Location(
+        gln=draw(st.sampled_from(["", "9528496044939"])),
+        entity=draw(st.sampled_from(["entities/general", "entities/other"])),
+        code=draw(CODE).strip(),
+        kind=draw(st.sampled_from(list(Location.Kind.values()))),
+        slices=slices,
+    )
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> Account:
+    periods, slices = _periods(draw), []
+    for period in periods:
+        piece = AccountSlice(effective_period=period, display_name=draw(SAID), currency_code="CAD")
+        if draw(st.booleans()):
+            piece.blocked_for_posting = draw(st.booleans())
+        for hierarchy in draw(st.sets(st.sampled_from(["chart", "legal"]))):
+            piece.parents.append(HierarchyParent(hierarchy=hierarchy, parent_code=draw(CODE).strip()))
+        slices.append(piece)
+    account = Account(
+        ledger=draw(st.sampled_from(["ledgers/main", "ledgers/other"])),
+        account_number=draw(CODE).strip(),
+        type=draw(st.sampled_from(list(Account.Type.values()))),
+        effective_period=_whole(draw, periods),
+        slices=slices,
+    )
+    if draw(st.booleans()):
+        account.summary = draw(st.booleans())
+    return account

@@ -1,23 +1,34 @@
 """Every row of the demo's catalogue, as the loader puts it into Tryton, says what the catalogue says."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from concord.mdm.v1.account_pb2 import Account as AccountRecord
 from concord.mdm.v1.cost_center_pb2 import CostCenter as CostCenterRecord
 from concord.mdm.v1.item_pb2 import Item as ItemRecord
+from concord.mdm.v1.location_pb2 import Location as LocationRecord
 from concord.mdm.v1.supplier_pb2 import Supplier as SupplierRecord
-from services.erp_adapter.domain.tryton import cost_center, item, price, supplier
+from services.erp_adapter.domain.tryton import account, account_type, cost_center, item, location, price, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.mesh.validation import violations
 from tests.support.tryton_storage import stored
 from tools.demo import catalogue
+from tools.landscape import systems_files
 from tools.systems import tryton_rows
 
 CATALOGUE = catalogue.load()
-CONVENTIONS = Conventions("erp", {entity.id: f"entities/{entity.id}" for entity in CATALOGUE.entities})
+CONVENTIONS = Conventions(
+    "erp",
+    {entity.id: f"entities/{entity.id}" for entity in CATALOGUE.entities},
+    location_entities=systems_files.location_entities(CATALOGUE),
+    ledger=systems_files.LEDGER,
+    account_types=systems_files.ACCOUNT_TYPES,
+    account_segments=re.compile(systems_files.ACCOUNT_SEGMENTS),
+)
 
 
 class Numbers(defaultdict[str, int]):
@@ -103,6 +114,73 @@ def test_cost_centers_are_said_whole() -> None:
     assert kinds == {CostCenterRecord.KIND_DEPARTMENT: 27, CostCenterRecord.KIND_POSTING: 133}
 
 
+def test_locations_are_said_whole() -> None:
+    rows: dict[str, dict[str, Any]] = {}
+    ids = {"country": {"US": 1}, "subdivision": {"US-OR": 1}}
+    for row in CATALOGUE.locations:
+        made = dict(tryton_rows.location(row, {}))
+        where = dict(tryton_rows.location_address(row, ids, 1)) if row.street else None
+        if where is not None:
+            number = {**tryton_rows.location_number(row, 1, 1), "active": True}
+            where |= {"country.": {"code": "US"}, "subdivision.": {"code": "US-OR"}, "contact_mechanisms.": [number]}
+        rows[row.code] = {**made, "active": True, "parent.": rows.get(row.parent_code), "address.": where}
+        content = location.translate(rows[row.code], CONVENTIONS).content
+        assert isinstance(content, LocationRecord)
+        assert violations(content) == []
+        [piece] = content.slices
+        assert (content.entity, content.code, piece.display_name) == (f"entities/{row.entity}", row.code, row.name)
+        assert LocationRecord.Kind.Name(content.kind).removeprefix("KIND_") == _KINDS[row.type]
+        assert (content.gln, piece.stocking) == (row.gln, row.type != "view")
+        address = piece.address
+        assert (address.locality, address.region_code, list(address.address_lines)) == (
+            row.city,
+            row.country,
+            [row.street] * bool(row.street),
+        )
+        above = next((each for each in CATALOGUE.locations if each.code == row.parent_code), None)
+        parents = [(each.parent_scope, each.parent_code) for each in piece.parents]
+        apart = above is not None and above.entity != row.entity
+        assert parents == ([(f"entities/{above.entity}" if apart else "", above.code)] if above else [])
+
+
+def test_accounts_are_said_whole() -> None:
+    for row in CATALOGUE.accounts:
+        made = dict(tryton_rows.account(row, {"type": {}, "currency": {}}, {}, 1))
+        made |= {"type.": _account_type(row), "parent.": {"code": row.parent_code} if row.parent_code else None}
+        made |= {"second_currency.": {"code": row.currency} if row.currency else None}
+        content = account.translate(made, CONVENTIONS).content
+        assert isinstance(content, AccountRecord)
+        assert violations(content) == []
+        [piece] = content.slices
+        assert (content.ledger, content.account_number, piece.display_name) == (
+            systems_files.LEDGER,
+            row.code,
+            row.name,
+        )
+        assert content.summary == (not row.type)
+        assert not row.type or account_type.name(content.type) == row.type.upper()
+        assert "-".join(each.value for each in content.segments) == (row.code if row.type else "")
+        assert (piece.currency_code, piece.blocked_for_posting) == (row.currency, row.closed)
+        period = content.effective_period
+        assert (period.HasField("start_date"), period.HasField("end_date")) == (
+            bool(row.valid_from),
+            bool(row.valid_to),
+        )
+        assert [each.parent_code for each in piece.parents] == [row.parent_code] * bool(row.parent_code)
+
+
+def _account_type(row: catalogue.Account) -> dict[str, Any] | None:
+    if not row.type:
+        return None
+    top = {**dict.fromkeys(account_type.FIELDS), **tryton_rows.ACCOUNT_TYPES[row.type], "parent.": None}
+    own = dict(tryton_rows.account_type(row, 1))
+    del own["parent"]
+    return {**top, **own, "parent.": top}
+
+
+_KINDS = {"view": "GROUP", "warehouse": "WAREHOUSE", "storage": "STORAGE"}
+
+
 def _packs(row: catalogue.Item) -> dict[tuple[str, str], int | None]:
     found = {("BX", row.uom): row.box_quantity} if row.gtin_box else {}
     if row.gtin_case:
@@ -139,3 +217,4 @@ def _rows(name: str, command: str, rows: list[Any], ids: Mapping[str, Numbers]) 
 
 def test_the_whole_catalogue_is_covered() -> None:
     assert (len(CATALOGUE.suppliers), len(CATALOGUE.items), len(CATALOGUE.cost_centers)) == (497, 656, 160)
+    assert (len(CATALOGUE.locations), len(CATALOGUE.accounts)) == (66, 130)

@@ -5,18 +5,26 @@ from datetime import date
 
 from hypothesis import given
 
+from concord.mdm.v1.account_pb2 import Account
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.item_pb2 import Item
+from concord.mdm.v1.location_pb2 import Location
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.connector import Value
 from services.adapter.domain.delivered import canonical
-from services.erp_adapter.domain.tryton import cost_center, item, product, supplier
+from services.erp_adapter.domain.tryton import account, account_type, cost_center, item, location, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
-from tests.support.tryton_storage import stored
+from tests.support.tryton_storage import TOP, stored
 from tests.unit.erp_adapter import records
 
 TODAY = date(2026, 11, 24)
-CONVENTIONS = Conventions("erp", {"general": "entities/general", "shared": "entities/shared"})
+CONVENTIONS = Conventions(
+    "erp",
+    {"general": "entities/general", "shared": "entities/shared"},
+    location_entities={TOP: "entities/general"},
+    ledger="ledgers/main",
+    account_types={name: name for name in map(account_type.name, Account.Type.values()[1:])},
+)
 
 
 @given(records.SUPPLIERS)
@@ -71,6 +79,45 @@ def test_what_an_account_is_made_to_say_of_a_cost_center_is_read_back(content: C
     assert again == row
 
 
+@given(records.locations())
+def test_what_a_location_is_made_to_say_is_read_back(content: Location) -> None:
+    least: dict[str, Value] = {"identity": {"entity": "entities/general", "code": "A"}, "kind": "STORAGE"}
+    wanted = {**least, **location.express(content, TODAY, CONVENTIONS).values}
+    row = stored(location.applied(location.BLANK, wanted, CONVENTIONS), "location")
+    shown = location.express(_location(row), TODAY, CONVENTIONS).values
+    assert {path: shown[path] for path in wanted} == wanted
+    assert location.applied(row, shown, CONVENTIONS) == row
+
+
+@given(records.locations())
+def test_what_a_location_can_not_say_is_told(content: Location) -> None:
+    told = location.express(content, TODAY, CONVENTIONS)
+    assert ("identity" in told.inexpressible) == (content.entity == "entities/other")
+    kinds = {Location.KIND_UNSPECIFIED, Location.KIND_WAREHOUSE, Location.KIND_STORAGE, Location.KIND_GROUP}
+    assert ("kind" in told.inexpressible) == (content.kind not in kinds)
+
+
+@given(records.accounts())
+def test_what_an_account_of_the_chart_is_made_to_say_is_read_back(content: Account) -> None:
+    wanted = {
+        "identity": {"ledger": "ledgers/main", "code": "1"},
+        **account.express(content, TODAY, CONVENTIONS).values,
+    }
+    if wanted.get("summary") is False and "type" not in wanted:
+        wanted["type"] = "ASSET"
+    row = stored(account.applied(account.BLANK, wanted, CONVENTIONS), "ledger account")
+    shown = account.express(_account(row), TODAY, CONVENTIONS).values
+    assert {path: shown[path] for path in wanted} == wanted
+    assert account.applied(row, shown, CONVENTIONS) == row
+
+
+@given(records.accounts())
+def test_what_an_account_of_the_chart_can_not_say_is_told(content: Account) -> None:
+    told = account.express(content, TODAY, CONVENTIONS)
+    assert ("identity" in told.inexpressible) == (content.ledger == "ledgers/other")
+    assert ("type" in told.inexpressible) == (content.summary and content.type != Account.TYPE_UNSPECIFIED)
+
+
 def _supplier(row: Mapping[str, Value]) -> Supplier:
     content = supplier.translate(row, CONVENTIONS).content
     assert isinstance(content, Supplier)
@@ -86,6 +133,18 @@ def _item(row: Mapping[str, Value]) -> Item:
 def _cost_center(row: Mapping[str, Value]) -> CostCenter:
     content = cost_center.translate(row, CONVENTIONS).content
     assert isinstance(content, CostCenter)
+    return content
+
+
+def _location(row: Mapping[str, Value]) -> Location:
+    content = location.translate(row, CONVENTIONS).content
+    assert isinstance(content, Location)
+    return content
+
+
+def _account(row: Mapping[str, Value]) -> Account:
+    content = account.translate(row, CONVENTIONS).content
+    assert isinstance(content, Account)
     return content
 
 

@@ -1,7 +1,9 @@
 """Single facts about what Tryton's rows say and can't say."""
 
 import copy
+import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,17 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord.mdm.v1.cost_center_pb2 import CostCenter
+from concord.mdm.v1.account_pb2 import Account, AccountSlice
+from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.item_pb2 import Item
+from concord.mdm.v1.location_pb2 import Location
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.connector import UntranslatableError
-from services.erp_adapter.domain.tryton import cost_center, item, note, product, supplier
+from services.erp_adapter.domain.tryton import account, cost_center, item, lineage, location, note, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
-from tests.support.tryton_storage import stored
+from tests.support.tryton_storage import TOP, stored
 from tests.unit.erp_adapter.records import day_message
 
 TODAY = date(2026, 11, 24)
-CONVENTIONS = Conventions("erp", {"general": "entities/general"})
+CONVENTIONS = Conventions(
+    "erp",
+    {"general": "entities/general"},
+    location_entities={TOP: "entities/general"},
+    ledger="ledgers/main",
+    account_types={"Equity": "EQUITY"},
+    account_segments=re.compile("(?P<natural_account>[0-9]{4})(-(?P<fund>[0-9]{2}))?"),
+)
 
 PARTY = stored(
     {
@@ -50,7 +61,43 @@ ACCOUNT = stored(
     },
     "account",
 )
-READERS = {"party": (PARTY, supplier), "product": (PRODUCT, item), "account": (ACCOUNT, cost_center)}
+ADDRESS = {
+    "street": "1 Dock St",
+    "city": "Saltmarsh",
+    "postal_code": "97000",
+    "country.": {"code": "US"},
+    "subdivision.": {"code": "US-OR"},
+    "contact_mechanisms.": [{"type": "other", "value": "GLN:9520472076026", "active": True}],
+}
+WAREHOUSE = stored(
+    {
+        **location.BLANK,
+        "code": "WH",
+        "name": "Stores",
+        "type": "warehouse",
+        "parent.": {"code": TOP},
+        "address.": ADDRESS,
+    },
+    "location",
+)
+CASH = stored(
+    {
+        **account.BLANK,
+        "code": "1010-10",
+        "name": "Cash",
+        "parent.": {"code": "10"},
+        "type.": {"name": "Cash", "assets": True},
+        "start_date": date(2020, 1, 1),
+    },
+    "ledger account",
+)
+READERS = {
+    "party": (PARTY, supplier),
+    "product": (PRODUCT, item),
+    "account": (ACCOUNT, cost_center),
+    "location": (WAREHOUSE, location),
+    "ledger account": (CASH, account),
+}
 
 
 def test_a_dummy_tax_id_is_said_as_it_is() -> None:
@@ -153,6 +200,134 @@ def test_an_account_open_past_its_last_day_shows_that_it_is_open() -> None:
 def test_lines_stay_in_their_places() -> None:
     text = note.written("Entity: a\n\nsee file\nManager: x", {"Manager": "y", "Entity": "b", "Location": None})
     assert text == "Entity: b\n\nsee file\nManager: y"
+
+
+def _place(**changes: Any) -> Location:
+    content = location.translate({**WAREHOUSE, **changes}, CONVENTIONS).content
+    assert isinstance(content, Location)
+    return content
+
+
+def test_a_warehouse_says_where_it_is_and_its_number() -> None:
+    place = _place()
+    [piece] = place.slices
+    assert (place.entity, place.code, place.kind, place.gln) == (
+        "entities/general",
+        "WH",
+        Location.KIND_WAREHOUSE,
+        "9520472076026",
+    )
+    assert (piece.address.region_code, piece.address.administrative_area, piece.stocking) == ("US", "OR", True)
+    assert [(each.hierarchy, each.parent_code) for each in piece.parents] == [("stock", TOP)]
+
+
+def test_a_store_says_no_address_even_if_it_has_one_and_a_view_keeps_no_stock() -> None:
+    store, view = _place(type="storage"), _place(type="view")
+    assert not store.gln
+    assert not store.slices[0].HasField("address")
+    assert (store.slices[0].stocking, view.slices[0].stocking) == (True, False)
+
+
+def test_a_place_belongs_to_the_nearest_entity_and_names_the_entity_of_a_parent_in_another() -> None:
+    conventions = replace(CONVENTIONS, location_entities={TOP: "entities/general", "L00": "entities/group"})
+    row = {**WAREHOUSE, "code": TOP, "parent.": {"code": "L00", "parent.": None}}
+    place = location.translate(row, conventions).content
+    assert isinstance(place, Location)
+    assert place.entity == "entities/general"
+    assert [(each.parent_scope, each.parent_code) for each in place.slices[0].parents] == [("entities/group", "L00")]
+    values = location.express(place, TODAY, conventions).values
+    assert values["slices.parents[stock]"] == {"scope": "entities/group", "code": "L00"}
+    assert location.applied(row, values, conventions) == row
+    with pytest.raises(ValueError, match="would belong to that"):
+        location.applied(WAREHOUSE, {"slices.parents[stock]": values["slices.parents[stock]"]}, conventions)
+    assert not _place(code=TOP, **{"parent.": {"code": "L00", "parent.": None}}).slices[0].parents
+
+
+def test_a_parent_in_other_books_can_not_be_said_of_an_account_or_a_cost_center() -> None:
+    parent = HierarchyParent(hierarchy="chart", parent_code="10", parent_scope="ledgers/other")
+    golden = Account(ledger="ledgers/main", account_number="1010", slices=[AccountSlice(parents=[parent])])
+    assert account.express(golden, TODAY, CONVENTIONS).inexpressible == ("slices.parents[chart]",)
+    parent = HierarchyParent(hierarchy="management", parent_code="10", parent_scope="entities/other")
+    center = CostCenter(entity="entities/general", code="1", slices=[CostCenterSlice(parents=[parent])])
+    assert cost_center.express(center, TODAY, CONVENTIONS).inexpressible == ("slices.parents[management]",)
+
+
+@pytest.mark.parametrize(("changes", "field"), [({"code": " "}, "code"), ({"type": "production"}, "type")])
+def test_a_place_without_a_code_and_what_is_no_place_are_untranslatable(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(UntranslatableError) as caught:
+        _place(**changes)
+    assert caught.value.field == f"location.{field}"
+
+
+def test_a_place_that_lies_deeper_than_is_read_is_untranslatable() -> None:
+    row: dict[str, Any] = {"code": "X", "parent": 7}
+    for _ in range(lineage.LEVELS):
+        row = {**WAREHOUSE, "code": "X", "parent.": row}
+    with pytest.raises(UntranslatableError, match="lies more than 8 levels above"):
+        location.translate(row, CONVENTIONS)
+
+
+def test_a_place_is_not_moved_to_another_entity_and_not_ended() -> None:
+    with pytest.raises(ValueError, match="has to be moved"):
+        location.applied(WAREHOUSE, {"identity": {"entity": "entities/other", "code": "WH"}}, CONVENTIONS)
+    golden = _place()
+    golden.effective_period.end_date.CopyFrom(day_message(TODAY))
+    assert location.express(golden, TODAY, CONVENTIONS).inexpressible == ("effective_period",)
+
+
+def _account(**changes: Any) -> Account:
+    content = account.translate({**CASH, **changes}, CONVENTIONS).content
+    assert isinstance(content, Account)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ({}, Account.TYPE_UNSPECIFIED),
+        ({"assets": True, "receivable": True}, Account.TYPE_ASSET),
+        ({"stock": True}, Account.TYPE_ASSET),
+        ({"payable": True}, Account.TYPE_LIABILITY),
+        ({"debt": True}, Account.TYPE_LIABILITY),
+        ({"statement": "income", "revenue": True}, Account.TYPE_REVENUE),
+        ({"statement": "income", "expense": True, "stock": True}, Account.TYPE_EXPENSE),
+        ({"statement": "income", "revenue": True, "expense": True}, Account.TYPE_UNSPECIFIED),
+        ({"statement": "off-balance"}, Account.TYPE_OFF_BALANCE),
+        ({"statement": None}, Account.TYPE_UNSPECIFIED),
+        ({"name": "Equity"}, Account.TYPE_EQUITY),
+        ({"parent.": {"name": "Equity", "parent.": None}, "assets": True}, Account.TYPE_EQUITY),
+    ],
+)
+def test_the_type_is_what_its_name_or_one_above_is_configured_to_be_else_what_the_flags_say(
+    kind: dict[str, Any], says: int
+) -> None:
+    plain = {**CASH["type."], "assets": False}
+    assert _account(**{"type.": {**plain, **kind}}).type == says
+
+
+def test_an_account_without_a_type_only_sums_up_and_has_no_segments() -> None:
+    posted, summing = _account(), _account(**{"type.": None, "code": "10"})
+    assert (posted.summary, summing.summary) == (False, True)
+    assert {each.name: each.value for each in posted.segments} == {"natural_account": "1010", "fund": "10"}
+    assert not summing.segments
+    assert [each.name for each in _account(code="1010").segments] == ["natural_account"]
+
+
+@pytest.mark.parametrize("code", ["", "10"])
+def test_a_posting_account_without_a_number_or_with_one_of_other_segments_is_untranslatable(code: str) -> None:
+    with pytest.raises(UntranslatableError, match=r"is empty|does not consist") as caught:
+        _account(code=code)
+    assert caught.value.field == "account.code"
+
+
+def test_an_account_that_never_ends_has_no_end() -> None:
+    assert not _account(end_date=date.max).effective_period.HasField("end_date")
+    assert _account(end_date=date(2026, 6, 30)).effective_period.end_date == day_message(date(2026, 7, 1))
+
+
+def test_an_account_that_is_posted_to_needs_a_type() -> None:
+    with pytest.raises(ValueError, match="needs a type"):
+        account.applied({**CASH, "type.": None}, {"summary": False}, CONVENTIONS)
 
 
 @given(st.sampled_from(sorted(READERS)), st.data())

@@ -27,8 +27,9 @@ def tell(story: Story, landscape: Landscape, expected: Expectations) -> None:
     """Wait until everything is read and delivered; count it."""
     story.tell(
         "The adapters read Tryton and the SaaS, translate what they hold and submit it. The hub links what shares an "
-        "LEI, DUNS, GLN, NPI, GTIN, cost-center code or account number, and decides value by value whose word counts: the steward's "
-        "before the ERP's before the workforce SaaS's. What a system holds differently is delivered to it."
+        "LEI, DUNS, GLN, NPI, GTIN, cost-center code or account number, and decides value by value whose word counts: "
+        "the steward's before the ERP's before the workforce SaaS's. What a system holds differently is delivered "
+        "to it."
     )
     await_first_pulls(landscape)
     story.done("both systems are read")

@@ -45,10 +45,10 @@ def _update(site: Site, row: Row, values: Mapping[str, Value]) -> None:
 
 
 def _refer(site: Site, entity: str) -> Refer:
-    """Look a parent up by its code within an entity."""
+    """Look a parent up by its code within an entity, unless it names another scope."""
 
     def refer(_: str, wanted: Row) -> int:
-        found = _by_code(site, wanted["code"], entity)
+        found = _by_code(site, wanted["code"], wanted.get("scope", entity))
         if found is None:
             raise TrytonError(RemoteErrorKind.PERMANENT, "Tryton has no such parent location")
         return found

@@ -116,7 +116,8 @@ def _said(content: Account, today: date, conventions: Conventions) -> Iterator[t
             yield "slices.blocked_for_posting", piece.blocked_for_posting
         for parent in piece.parents:
             if parent.hierarchy == conventions.account_hierarchy:
-                yield element("slices.parents", parent.hierarchy), parent.parent_code
+                own = parent.parent_scope in {"", content.ledger}
+                yield element("slices.parents", parent.hierarchy), parent.parent_code if own else None
 
 
 def _segments(account: Held, conventions: Conventions) -> list[AccountSegment]:

@@ -109,10 +109,12 @@ def _said(content: CostCenter, today: date, conventions: Conventions) -> Iterato
     if content.effective_period.ListFields():
         yield "effective_period", period.days(content.effective_period)
     if piece := period.telling(content.slices, today):
-        yield from _said_of_slice(piece, today, conventions)
+        yield from _said_of_slice(piece, content.entity, today, conventions)
 
 
-def _said_of_slice(piece: CostCenterSlice, today: date, conventions: Conventions) -> Iterator[tuple[str, Value]]:
+def _said_of_slice(
+    piece: CostCenterSlice, entity: str, today: date, conventions: Conventions
+) -> Iterator[tuple[str, Value]]:
     for field in ("display_name", "manager", "location"):
         if value := getattr(piece, field).strip():
             yield f"slices.{field}", value
@@ -122,7 +124,8 @@ def _said_of_slice(piece: CostCenterSlice, today: date, conventions: Conventions
         yield "slices.blocked_for_posting", piece.blocked_for_posting
     for parent in piece.parents:
         if parent.hierarchy == conventions.hierarchy:
-            yield element("slices.parents", parent.hierarchy), parent.parent_code
+            own = parent.parent_scope in {"", entity}
+            yield element("slices.parents", parent.hierarchy), parent.parent_code if own else None
 
 
 def _entity(account: Held, lines: Mapping[str, str], conventions: Conventions) -> str:

@@ -74,8 +74,7 @@ def applied(row: Row, values: Mapping[str, Value], conventions: Conventions) -> 
     result: dict[str, Any] = dict(row)
     for path, value in values.items():
         if path == element("slices.parents", conventions.location_hierarchy):
-            before = row["parent."]
-            result["parent."] = before if before and before["code"] == value else {"code": value} if value else None
+            result["parent."] = _parent(row, value, conventions)
         elif path == "slices.display_name" and value:
             result["name"] = value
         elif path == "kind" and value:
@@ -96,11 +95,39 @@ def entity_of(location: Held, conventions: Conventions) -> str:
 
 
 def _parents(location: Held, entity: str, conventions: Conventions) -> list[HierarchyParent]:
-    """Return the parent; a parent of another entity is none, because its code means nothing in this one."""
+    """Return the parent, with its entity if that is another; one of no entity is none in the eyes of one that has."""
     parent = location.one("parent")
-    if parent is None or not parent.text("code") or entity_of(parent, conventions) != entity:
+    if parent is None or not parent.text("code"):
         return []
-    return [HierarchyParent(hierarchy=conventions.location_hierarchy, parent_code=parent.text("code"))]
+    scope = entity_of(parent, conventions)
+    if entity and not scope:
+        return []
+    hierarchy, code = conventions.location_hierarchy, parent.text("code")
+    return [HierarchyParent(hierarchy=hierarchy, parent_code=code, parent_scope=scope if scope != entity else "")]
+
+
+def _parent(row: Row, value: Value, conventions: Conventions) -> Row | None:
+    """Return the parent as it should be: that of before if it says so, else its code, and its scope if that is another.
+
+    Raises ValueError for a scope that would make the location belong to another entity.
+    """
+    location = Held(row, "location")
+    entity = entity_of(location, conventions)
+    if value in [_value(each, entity) for each in _parents(location, entity, conventions)]:
+        before: Row = row["parent."]
+        return before
+    if not isinstance(value, Mapping):
+        return {"code": value} if value else None
+    if row["code"] not in conventions.location_entities:
+        raise ValueError("below a location of another entity a location would belong to that")
+    return value
+
+
+def _value(parent: HierarchyParent, entity: str) -> Value:
+    """Return what a location says of its parent: its code, and its scope if that is another entity's."""
+    if parent.parent_scope in {"", entity}:
+        return parent.parent_code
+    return {"scope": parent.parent_scope, "code": parent.parent_code}
 
 
 def _said(content: Location, today: date, conventions: Conventions) -> Iterator[tuple[str, Value]]:
@@ -118,7 +145,7 @@ def _said(content: Location, today: date, conventions: Conventions) -> Iterator[
             yield "slices.display_name", name
         for parent in piece.parents:
             if parent.hierarchy == conventions.location_hierarchy:
-                yield element("slices.parents", parent.hierarchy), parent.parent_code
+                yield element("slices.parents", parent.hierarchy), _value(parent, content.entity)
 
 
 def _type(before: str | None, kind: str, conventions: Conventions) -> str:
