@@ -8,6 +8,7 @@ from services.adapter.connector import Document, PulledBatch
 from services.erp_adapter.connectors.tryton import document
 from services.erp_adapter.connectors.tryton.cursor import Cursor
 from services.erp_adapter.connectors.tryton.noun import Noun, Site
+from services.erp_adapter.domain.tryton.held import Row
 
 PAGE = 250
 
@@ -33,12 +34,20 @@ def read(site: Site, nouns: Sequence[Noun], cursor: Cursor, *, full: bool) -> It
         while rows := site.client.search_read(
             noun.model, _domain(site, noun, cursor), noun.fields, limit=PAGE, context=site.company.context
         ):
-            ids = [row["id"] for row in rows]
-            cursor = replace(_knowing(cursor, noun, ids), after=ids[-1])
-            yield PulledBatch(tuple(document.of(noun, row) for row in rows), cursor.encode())
+            documents, cursor = _page(noun, rows, cursor)
+            yield PulledBatch(documents, cursor.encode())
             if len(rows) < PAGE:
                 break
     yield PulledBatch((), Cursor(since=began, known=cursor.known).encode())
+
+
+def _page(noun: Noun, rows: Sequence[Row], cursor: Cursor) -> tuple[tuple[Document, ...], Cursor]:
+    """Return the documents of rows and the place behind them; what is gone is told of what was known, and once."""
+    ended = [row["id"] for row in rows if noun.is_gone(row)]
+    untold = frozenset(ended) - cursor.known.get(noun.model, frozenset())
+    documents = tuple(document.of(noun, row) for row in rows if row["id"] not in untold)
+    known = _knowing(cursor, noun, [row["id"] for row in rows], without=ended)
+    return documents, replace(known, after=rows[-1]["id"])
 
 
 def _domain(site: Site, noun: Noun, cursor: Cursor) -> list[object]:
