@@ -1,7 +1,9 @@
-"""The entities and systems of the demo's hospital group, registered through the hub's own API."""
+"""The entities, systems and ledger of the demo's hospital group, registered through the hub's own API."""
 
+import re
 import uuid
 
+from concord.mdm.v1.ledger_pb2 import CreateLedgerRequest, Ledger, LedgerSegment, SegmentValue
 from concord.mdm.v1.system_pb2 import CreateEntityRequest, CreateSystemRequest, Entity, System
 from services.mdm.domain.registry import RECORD_TYPES
 from tools.demo.catalogue import Catalogue
@@ -9,6 +11,13 @@ from tools.landscape.callers import ADMINISTRATOR, Callers
 from tools.mesh import ERP_ADAPTER, SAAS_ADAPTER, ServiceKind, subject_of
 
 HUB, ERP, WORKFORCE = "systems/hub", "systems/erp", "systems/workforce"
+
+LEDGER = "ledgers/saltmarsh"
+"""The ledger whose chart of accounts the ERP holds."""
+ACCOUNT_SEGMENTS = "(?P<natural_account>[0-9]{4})-(?P<fund>[0-9]{2})"
+"""What the numbers of its accounts consist of."""
+
+_VALUE_SETS = {"fund": {"00": "None", "10": "Operating", "20": "Restricted by purpose", "30": "Endowment"}}
 
 
 def register(callers: Callers, catalogue: Catalogue) -> None:
@@ -18,6 +27,8 @@ def register(callers: Callers, catalogue: Catalogue) -> None:
         hub.systems.CreateEntity(CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
     for system in _systems(entity_name(catalogue.entities[0].id)):
         hub.systems.CreateSystem(CreateSystemRequest(system=system, request_id=str(uuid.uuid4())))
+    ledger = _ledger(catalogue)
+    hub.ledgers.CreateLedger(CreateLedgerRequest(ledger=ledger, request_id=str(uuid.uuid4())))
 
 
 def entity_name(catalogue_id: str) -> str:
@@ -34,6 +45,27 @@ def _entities(catalogue: Catalogue) -> list[Entity]:
         )
         for row in catalogue.entities
     ]
+
+
+def _ledger(catalogue: Catalogue) -> Ledger:
+    """Describe the ledger; an account that only sums up has no segments."""
+    root = catalogue.entities[0]
+    return Ledger(
+        name=LEDGER,
+        display_name=f"Books of {root.display_name}",
+        entity=entity_name(root.id),
+        currency_code="USD",
+        segments=[
+            LedgerSegment(
+                name=name,
+                is_optional=True,
+                values=[
+                    SegmentValue(value=value, display_name=says) for value, says in _VALUE_SETS.get(name, {}).items()
+                ],
+            )
+            for name in re.compile(ACCOUNT_SEGMENTS).groupindex
+        ],
+    )
 
 
 def _systems(root: str) -> list[System]:

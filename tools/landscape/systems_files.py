@@ -5,18 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.demo.catalogue import Catalogue
-from tools.landscape.registrations import ERP, WORKFORCE, entity_name
+from tools.landscape.registrations import ACCOUNT_SEGMENTS, ERP, LEDGER, WORKFORCE, entity_name
 from tools.systems.scim import ScimServer
 from tools.systems.tryton import Tryton
 
 POLL_INTERVAL_S = 2.0
 
-LEDGER = "ledgers/saltmarsh"
-"""The ledger whose chart of accounts the demo's ERP holds."""
-
-# What the catalogue's chart calls its types, where the flags of Tryton's types say nothing, and how it numbers.
+# What the catalogue's chart calls its types, where the flags of Tryton's types say nothing.
 ACCOUNT_TYPES = {"Liabilities": "LIABILITY", "Equity": "EQUITY", "Statistics": "STATISTICAL"}
-ACCOUNT_SEGMENTS = "(?P<natural_account>[0-9]{4})-(?P<fund>[0-9]{2})"
 
 
 def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> Path:

@@ -6,14 +6,23 @@ import uuid
 
 import pytest
 
-from concord.mdm.v1 import cost_center_pb2, ingest_pb2, ingest_pb2_grpc, supplier_pb2
+from concord.mdm.v1 import (
+    account_pb2,
+    cost_center_pb2,
+    ingest_pb2,
+    ingest_pb2_grpc,
+    location_pb2,
+    supplier_pb2,
+    tree_pb2,
+)
 from services.mesh.client import FixedToken, open_channel
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import Hub
 from tools.landscape.landscape import Landscape
-from tools.landscape.registrations import ERP, WORKFORCE
+from tools.landscape.paging import every
+from tools.landscape.registrations import ERP, LEDGER, WORKFORCE
 from tools.mesh import ERP_ADAPTER, subject_of
 from tools.postgres import embedded_binaries
 
@@ -85,6 +94,56 @@ def test_a_correction_reaches_the_erp_and_comes_back_without_laundering(
     assert again.values == explained.values
     now = hub.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=before.name)).supplier
     assert (now.revision, now.legal_name) == (corrected.revision, corrected_name)
+
+
+def test_the_places_and_accounts_of_the_erp_are_golden_records(landscape: Landscape, hub: Hub) -> None:
+    places = {
+        (place.entity, place.code): place.slices[0].display_name
+        for place in every(hub.locations.ListLocations, location_pb2.ListLocationsRequest(), "locations")
+    }
+    catalogue = landscape.catalogue
+    assert places == {(f"entities/{row.entity}", row.code): row.name for row in catalogue.locations}
+    accounts = {
+        account.account_number: (account.ledger, account.summary, len(account.segments))
+        for account in every(hub.accounts.ListAccounts, account_pb2.ListAccountsRequest(), "accounts")
+    }
+    assert accounts == {row.code: (LEDGER, not row.type, 2 if row.type else 0) for row in catalogue.accounts}
+
+
+def test_the_places_of_all_entities_are_one_tree(landscape: Landscape, hub: Hub) -> None:
+    request = tree_pb2.GetTreeRequest(record_type="location", hierarchy="stock", scope="entities/saltmarsh")
+    nodes = hub.trees.GetTree(request).nodes
+    in_erp = {row.code: row.parent_code for row in landscape.catalogue.locations}
+    assert {node.key: node.parent_key for node in nodes} == in_erp
+
+
+def test_the_chart_of_accounts_is_one_tree_of_those_in_effect(landscape: Landscape, hub: Hub) -> None:
+    request = tree_pb2.GetTreeRequest(record_type="account", hierarchy="chart", scope=LEDGER)
+    request.effective_time.FromJsonString("2026-11-24T12:00:00Z")
+    nodes = hub.trees.GetTree(request).nodes
+    ended = {row.code for row in landscape.catalogue.accounts if row.valid_to and row.valid_to.year < 2026}
+    in_erp = {row.code: row.parent_code for row in landscape.catalogue.accounts if row.code not in ended}
+    assert ended
+    assert {node.key: node.parent_key for node in nodes} == in_erp
+
+
+def test_corrected_names_of_a_place_and_an_account_reach_the_erp(hub: Hub, databases: MeshDatabases) -> None:
+    place = next(iter(hub.locations.SearchLocations(location_pb2.SearchLocationsRequest(identifier="L10-MT")).hits))
+    corrected = location_pb2.Location(name=place.location.name, slices=place.location.slices)
+    corrected.slices[0].display_name = "Main Tower, corrected"
+    update = location_pb2.UpdateLocationRequest(
+        location=corrected, etag=place.location.etag, request_id=str(uuid.uuid4())
+    )
+    hub.locations.UpdateLocation(update)
+    found = next(iter(hub.accounts.SearchAccounts(account_pb2.SearchAccountsRequest(identifier="1010-10")).hits))
+    account = account_pb2.Account(name=found.account.name, slices=found.account.slices)
+    account.slices[0].blocked_for_posting = True
+    change = account_pb2.UpdateAccountRequest(account=account, etag=found.account.etag, request_id=str(uuid.uuid4()))
+    hub.accounts.UpdateAccount(change)
+    in_tryton = "SELECT name FROM stock_location WHERE code = 'L10-MT'"
+    eventually(lambda: databases.rows("erp", in_tryton) == [("Main Tower, corrected",)], timeout_s=60)
+    closed = "SELECT closed FROM account_account WHERE code = '1010-10'"
+    eventually(lambda: databases.rows("erp", closed) == [(True,)], timeout_s=60)
 
 
 def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:

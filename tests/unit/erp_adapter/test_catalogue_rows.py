@@ -17,7 +17,7 @@ from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.mesh.validation import violations
 from tests.support.tryton_storage import stored
 from tools.demo import catalogue
-from tools.landscape import systems_files
+from tools.landscape import registrations, systems_files
 from tools.systems import tryton_rows
 
 CATALOGUE = catalogue.load()
@@ -25,9 +25,9 @@ CONVENTIONS = Conventions(
     "erp",
     {entity.id: f"entities/{entity.id}" for entity in CATALOGUE.entities},
     location_entities=systems_files.location_entities(CATALOGUE),
-    ledger=systems_files.LEDGER,
+    ledger=registrations.LEDGER,
     account_types=systems_files.ACCOUNT_TYPES,
-    account_segments=re.compile(systems_files.ACCOUNT_SEGMENTS),
+    account_segments=re.compile(registrations.ACCOUNT_SEGMENTS),
 )
 
 
@@ -153,7 +153,7 @@ def test_accounts_are_said_whole() -> None:
         assert violations(content) == []
         [piece] = content.slices
         assert (content.ledger, content.account_number, piece.display_name) == (
-            systems_files.LEDGER,
+            registrations.LEDGER,
             row.code,
             row.name,
         )
