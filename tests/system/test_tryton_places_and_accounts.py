@@ -1,7 +1,8 @@
 """What the Tryton connector does with locations and accounts beyond what every connector must."""
 
+import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from concord.mdm.v1.cost_center_pb2 import HierarchyParent
 from concord.mdm.v1.location_pb2 import Location, LocationSlice
 from services.adapter.connector import Document, UntranslatableError, Value, Writing
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.erp_adapter.connectors.tryton import reading
 from tests.support.tryton_erp import EVERY, Erp, running
 from tools.postgres import PostgresServer
 
@@ -74,6 +76,18 @@ def test_a_place_that_was_not_active_when_it_was_first_seen_is_not_told(erp: Erp
     key = erp.new_location()
     erp.edit(key, {"active": False})
     assert key not in _pull(erp)[0]
+
+
+def test_a_cursor_from_before_places_were_read_reads_all_of_them_once(
+    erp: Erp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything, cursor = _pull(erp)
+    told = json.loads(cursor)
+    del told["known"]["stock.location"]
+    monkeypatch.setattr(reading, "OVERLAP", -timedelta(hours=1))
+    read, cursor = _pull(erp, json.dumps(told))
+    assert read.keys() == everything.keys()
+    assert not _pull(erp, cursor)[0]
 
 
 def test_what_is_no_place_of_the_organisation_is_not_read(erp: Erp) -> None:

@@ -19,13 +19,14 @@ OVERLAP = timedelta(seconds=120)
 def read(site: Site, nouns: Sequence[Noun], cursor: Cursor, *, full: bool) -> Iterator[PulledBatch]:
     """Give the batches from the cursor on. The last one is empty and carries where the next round begins."""
     if full or cursor.began is None:
-        since = None if full else cursor.since
+        # A cursor from before a model was read at all knows nothing of its rows.
+        since = cursor.since if not full and all(noun.model in cursor.known for noun in nouns) else None
         cursor = replace(cursor, since=since, began=site.company.looked_up, full=full, model="", after=0)
     began = cursor.began or site.company.looked_up
     models = [noun.model for noun in nouns]
     for noun in nouns[models.index(cursor.model) if cursor.model in models else 0 :]:
         if cursor.model != noun.model:
-            cursor = replace(cursor, model=noun.model, after=0)
+            cursor = replace(_knowing(cursor, noun), model=noun.model, after=0)
             if cursor.full:
                 gone = _gone(site, noun, cursor)
                 cursor = _knowing(cursor, noun, without=gone)
