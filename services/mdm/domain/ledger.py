@@ -54,10 +54,14 @@ def structure_violations(ledger: pb.Ledger) -> Iterator[Violation]:
 
 
 def account_violations(ledger: pb.Ledger, account: Any) -> Iterator[Violation]:
-    """Give what of an account's segments is not as its ledger says, by the account's paths."""
+    """Give what of an account's segments is not as its ledger says, by the account's paths.
+
+    An account that only sums up others stands for many combinations: it may lack segments, and no rule binds it.
+    """
     values = segment_values(account)
-    yield from segment_violations(ledger, values)
-    yield from rule_violations(ledger, values)
+    yield from segment_violations(ledger, values, complete=not account.summary)
+    if not account.summary:
+        yield from rule_violations(ledger, values)
 
 
 def segment_values(account: Any) -> dict[str, str]:
@@ -65,7 +69,9 @@ def segment_values(account: Any) -> dict[str, str]:
     return {segment.name: segment.value for segment in account.segments}
 
 
-def segment_violations(ledger: pb.Ledger, values: Mapping[str, str], day: date | None = None) -> Iterator[Violation]:
+def segment_violations(
+    ledger: pb.Ledger, values: Mapping[str, str], day: date | None = None, *, complete: bool = True
+) -> Iterator[Violation]:
     """Give the segments that the ledger does not have, misses, or takes other values in; with a day, in use then."""
     known = {segment.name: segment for segment in ledger.segments}
     if not known:
@@ -74,7 +80,7 @@ def segment_violations(ledger: pb.Ledger, values: Mapping[str, str], day: date |
         yield Violation(f"segments[{name}]", "is no segment of the ledger")
     for name, segment in known.items():
         if name not in values:
-            if not segment.is_optional:
+            if complete and not segment.is_optional:
                 yield Violation(f"segments[{name}]", "is missing")
         elif not _takes(segment, values[name], day):
             yield Violation(f"segments[{name}]", "has a value that is not in the segment's value set")

@@ -111,8 +111,10 @@ class Tree:
 
     def __init__(self, members: Iterable[Member]) -> None:
         by_place: defaultdict[Place, list[Member]] = defaultdict(list)
+        self._scopes: set[str] = set()
         for member in sorted(members, key=lambda member: (bare(member.key), member.scope, member.name)):
             by_place[member.place].append(member)
+            self._scopes.add(member.scope)
         parents = {each[0].above for each in by_place.values()}
         self._homonyms = [each for each in by_place.values() if len(each) > 1]
         self._members = {place: each[0] for place, each in by_place.items() if each[0].above or place in parents}
@@ -184,8 +186,9 @@ class Tree:
             yield Problem(Wrong.AMBIGUOUS_KEY, each[0].scope, each[0].key, "is the key of several records", names)
 
     def _orphans(self) -> Iterator[Problem]:
+        """Give what hangs below nothing; a parent in a scope that this tree does not cover is no orphan's."""
         for member in self._members.values():
-            if member.above and not self._is_below(member):
+            if member.above and member.above[0] in self._scopes and not self._is_below(member):
                 description = f"hangs below {member.parent_key}, which is not there"
                 yield Problem(Wrong.ORPHAN, member.scope, member.key, description, (member.name,))
 

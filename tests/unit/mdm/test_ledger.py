@@ -69,6 +69,15 @@ def test_an_account_has_the_segments_values_and_combinations_of_its_ledger(
     assert [v.field for v in account_violations(LEDGER, account(**values))] == fields
 
 
+def test_an_account_that_sums_up_others_may_lack_segments_and_is_bound_by_no_rule() -> None:
+    summing = account(natural="6000")
+    summing.summary = True
+    assert not list(account_violations(LEDGER, summing))
+    assert not list(account_violations(LEDGER, account_pb2.Account(summary=True)))
+    summing.segments[0].value = "7777"
+    assert [v.field for v in account_violations(LEDGER, summing)] == ["segments[natural]"]
+
+
 def test_a_ledger_without_segments_takes_no_number_apart() -> None:
     assert not list(account_violations(ledger_pb2.Ledger(), account(anything="1")))
 

@@ -55,6 +55,9 @@ def test_a_tree_spans_scopes_and_a_key_is_found_in_its_own_scope_first() -> None
     assert (whole.find(NORTH, "icu"), whole.find("entities/west", "all")) == ((SOUTH, "icu"), None)
     assert whole.find(NORTH, "icu", exactly=True) is None
     assert whole.problems == ()
+    part = Tree(member for member in whole.places.values() if member.scope == SOUTH)
+    assert [(node.member.key, node.depth) for node in part.nodes] == [("ALL", 0), ("ICU", 1)]
+    assert part.problems == (), "what stands above is not of this tree"
 
 
 def test_an_orphan_stays_visible_and_is_a_problem() -> None:
