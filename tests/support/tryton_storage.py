@@ -70,10 +70,12 @@ def stored(row: Row, kind: str) -> dict[str, Any]:
 
 
 def _parent(value: Row | None, row: Row, kind: str) -> Row | None:
-    """Return a parent; all locations lie below the one that stands for their entity."""
+    """Return a parent; all locations lie below their entity's, an account's note tells its entity by its id."""
     if kind == "location" and row["code"] != TOP:
         top: Row = {"code": TOP, "parent.": None}
         return top if value is None or value["code"] == TOP else {"parent.": top, **value}
     if kind == "location" and value:
         return {"parent.": None, **value}
+    if value and kind == "account" and "scope" in value:
+        return {"code": value["code"], "note": f"Entity: {value['scope'].rpartition('/')[2]}"}
     return {"note": row["note"], **value} if value and kind == "account" else value

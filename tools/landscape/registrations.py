@@ -48,7 +48,7 @@ def _entities(catalogue: Catalogue) -> list[Entity]:
 
 
 def _ledger(catalogue: Catalogue) -> Ledger:
-    """Describe the ledger; an account that only sums up has no segments."""
+    """Describe the ledger: what the accounts that are posted to consist of."""
     root = catalogue.entities[0]
     return Ledger(
         name=LEDGER,
@@ -58,7 +58,6 @@ def _ledger(catalogue: Catalogue) -> Ledger:
         segments=[
             LedgerSegment(
                 name=name,
-                is_optional=True,
                 values=[
                     SegmentValue(value=value, display_name=says) for value, says in _VALUE_SETS.get(name, {}).items()
                 ],

@@ -42,8 +42,8 @@ def _movable(nodes: list[tree_pb2.TreeNode]) -> tuple[tree_pb2.TreeNode, tree_pb
     parents = {node.parent_key for node in nodes}
     for moved in nodes:
         for target in nodes:
-            apart = target.key not in {moved.key, moved.parent_key} and target.parent_key != moved.key
-            if moved.parent_key and moved.key in parents and target.key in parents and apart:
+            apart = target.key not in {moved.key, moved.parent_key} and target.depth <= moved.depth
+            if moved.depth and moved.key in parents and target.key in parents and apart:
                 return moved, target
     raise AssertionError("the tree has no two departments to move")
 

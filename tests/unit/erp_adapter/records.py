@@ -145,7 +145,8 @@ def cost_centers(draw: st.DrawFn) -> CostCenter:
         if draw(st.booleans()):
             piece.blocked_for_posting = draw(st.booleans())
         if draw(st.booleans()):
-            piece.parents.append(HierarchyParent(hierarchy="management", parent_code=draw(CODE)))
+            scope = draw(st.sampled_from(["", "entities/general", "entities/shared"]))
+            piece.parents.append(HierarchyParent(hierarchy="management", parent_code=draw(CODE), parent_scope=scope))
         slices.append(piece)
     return CostCenter(
         entity=draw(st.sampled_from(["entities/general", "entities/shared"])),

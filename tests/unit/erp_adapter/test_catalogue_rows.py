@@ -109,8 +109,10 @@ def test_cost_centers_are_said_whole() -> None:
         assert (piece.display_name, piece.manager, piece.location) == (row.name, row.manager, row.location)
         assert piece.blocked_for_posting == row.blocked
         assert content.effective_period.HasField("end_date") == bool(row.valid_to)
-        same_entity = row.parent_code and by_code[row.parent_code].entity == row.entity
-        assert [each.parent_code for each in piece.parents] == [row.parent_code] * bool(same_entity)
+        assert [each.parent_code for each in piece.parents] == [row.parent_code] * bool(row.parent_code)
+        for each in piece.parents:
+            above = by_code[row.parent_code].entity
+            assert each.parent_scope == ("" if above == row.entity else f"entities/{above}")
     assert kinds == {CostCenterRecord.KIND_DEPARTMENT: 27, CostCenterRecord.KIND_POSTING: 133}
 
 

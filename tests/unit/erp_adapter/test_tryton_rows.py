@@ -160,11 +160,21 @@ def test_a_note_that_makes_no_sense_is_untranslatable(line: str, why: str) -> No
     assert "secret" not in str(caught.value)
 
 
-def test_a_parent_of_another_entity_is_not_said() -> None:
-    row = {**ACCOUNT, "parent.": {"code": "G00-ALL", "note": "Entity: saltmarsh"}}
+def test_a_parent_of_another_entity_is_said_with_it_and_kept_by_what_says_the_same() -> None:
+    row = {**ACCOUNT, "parent.": {"id": 3, "code": "G00-ALL", "note": "Entity: saltmarsh"}}
     content = cost_center.translate(row, CONVENTIONS).content
     assert isinstance(content, CostCenter)
-    assert not content.slices[0].parents
+    assert not content.slices[0].parents, "an entity that is not configured"
+    group = replace(CONVENTIONS, entities={**CONVENTIONS.entities, "saltmarsh": "entities/saltmarsh"})
+    content = cost_center.translate(row, group).content
+    assert isinstance(content, CostCenter)
+    [parent] = content.slices[0].parents
+    assert (parent.parent_code, parent.parent_scope) == ("G00-ALL", "entities/saltmarsh")
+    said = cost_center.express(content, TODAY, group).values["slices.parents[management]"]
+    assert said == {"scope": "entities/saltmarsh", "code": "G00-ALL"}
+    assert cost_center.applied(row, {"slices.parents[management]": said}, group)["parent."] == row["parent."]
+    own = cost_center.applied(row, {"slices.parents[management]": "G00-ALL"}, group)
+    assert own["parent."] == {"code": "G00-ALL"}, "of the same code in its own entity"
 
 
 def test_a_cost_center_that_ended_is_closed_and_keeps_the_lines_nobody_knows() -> None:
@@ -243,7 +253,7 @@ def test_a_place_belongs_to_the_nearest_entity_and_names_the_entity_of_a_parent_
     assert not _place(code=TOP, **{"parent.": {"code": "L00", "parent.": None}}).slices[0].parents
 
 
-def test_a_parent_in_other_books_can_not_be_said_of_an_account_or_a_cost_center() -> None:
+def test_a_parent_in_books_that_tryton_does_not_know_can_not_be_said() -> None:
     parent = HierarchyParent(hierarchy="chart", parent_code="10", parent_scope="ledgers/other")
     golden = Account(ledger="ledgers/main", account_number="1010", slices=[AccountSlice(parents=[parent])])
     assert account.express(golden, TODAY, CONVENTIONS).inexpressible == ("slices.parents[chart]",)

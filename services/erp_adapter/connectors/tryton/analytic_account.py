@@ -47,12 +47,13 @@ def _update(site: Site, row: Row, values: Mapping[str, Value]) -> None:
 
 
 def _refer(site: Site, account: Row) -> Refer:
-    """Look a parent up by its code within the account's entity."""
-    entity = note.read(Held({"note": account["note"]}, "account")).get(note.ENTITY)
+    """Look a parent up by its code within the account's entity, unless it names another scope."""
+    own = note.read(Held({"note": account["note"]}, "account")).get(note.ENTITY)
 
     def refer(field: str, wanted: Row) -> int:
         if field != "parent":
             return references.by_value(site, field, wanted)
+        entity = site.conventions.entity_name(wanted["scope"]) if "scope" in wanted else own
         found = _by_code(site, wanted["code"], entity)
         if found is None:
             raise TrytonError(RemoteErrorKind.PERMANENT, "Tryton has no such parent account")

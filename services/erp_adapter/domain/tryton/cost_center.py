@@ -82,8 +82,7 @@ def applied(row: Row, values: Mapping[str, Value], conventions: Conventions) -> 
         elif path == "slices.blocked_for_posting":
             result |= {"state": "closed"} if value else {"state": "opened", "active": True}
         elif path == element("slices.parents", conventions.hierarchy):
-            before = row["parent."]
-            result["parent."] = before if before and before["code"] == value else {"code": value} if value else None
+            result["parent."] = _parent(row, value, conventions)
         elif path == "effective_period":
             said = value if isinstance(value, Mapping) else {}
             lines |= {note.FROM: _text(said.get("first_day")), note.TO: _text(said.get("last_day"))}
@@ -124,8 +123,7 @@ def _said_of_slice(
         yield "slices.blocked_for_posting", piece.blocked_for_posting
     for parent in piece.parents:
         if parent.hierarchy == conventions.hierarchy:
-            own = parent.parent_scope in {"", entity}
-            yield element("slices.parents", parent.hierarchy), parent.parent_code if own else None
+            yield element("slices.parents", parent.hierarchy), _value(parent, entity, conventions)
 
 
 def _entity(account: Held, lines: Mapping[str, str], conventions: Conventions) -> str:
@@ -136,11 +134,34 @@ def _entity(account: Held, lines: Mapping[str, str], conventions: Conventions) -
 
 
 def _parents(account: Held, lines: Mapping[str, str], conventions: Conventions) -> list[HierarchyParent]:
-    """Return the parent; a parent of another entity is none, because its code means nothing in this one."""
+    """Return the parent, with its entity if that is another; one of no entity is none in the eyes of one that has."""
     parent = account.one("parent")
-    if parent is None or not parent.text("code") or note.read(parent).get(note.ENTITY) != lines.get(note.ENTITY):
+    if parent is None or not parent.text("code"):
         return []
-    return [HierarchyParent(hierarchy=conventions.hierarchy, parent_code=parent.text("code"))]
+    own, other = lines.get(note.ENTITY), note.read(parent).get(note.ENTITY)
+    scope = "" if other == own else conventions.entities.get(other or "", "")
+    if other != own and not scope:
+        return []
+    return [HierarchyParent(hierarchy=conventions.hierarchy, parent_code=parent.text("code"), parent_scope=scope)]
+
+
+def _parent(row: Row, value: Value, conventions: Conventions) -> Row | None:
+    """Return the parent as it should be: that of before if it says so, else its code, and its scope if it names one."""
+    account = Held(row, "account")
+    lines = note.read(account)
+    entity = conventions.entities.get(lines.get(note.ENTITY, ""), "")
+    if value in [_value(each, entity, conventions) for each in _parents(account, lines, conventions)]:
+        before: Row = row["parent."]
+        return before
+    return value if isinstance(value, Mapping) else {"code": value} if value else None
+
+
+def _value(parent: HierarchyParent, entity: str, conventions: Conventions) -> Value:
+    """Return what an account says of its parent; None = it stands in books that Tryton does not know."""
+    if parent.parent_scope in {"", entity}:
+        return parent.parent_code
+    known = conventions.entity_name(parent.parent_scope)
+    return {"scope": parent.parent_scope, "code": parent.parent_code} if known else None
 
 
 def _period(account: Held, lines: Mapping[str, str]) -> EffectivePeriod | None:
