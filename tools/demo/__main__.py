@@ -15,7 +15,16 @@ import grpc
 from services.adapter.remote_error import RemoteError
 from services.mesh.errors import from_rpc_error
 from tools.demo import catalogue
-from tools.demo.chapters import closing, correcting, explaining, looking_back, proving, repeating, synchronising
+from tools.demo.chapters import (
+    closing,
+    correcting,
+    explaining,
+    looking_back,
+    proving,
+    reorganising,
+    repeating,
+    synchronising,
+)
 from tools.demo.expectations import expectations
 from tools.demo.story import DisagreementError, Story
 from tools.landscape.exclusion import AlreadyRunningError, alone
@@ -73,6 +82,8 @@ def _tell_of(story: Story, landscape: Landscape) -> None:
         looking_back.tell(story, landscape, correction, closed)
     with story.chapter("explain", "Why the supplier is what it is"):
         explaining.tell(story, landscape, correction)
+    with story.chapter("reorganise", "A department moves, and last quarter stays what it was"):
+        reorganising.tell(story, landscape)
     with story.chapter("repeat", "No echo: everything is read again, nothing moves"):
         repeating.tell(story, landscape, expected, correction, closed)
     with story.chapter("evidence", "Every mutation has its evidence"):

@@ -58,6 +58,13 @@ def account(landscape: Landscape, code: str) -> AccountView:
     return AccountView(row["name"], row["state"], {label: value for label, _, value in lines})
 
 
+def parent_of_account(landscape: Landscape, code: str) -> str:
+    """Return the code of the account that a cost center hangs below. Raises ValueError unless one has the code."""
+    with _client(landscape) as client:
+        [row] = client.search_read("analytic_account.account", [("code", "=", code)], ["parent.code"])
+    return str(row["parent."]["code"])
+
+
 def _phone(row: dict[str, Any]) -> str:
     mechanisms = row["contact_mechanisms."]
     return next((str(each["value"]) for each in mechanisms if each["type"] == "phone"), "")
