@@ -5,17 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
+from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from services.adapter.connector import Document, Value, Writing
 from services.saas_adapter.connectors.scim.connector import ScimConnector
-from services.saas_adapter.connectors.scim.departments import ENTERPRISE
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tests.support.connector_suite import TODAY
 from tools.demo import catalogue
-from tools.systems.scim import COST_CENTER_SCHEMA, USER_SCHEMA, ScimServer
+from tools.landscape.systems_files import CONTRACTOR_CLASSIFICATIONS, WORKER_TYPES
+from tools.systems.scim import COST_CENTER_SCHEMA, ScimServer
+from tools.systems.workforce_user import ENTERPRISE_SCHEMA, USER_SCHEMA, WORKFORCE_SCHEMA
 
 CATALOGUE = catalogue.load()
 DEADLINE_S = 5.0
@@ -32,6 +35,9 @@ class Workforce:
             "token_file": str(server.token_file),
             "entities": ENTITIES,
             "timeout_seconds": DEADLINE_S,
+            "worker_types": WORKER_TYPES,
+            "contractor_classifications": CONTRACTOR_CLASSIFICATIONS,
+            "workforce_extension": WORKFORCE_SCHEMA,
         }
         self.connector = ScimConnector.configured("systems/workforce", told)
         self.client = ScimClient(server.url, server.token_file)
@@ -43,11 +49,18 @@ class Workforce:
         document = {"schemas": [COST_CENTER_SCHEMA], "active": True, **told, **more}
         return f"CostCenters/{self.client.create('/CostCenters', document).id}"
 
-    def new_user(self, cost_center: str, department: str) -> str:
-        """Create a user and return the id."""
-        work = {"costCenter": cost_center, "department": department}
-        document = {"schemas": [USER_SCHEMA, ENTERPRISE], "userName": uuid4().hex, ENTERPRISE: work}
-        return self.client.create("/Users", document).id
+    def new_user(self, cost_center: str = "106010", department: str = "", **more: object) -> str:
+        """Create a user with a number of its own and return the id; `more` are further attributes."""
+        work = {"employeeNumber": uuid4().hex[:8], "costCenter": cost_center, "department": department}
+        schemas = [USER_SCHEMA, ENTERPRISE_SCHEMA, WORKFORCE_SCHEMA]
+        said = {"schemas": schemas, "userName": uuid4().hex, **more}
+        said[ENTERPRISE_SCHEMA] = {name: value for name, value in {**work, **_work(more)}.items() if value}
+        return self.client.create("/Users", said).id
+
+    def edit_user(self, key: str, **changes: object) -> None:
+        """Change a user."""
+        operations = [{"op": "replace", "path": path, "value": value} for path, value in changes.items()]
+        self.client.patch("/Users", key.partition("/")[2], operations, etag=None)
 
     def edit(self, key: str, **changes: object) -> None:
         """Change a cost center."""
@@ -70,11 +83,17 @@ class Workforce:
         assert document is not None
         return document
 
-    def write(
-        self, current: Document | None, values: Mapping[str, Value], golden: CostCenter | None = None
-    ) -> Document:
+    def write(self, current: Document | None, values: Mapping[str, Value], golden: Message | None = None) -> Document:
         """Write values as the runtime does."""
-        return self.connector.write(Writing("cost_center", golden or CostCenter(), values, current))
+        golden = golden or CostCenter()
+        record_type = "employee" if isinstance(golden, Employee) else "cost_center"
+        return self.connector.write(Writing(record_type, golden, values, current))
+
+    def employee(self, document: Document) -> Employee:
+        """Return what a user's document says."""
+        content = self.connector.translate(document).content
+        assert isinstance(content, Employee)
+        return content
 
     def expressed(self, content: CostCenter) -> Mapping[str, Value]:
         """Return what the service would say of a record."""
@@ -93,6 +112,12 @@ class Workforce:
         content = self.connector.translate(document).content
         assert isinstance(content, CostCenter)
         return content
+
+
+def _work(more: Mapping[str, object]) -> Mapping[str, object]:
+    told = more.get(ENTERPRISE_SCHEMA, {})
+    assert isinstance(told, Mapping)
+    return told
 
 
 def golden_record(code: str) -> CostCenter:

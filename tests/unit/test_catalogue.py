@@ -10,6 +10,7 @@ from stdnum.us import ein
 
 from tools.demo import catalogue
 from tools.demo.catalogue import Catalogue, CatalogueError, Item, Supplier, load
+from tools.landscape.systems_files import WORKER_TYPES
 
 _NO_TAX_ID_KNOWN = "99-9999999"
 
@@ -231,6 +232,34 @@ def test_every_employee_works_for_a_known_cost_center_under_a_reserved_domain(da
         center.code for center in data.workforce_cost_centers
     }
     assert all(user.email.endswith(".example.org") for user in data.workforce_users)
+
+
+def test_the_workforce_has_every_kind_of_worker_assignment_and_differential(data: Catalogue) -> None:
+    users = {user.employee_number: user for user in data.workforce_users}
+    entity_of = {center.code: center.entity for center in data.workforce_cost_centers}
+    kinds = Counter(WORKER_TYPES[user.user_type] for user in users.values())
+    assert min(kinds["employee"], kinds["contractor"], kinds["agency"]) >= 4
+    assert len([user for user in users.values() if user.second_cost_center]) >= 10
+    assert len([user for user in users.values() if user.night_percent]) >= 10
+    for user in users.values():
+        assert bool(user.second_cost_center) == (user.share is not None), user
+        assert user.share is None or 0 < user.share < 1, user
+        assert user.end_date is None or user.hire_date < user.end_date, user
+        assert entity_of[user.second_cost_center or user.cost_center] == entity_of[user.cost_center], user
+        assert "-555-01" in user.phone, user
+
+
+def test_everyone_reports_upwards_within_the_entity(data: Catalogue) -> None:
+    users = {user.employee_number: user for user in data.workforce_users}
+    entity_of = {center.code: center.entity for center in data.workforce_cost_centers}
+    assert len([user for user in users.values() if not user.manager]) == 3
+    for user in users.values():
+        above, seen = user, set[str]()
+        while above.manager:
+            assert above.employee_number not in seen, user
+            seen.add(above.employee_number)
+            assert entity_of[users[above.manager].cost_center] == entity_of[above.cost_center], above
+            above = users[above.manager]
 
 
 def test_every_manager_is_an_employee(data: Catalogue) -> None:

@@ -2,6 +2,7 @@
 
 from concord.mdm.v1.account_pb2 import ListAccountsRequest
 from concord.mdm.v1.cost_center_pb2 import ListCostCentersRequest
+from concord.mdm.v1.employee_pb2 import ListEmployeesRequest
 from concord.mdm.v1.item_pb2 import ListItemsRequest
 from concord.mdm.v1.location_pb2 import ListLocationsRequest
 from concord.mdm.v1.supplier_pb2 import ListSuppliersRequest
@@ -20,6 +21,7 @@ def golden_census(landscape: Landscape) -> dict[str, dict[str, int]]:
             ("item", hub.items.ListItems, ListItemsRequest(), "items"),
             ("cost_center", hub.cost_centers.ListCostCenters, ListCostCentersRequest(), "cost_centers"),
             ("location", hub.locations.ListLocations, ListLocationsRequest(), "locations"),
+            ("employee", hub.employees.ListEmployees, ListEmployeesRequest(), "employees"),
             ("account", hub.accounts.ListAccounts, ListAccountsRequest(), "accounts"),
         )
     }

@@ -16,7 +16,7 @@ class Expectations:
 
     erp_sources: dict[str, int]
     workforce_sources: dict[str, int]
-    """By kind: cost centers, departments."""
+    """By kind: cost centers, departments, employees."""
     golden: dict[str, int]
     merged: tuple[tuple[str, ...], ...]
     shared_cost_centers: frozenset[tuple[str, str]]
@@ -40,13 +40,18 @@ def expectations(catalogue: Catalogue) -> Expectations:
             "location": len(catalogue.locations),
             "account": len(catalogue.accounts),
         },
-        workforce_sources={"cost centers": len(in_workforce), "departments": len(departments)},
+        workforce_sources={
+            "cost centers": len(in_workforce),
+            "departments": len(departments),
+            "employees": len(catalogue.workforce_users),
+        },
         golden={
             "supplier": len(groups),
             "item": len(catalogue.items),
             "cost_center": len(in_erp.keys() | in_workforce.keys() | departments),
             "location": len(catalogue.locations),
             "account": len(catalogue.accounts),
+            "employee": len(catalogue.workforce_users),
         },
         merged=tuple(group for group in groups if len(group) > 1),
         shared_cost_centers=frozenset(shared),

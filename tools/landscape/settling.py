@@ -8,7 +8,10 @@ from tools.landscape.callers import OPERATOR
 from tools.landscape.landscape import Landscape
 from tools.leftovers import wait_until
 
-ADAPTERS = {"erp_adapter": ("supplier", "item", "cost_center", "location", "account"), "saas_adapter": ("cost_center",)}
+ADAPTERS = {
+    "erp_adapter": ("supplier", "item", "cost_center", "location", "account"),
+    "saas_adapter": ("cost_center", "employee"),
+}
 """The adapters and the types of golden records that they deliver."""
 
 _PATIENCE_S = 120.0

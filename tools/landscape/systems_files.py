@@ -8,11 +8,21 @@ from tools.demo.catalogue import Catalogue
 from tools.landscape.registrations import ACCOUNT_SEGMENTS, ERP, LEDGER, WORKFORCE, entity_name
 from tools.systems.scim import ScimServer
 from tools.systems.tryton import Tryton
+from tools.systems.workforce_user import WORKFORCE_SCHEMA
 
 POLL_INTERVAL_S = 2.0
 
 # What the catalogue's chart calls its types, where the flags of Tryton's types say nothing.
 ACCOUNT_TYPES = {"Liabilities": "LIABILITY", "Equity": "EQUITY", "Statistics": "STATISTICAL"}
+
+WORKER_TYPES = {
+    "Employee": "employee",
+    "Per diem": "employee",
+    "Contractor": "contractor",
+    "Agency": "agency",
+    "Agency nurse": "agency",
+}
+CONTRACTOR_CLASSIFICATIONS = {"Contractor": "independent", "Agency": "staffing", "Agency nurse": "travel-nurse"}
 
 
 def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> Path:
@@ -34,8 +44,16 @@ def erp_systems_file(directory: Path, tryton: Tryton, catalogue: Catalogue) -> P
 
 def workforce_systems_file(directory: Path, scim: ScimServer, catalogue: Catalogue) -> Path:
     """Write the file of the SaaS adapter and return its path."""
-    options = {"url": scim.url, "token_file": str(scim.token_file), "entities": _entities(catalogue)}
-    return _write(directory / "workforce_systems.toml", WORKFORCE, "scim", {"cost_center": "update"}, options)
+    options = {
+        "url": scim.url,
+        "token_file": str(scim.token_file),
+        "entities": _entities(catalogue),
+        "worker_types": WORKER_TYPES,
+        "contractor_classifications": CONTRACTOR_CLASSIFICATIONS,
+        "workforce_extension": WORKFORCE_SCHEMA,
+    }
+    deliver = dict.fromkeys(("cost_center", "employee"), "update")
+    return _write(directory / "workforce_systems.toml", WORKFORCE, "scim", deliver, options)
 
 
 def _entities(catalogue: Catalogue) -> dict[str, str]:

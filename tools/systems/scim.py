@@ -14,21 +14,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from services.saas_adapter.connectors.scim.rest import ScimClient
-from tools.demo.catalogue import Catalogue, WorkforceCostCenter, WorkforceUser
+from services.saas_adapter.connectors.scim.rest import PATCH_SCHEMA, ScimClient
+from tools.demo.catalogue import Catalogue, WorkforceCostCenter
 from tools.guarded_process import GuardedProcess
 from tools.postgres import free_port
+from tools.systems import workforce_user
 from tools.systems.environment import install
 from tools.systems.tryton_server import wait_for_answer
 from tools.systems.workforce import serve
 
 COST_CENTER_SCHEMA = "urn:saltmarsh:params:scim:schemas:workforce:1.0:CostCenter"
-USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENTERPRISE_SCHEMA = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 _ATTEMPTS = 3  # another process may take the free port before the server does
 _BULK = 500  # the server takes 1,000 operations and 1 MiB
-_CREATED = "201"
+_DONE = frozenset({"200", "201", "204"})
 
 
 class ScimStartError(Exception):
@@ -64,15 +63,15 @@ class ScimServer:
 
     def load(self, catalogue: Catalogue) -> None:
         """Create the catalogue's cost centers and users; raises ScimError, or ValueError when one is refused."""
-        operations = [
-            *(_creation("/CostCenters", _cost_center(each)) for each in catalogue.workforce_cost_centers),
-            *(_creation("/Users", _user(each)) for each in catalogue.workforce_users),
-        ]
         with ScimClient(self.url, self.token_file) as client:
-            for chunk in _chunks(operations):
-                refused = [outcome for outcome in client.bulk(chunk) if str(outcome["status"]) != _CREATED]
-                if refused:
-                    raise ValueError(f"{len(refused)} resources refused, the first with {refused[0]}")
+            _carry_out(
+                client, [_creation("/CostCenters", _cost_center(row)) for row in catalogue.workforce_cost_centers]
+            )
+            users = catalogue.workforce_users
+            made = _carry_out(client, [_creation("/Users", workforce_user.resource(row)) for row in users])
+            ids = {row.employee_number: id_of(outcome) for row, outcome in zip(users, made, strict=True)}
+            reporting = [(ids[row.employee_number], ids[row.manager]) for row in users if row.manager in ids]
+            _carry_out(client, [_report_to(user, manager) for user, manager in reporting])
 
     def kill(self) -> None:
         """End the server with SIGKILL, as a crash would; its data are gone."""
@@ -125,17 +124,21 @@ def _cost_center(row: WorkforceCostCenter) -> dict[str, Any]:
     }
 
 
-def _user(row: WorkforceUser) -> dict[str, Any]:
-    work = {"employeeNumber": row.employee_number, "costCenter": row.cost_center, "department": row.department}
-    return {
-        "schemas": [USER_SCHEMA, ENTERPRISE_SCHEMA],
-        "userName": row.user_name,
-        "name": {"givenName": row.given_name, "familyName": row.family_name},
-        "emails": [{"value": row.email, "type": "work", "primary": True}],
-        "title": row.title,
-        "active": row.active,
-        ENTERPRISE_SCHEMA: {name: value for name, value in work.items() if value},
-    }
+def id_of(outcome: dict[str, Any]) -> str:
+    """Return the id of the resource that an operation of a bulk request made."""
+    return str(outcome["location"]).rpartition("/")[2]
+
+
+def _report_to(user: str, manager: str) -> dict[str, Any]:
+    change = {"op": "add", "path": f"{workforce_user.ENTERPRISE_SCHEMA}:manager", "value": {"value": manager}}
+    return {"method": "PATCH", "path": f"/Users/{user}", "data": {"schemas": [PATCH_SCHEMA], "Operations": [change]}}
+
+
+def _carry_out(client: ScimClient, operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    outcomes = [outcome for chunk in _chunks(operations) for outcome in client.bulk(chunk)]
+    if refused := [outcome for outcome in outcomes if str(outcome["status"]) not in _DONE]:
+        raise ValueError(f"{len(refused)} resources refused, the first with {refused[0]}")
+    return outcomes
 
 
 def _chunks(operations: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

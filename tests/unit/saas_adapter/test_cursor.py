@@ -1,5 +1,6 @@
 """The SCIM connector's cursor survives being kept as text."""
 
+import json
 from datetime import UTC
 from uuid import uuid4
 
@@ -13,9 +14,19 @@ TIMES = st.none() | st.datetimes(timezones=st.just(UTC))
 KEYS = st.frozensets(st.text())
 
 
-@given(st.builds(Cursor, TIMES, TIMES, st.booleans(), st.sampled_from(["", "/Users"]), st.text(), KEYS, KEYS))
+@given(
+    st.builds(
+        Cursor, TIMES, TIMES, st.booleans(), st.sampled_from(["", "/Users"]), st.text(), KEYS, KEYS, st.booleans()
+    )
+)
 def test_a_cursor_is_read_back(cursor: Cursor) -> None:
     assert Cursor.decode(cursor.encode()) == cursor
+
+
+def test_a_cursor_from_before_employees_says_so() -> None:
+    old = json.loads(Cursor(known=frozenset({"CostCenters/1"})).encode())
+    del old["employees"]
+    assert Cursor.decode(json.dumps(old)) == Cursor(known=frozenset({"CostCenters/1"}), employees=False)
 
 
 def test_no_text_is_the_beginning() -> None:

@@ -21,6 +21,26 @@ def test_every_option_counts() -> None:
     assert options.conventions.entity_name("entities/general") == "general"
 
 
+def test_what_user_types_mean_is_told_by_the_options() -> None:
+    types, classes = {"Agency": "agency"}, {"Agency": "staffing"}
+    told = {**TOLD, "worker_types": types, "contractor_classifications": classes, "workforce_extension": "urn:x"}
+    conventions = ScimOptions.parse(told).conventions
+    assert (conventions.worker_types, conventions.contractor_classifications) == (types, classes)
+    assert conventions.workforce_extension == "urn:x"
+
+
+def test_mistakes_about_user_types_are_told() -> None:
+    types, classes = {"Agency": "agent", "Own": "employee"}, {"Own": "staffing"}
+    with pytest.raises(ValueError, match="worker_types") as caught:
+        ScimOptions.parse({**TOLD, "worker_types": types, "contractor_classifications": classes})
+    assert str(caught.value).splitlines() == [
+        "worker_types must give one of employee, contractor, agency by userType",
+        "contractor_classifications names 'Own', which worker_types does not make contractor or agency",
+    ]
+    with pytest.raises(ValueError, match="must give codes"):
+        ScimOptions.parse({**TOLD, "contractor_classifications": 7})
+
+
 def test_every_mistake_is_told_at_once() -> None:
     told = {"url": "", "colour": "red", "hierarchy": "a[b]", "entities": {"a": "a", "b": "a"}, "timeout_seconds": True}
     with pytest.raises(ValueError, match="unknown option") as caught:

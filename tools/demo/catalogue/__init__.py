@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -157,16 +158,31 @@ class WorkforceCostCenter:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkforceUser:
-    """An invented employee in the workforce service; `cost_center` is a code of `WorkforceCostCenter`."""
+    """An invented employee in the workforce service; `cost_center` is a code of `WorkforceCostCenter`.
+
+    `manager` is an employee number. With a second cost center, `share` of the work is for the first and the rest for
+    the second, from `second_from` to `second_to` (last day); at other times all of it is for the first.
+    """
 
     user_name: str
     given_name: str
     family_name: str
     email: str
+    phone: str
     employee_number: str
     cost_center: str
     department: str
     title: str
+    user_type: str
+    manager: str
+    hire_date: date
+    end_date: date | None
+    share: Fraction | None
+    second_cost_center: str
+    second_from: date | None
+    second_to: date | None
+    night_percent: Decimal | None
+    weekend_amount: Decimal | None
     active: bool
 
 
@@ -257,6 +273,8 @@ _CONVERSIONS: dict[object, Callable[[str], object]] = {
     bool: _flag,
     int | None: lambda text: int(text) if text else None,
     Decimal: Decimal,
+    Decimal | None: lambda text: Decimal(text) if text else None,
+    Fraction | None: lambda text: Fraction(text) if text else None,
     date: date.fromisoformat,
     date | None: lambda text: date.fromisoformat(text) if text else None,
 }

@@ -20,6 +20,7 @@ _CALLED = {
     "cost_center": "cost centers",
     "location": "locations",
     "account": "accounts",
+    "employee": "employees",
 }
 
 
@@ -27,9 +28,9 @@ def tell(story: Story, landscape: Landscape, expected: Expectations) -> None:
     """Wait until everything is read and delivered; count it."""
     story.tell(
         "The adapters read Tryton and the SaaS, translate what they hold and submit it. The hub links what shares an "
-        "LEI, DUNS, GLN, NPI, GTIN, cost-center code or account number, and decides value by value whose word counts: "
-        "the steward's before the ERP's before the workforce SaaS's. What a system holds differently is delivered "
-        "to it."
+        "LEI, DUNS, GLN, NPI, GTIN, cost-center code, employee or account number, and decides value by value whose "
+        "word counts: the steward's before the ERP's before the workforce SaaS's. What a system holds differently is "
+        "delivered to it."
     )
     await_first_pulls(landscape)
     story.done("both systems are read")
@@ -44,7 +45,12 @@ def _count_sources(story: Story, landscape: Landscape, expected: Expectations) -
     hub = landscape.callers.hub(STEWARD)
     rows = [
         *((ERP, record_type, count) for record_type, count in expected.erp_sources.items()),
-        (WORKFORCE, "cost_center", sum(expected.workforce_sources.values())),
+        (
+            WORKFORCE,
+            "cost_center",
+            expected.workforce_sources["cost centers"] + expected.workforce_sources["departments"],
+        ),
+        (WORKFORCE, "employee", expected.workforce_sources["employees"]),
     ]
     found = Counter(
         (source.system, _CALLED_BY_MESSAGE[source.content.type_url.rpartition(".")[2]])
@@ -121,4 +127,5 @@ _CALLED_BY_MESSAGE = {
     "CostCenter": "cost_center",
     "Location": "location",
     "Account": "account",
+    "Employee": "employee",
 }

@@ -1,7 +1,8 @@
 """Runs scim2-server in its own environment: `serve.py PORT TOKEN_FILE`.
 
 Its command line takes the bearer token as an argument, which every process of the machine can read; here the token
-comes from a file. The resources are its own (User, Group, EnterpriseUser) and the ones in this folder.
+comes from a file. The resources are its own (User, Group, EnterpriseUser) and the ones in this folder, which take the
+place of its own with the same id.
 """
 
 import importlib
@@ -29,9 +30,9 @@ def main() -> None:
 
 def _merged(standard: str, own: str, folder: Path) -> str:
     entries: list[Any] = json.loads(resources.files("scim2_server").joinpath("resources", standard).read_text())
-    entries += json.loads((FOLDER / own).read_text())
+    by_id = {entry["id"]: entry for entry in (*entries, *json.loads((FOLDER / own).read_text()))}
     file = folder / own
-    file.write_text(json.dumps(entries))
+    file.write_text(json.dumps(list(by_id.values())))
     return str(file)
 
 

@@ -31,6 +31,8 @@ class Cursor:
     """The keys of the documents that were read in earlier rounds."""
     seen: frozenset[str] = frozenset()
     """The keys of those that were read in this round."""
+    employees: bool = True
+    """Whether users were read as employees: they were not by the connector's first releases."""
 
     def encode(self) -> str:
         """Return the text."""
@@ -42,6 +44,7 @@ class Cursor:
             "after": self.after,
             "known": _packed(self.known),
             "seen": _packed(self.seen),
+            "employees": self.employees,
         }
         return json.dumps(told, separators=(",", ":"))
 
@@ -60,6 +63,7 @@ class Cursor:
                 after=told["after"],
                 known=_unpacked(told["known"]),
                 seen=_unpacked(told["seen"]),
+                employees=told.get("employees", False),
             )
         except (KeyError, TypeError, zlib.error, binascii.Error) as error:
             raise ValueError("not a cursor of the SCIM connector") from error

@@ -10,11 +10,11 @@ from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource
 from services.saas_adapter.domain.scim.department import Department
 
-COST_CENTERS = "/CostCenters"
+COST_CENTERS, USERS = "/CostCenters", "/Users"
 
-COST_CENTER, DEPARTMENT = "CostCenter", "department"
+COST_CENTER, DEPARTMENT, USER = "CostCenter", "department", "User"
 
-_PREFIX = "CostCenters/"
+_PREFIX, _USER_PREFIX = "CostCenters/", "Users/"
 
 
 def of(resource: Resource) -> Document:
@@ -30,13 +30,23 @@ def of_department(department: Department, source_time: datetime) -> Document:
 
 def deleted(key: str, when: datetime) -> Document:
     """Return the document of what is there no more."""
-    kind = COST_CENTER if key.startswith(_PREFIX) else DEPARTMENT
+    kind = COST_CENTER if key.startswith(_PREFIX) else USER if key.startswith(_USER_PREFIX) else DEPARTMENT
     return Document(key, kind, b"", when, deleted=True)
 
 
 def id_of(key: str) -> str | None:
     """Return the id of the CostCenter resource that a key is of; None = of none."""
     return key.removeprefix(_PREFIX) if key.startswith(_PREFIX) else None
+
+
+def user_key(resource_id: str) -> str:
+    """Return the key of a User resource."""
+    return _USER_PREFIX + resource_id
+
+
+def user_id(key: str) -> str | None:
+    """Return the id of the User resource that a key is of; None = of none."""
+    return key.removeprefix(_USER_PREFIX) if key.startswith(_USER_PREFIX) else None
 
 
 def held(document: Document) -> dict[str, Any]:

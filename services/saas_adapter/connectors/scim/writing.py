@@ -1,21 +1,23 @@
-"""Writing cost centers: one request each, refused when someone else changed the resource."""
+"""Writing cost centers and employees: one request each, refused when someone else changed the resource."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
-from services.adapter.connector import Document, Value
+from concord.mdm.v1.employee_pb2 import Employee
+from services.adapter.connector import Document, UntranslatableError, Value
 from services.adapter.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim import document
-from services.saas_adapter.connectors.scim.departments import ATTRIBUTES
-from services.saas_adapter.connectors.scim.document import COST_CENTERS
+from services.saas_adapter.connectors.scim.document import COST_CENTERS, USERS
+from services.saas_adapter.connectors.scim.employees import Employees
+from services.saas_adapter.connectors.scim.entities import Entities
 from services.saas_adapter.connectors.scim.errors import ScimError
-from services.saas_adapter.connectors.scim.resource import Resource, quoted
+from services.saas_adapter.connectors.scim.patching import Patching
+from services.saas_adapter.connectors.scim.resource import quoted
 from services.saas_adapter.connectors.scim.rest import ScimClient
-from services.saas_adapter.domain.scim import cost_center
+from services.saas_adapter.domain.scim import cost_center, employee
 from services.saas_adapter.domain.scim.conventions import Conventions
 
-_NOT_FOUND = 404
+USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
 class CostCenterWriter:
@@ -24,13 +26,14 @@ class CostCenterWriter:
     def __init__(self, client: ScimClient, conventions: Conventions) -> None:
         self._client = client
         self._conventions = conventions
+        self._patching = Patching(client, COST_CENTERS, ("meta", *cost_center.ATTRIBUTES), cost_center.said)
         self._schema = ""
 
     def find(self, golden: CostCenter) -> str | None:
         """Return the key of the resource with this code in this entity. Raises ScimError."""
         name = self._conventions.entity_name(golden.entity) or ""
         condition = f"code eq {quoted(golden.code.strip())}"
-        for page in self._client.pages(COST_CENTERS, condition, attributes=ATTRIBUTES[COST_CENTERS]):
+        for page in self._client.pages(COST_CENTERS, condition, attributes=self._patching.attributes):
             for each in page:
                 if str(each.document.get("entity") or "").strip() == name:
                     return document.of(each).key
@@ -50,30 +53,14 @@ class CostCenterWriter:
 
     def update(self, current: Document, values: Mapping[str, Value]) -> Document:
         """Change a resource. Raises ScimError, CONFLICT when it changed since it was read; ValueError."""
-        before, resource_id = document.held(current), document.id_of(current.key) or ""
-        operations = list(_operations(before, cost_center.applied(before, values, self._conventions)))
-        version = document.etag(before)
-        if not operations or version is None:
-            now = self._unchanged(current, resource_id)
-            if not operations:
-                return now
+        before = document.held(current)
+        after = cost_center.applied(before, values, self._conventions)
         try:
-            changed = self._client.patch(
-                COST_CENTERS, resource_id, operations, etag=version, attributes=ATTRIBUTES[COST_CENTERS]
-            )
+            return document.of(self._patching.change(document.id_of(current.key) or "", before, after))
         except ScimError as error:
-            if error.status == _NOT_FOUND:
-                raise ScimError(RemoteErrorKind.CONFLICT, "the resource is gone", status=error.status) from error
             if _is_taken(error):
                 raise _given_up(error, "another cost center has this code") from error
             raise
-        return document.of(changed)
-
-    def _unchanged(self, current: Document, resource_id: str) -> Document:
-        now = self._client.get(COST_CENTERS, resource_id)
-        if now is None or not _same(now, document.held(current)):
-            raise ScimError(RemoteErrorKind.CONFLICT, "the resource changed since it was read")
-        return document.of(now)
 
     def _cost_center_schema(self) -> str:
         """Ask, once, which schema the service's cost centers have: every service names its own."""
@@ -86,18 +73,51 @@ class CostCenterWriter:
         return self._schema
 
 
-def _operations(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give the PATCH operations that make `before` say what `after` says: only what differs."""
-    for attribute in cost_center.ATTRIBUTES:
-        old, new = before.get(attribute), after.get(attribute)
-        if new is None and old is not None:
-            yield {"op": "remove", "path": attribute}
-        elif new != old:
-            yield {"op": "add" if old is None else "replace", "path": attribute, "value": new}
+class EmployeeWriter:
+    """Creates and changes User resources. Of a user only plain texts are written: `employee.WRITABLE`."""
+
+    def __init__(self, client: ScimClient, conventions: Conventions) -> None:
+        self._client = client
+        self._conventions = conventions
+        self._patching = Patching(client, USERS, employee.attributes(conventions), employee.said)
+
+    def find(self, golden: Employee) -> str | None:
+        """Return the key of the user with this number in this entity. Raises ScimError."""
+        condition = f"{employee.NUMBER} eq {quoted(golden.employee_number.strip())}"
+        for page in self._client.pages(USERS, condition, attributes=self._patching.attributes):
+            for key, found in self._employees().documents(page).items():
+                if _entity(found, self._conventions) == golden.entity:
+                    return key
+        return None
+
+    def create(self, golden: Employee, values: Mapping[str, Value]) -> Document:
+        """Create a user, who is called by the entity's name and the number. Raises ScimError, ValueError."""
+        name = self._conventions.entity_name(golden.entity)
+        if not values.get("identity") or name is None:
+            raise ValueError("the service needs identity")
+        body = employee.created({path: value for path, value in values.items() if path != "identity"})
+        body["schemas"] = [USER_SCHEMA, employee.ENTERPRISE]
+        body["userName"] = f"{name}.{golden.employee_number.strip()}"
+        body[employee.ENTERPRISE] |= {"employeeNumber": golden.employee_number.strip(), "organization": name}
+        made = self._client.create(USERS, body)
+        return next(iter(self._employees().documents([made]).values()))
+
+    def update(self, current: Document, values: Mapping[str, Value]) -> Document:
+        """Change a user. Raises ScimError, CONFLICT when it changed since it was read; ValueError."""
+        before = document.held(current)
+        after = employee.applied(before, values, self._conventions)
+        changed = self._patching.change(document.user_id(current.key) or "", before, after)
+        return next(iter(self._employees().documents([changed]).values()))
+
+    def _employees(self) -> Employees:
+        return Employees(self._client, self._conventions, Entities(self._client))
 
 
-def _same(now: Resource, before: Mapping[str, Any]) -> bool:
-    return all(now.document.get(attribute) == before.get(attribute) for attribute in cost_center.ATTRIBUTES)
+def _entity(found: Document, conventions: Conventions) -> str:
+    try:
+        return employee.entity(document.held(found), conventions)
+    except UntranslatableError:
+        return ""
 
 
 def _is_taken(error: ScimError) -> bool:

@@ -13,6 +13,13 @@ class Conventions:
     hierarchy: str = "workforce"
     """The hierarchy in which a cost center's department is its parent."""
 
+    worker_types: Mapping[str, str] = field(default_factory=dict)
+    """Worker types (`employee`, `contractor`, `agency`) by users' `userType`; empty = `userType` says nothing."""
+    contractor_classifications: Mapping[str, str] = field(default_factory=dict)
+    """Classifications of who is not employed, by users' `userType`."""
+    workforce_extension: str = ""
+    """URN of the users' extension with assignments, shift differentials and dates; empty = there is none."""
+
     @property
     def parent_path(self) -> str:
         """The path of a cost center's department."""

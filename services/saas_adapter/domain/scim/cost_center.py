@@ -14,15 +14,14 @@ are booked; the service has no currency and no location.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-
-from google.type.date_pb2 import Date
+from typing import Any
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from services.adapter.connector import Expression, Translation, UntranslatableError, Value
 from services.adapter.domain.effective import day, in_effect
 from services.saas_adapter.domain.scim.conventions import Conventions
-from services.saas_adapter.domain.scim.held import Resource, entity, flag, text
+from services.saas_adapter.domain.scim.held import Resource, day_after, entity, flag, period, text
 
 ATTRIBUTES = ("code", "displayName", "manager", "department", "entity", "active", "validTo")
 """What is read of a resource."""
@@ -50,7 +49,7 @@ def translate(resource: Resource, conventions: Conventions) -> Translation:
         entity=entity(resource, conventions),
         code=code,
         kind=CostCenter.KIND_POSTING,
-        effective_period=_period(resource),
+        effective_period=period(None, day_after(resource, "validTo")),
         slices=[piece] if piece.ListFields() else [],
     )
     return Translation("cost_center", content, label=code)
@@ -80,6 +79,11 @@ def express(content: CostCenter, today: date, conventions: Conventions) -> Expre
     if piece := _telling(content.slices, today):
         values |= dict(_said(piece, today, conventions))
     return Expression(values, tuple(inexpressible))
+
+
+def said(resource: Resource) -> dict[str, Any]:
+    """Return what a resource says in the attributes that may be written, by attribute; None = nothing."""
+    return {attribute: resource.get(attribute) for attribute in ATTRIBUTES}
 
 
 def applied(resource: Resource, values: Mapping[str, Value], conventions: Conventions) -> Resource:
@@ -126,22 +130,9 @@ def _telling(slices: Iterable[CostCenterSlice], today: date) -> CostCenterSlice 
     return begun[-1] if begun else ordered[0] if ordered else None
 
 
-def _start(period: EffectivePeriod) -> date:
-    return day(period.start_date) if period.HasField("start_date") else date.min
+def _start(said: EffectivePeriod) -> date:
+    return day(said.start_date) if said.HasField("start_date") else date.min
 
 
-def _period(resource: Resource) -> EffectivePeriod | None:
-    said = text(resource, "validTo")
-    if not said:
-        return None
-    try:
-        end = date.fromisoformat(said) + _ONE_DAY
-    except ValueError:
-        raise UntranslatableError("validTo", "is not a date such as 2026-06-30") from None
-    except OverflowError:
-        raise UntranslatableError("validTo", "is the calendar's last day, after which nothing can end") from None
-    return EffectivePeriod(end_date=Date(year=end.year, month=end.month, day=end.day))
-
-
-def _last_day(period: EffectivePeriod) -> str | None:
-    return (day(period.end_date) - _ONE_DAY).isoformat() if period.HasField("end_date") else None
+def _last_day(said: EffectivePeriod) -> str | None:
+    return (day(said.end_date) - _ONE_DAY).isoformat() if said.HasField("end_date") else None
