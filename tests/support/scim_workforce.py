@@ -49,13 +49,28 @@ class Workforce:
         document = {"schemas": [COST_CENTER_SCHEMA], "active": True, **told, **more}
         return f"CostCenters/{self.client.create('/CostCenters', document).id}"
 
-    def new_user(self, cost_center: str = "106010", department: str = "", **more: object) -> str:
-        """Create a user with a number of its own and return the id; `more` are further attributes."""
-        work = {"employeeNumber": uuid4().hex[:8], "costCenter": cost_center, "department": department}
-        schemas = [USER_SCHEMA, ENTERPRISE_SCHEMA, WORKFORCE_SCHEMA]
-        said = {"schemas": schemas, "userName": uuid4().hex, **more}
-        said[ENTERPRISE_SCHEMA] = {name: value for name, value in {**work, **_work(more)}.items() if value}
-        return self.client.create("/Users", said).id
+    def new_user(
+        self,
+        cost_center: str = "106010",
+        department: str = "",
+        *,
+        work: Mapping[str, object] | None = None,
+        workforce: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> str:
+        """Create a user and return the id.
+
+        `work` and `workforce` say more in the enterprise and the workforce extension, `more` in the core; a number is
+        made up.
+        """
+        told = {"employeeNumber": uuid4().hex[:8], "costCenter": cost_center, "department": department, **(work or {})}
+        said = {
+            "schemas": [USER_SCHEMA, ENTERPRISE_SCHEMA, WORKFORCE_SCHEMA],
+            "userName": uuid4().hex,
+            ENTERPRISE_SCHEMA: {name: value for name, value in told.items() if value},
+            **more,
+        }
+        return self.client.create("/Users", {**said, **({WORKFORCE_SCHEMA: workforce} if workforce else {})}).id
 
     def edit_user(self, key: str, **changes: object) -> None:
         """Change a user."""
@@ -112,12 +127,6 @@ class Workforce:
         content = self.connector.translate(document).content
         assert isinstance(content, CostCenter)
         return content
-
-
-def _work(more: Mapping[str, object]) -> Mapping[str, object]:
-    told = more.get(ENTERPRISE_SCHEMA, {})
-    assert isinstance(told, Mapping)
-    return told
 
 
 def golden_record(code: str) -> CostCenter:

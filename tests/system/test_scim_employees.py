@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,9 +20,11 @@ from services.saas_adapter.connectors.scim.cursor import Cursor
 from tests.support.connector_suite import TODAY, ConnectorSuite, Subject
 from tests.support.scim_workforce import CATALOGUE, ENTITIES, Workforce, running
 from tools.demo.catalogue import WorkforceUser
-from tools.systems.workforce_user import ENTERPRISE_SCHEMA, WORKFORCE_SCHEMA
 
-PRIVATE = {"emails": [{"value": "planted@home.example.org", "type": "home"}], "nickName": "Planted nickname"}
+PRIVATE: dict[str, Any] = {
+    "emails": [{"value": "planted@home.example.org", "type": "home"}],
+    "nickName": "Planted nickname",
+}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_assignments_of_different_validity_make_slices_one_after_another(workfor
         {"costCenter": "106010", "validFrom": "2026-01-01"},
         {"costCenter": "106012", "numerator": 1, "denominator": 4, "validFrom": "2026-03-01", "validTo": "2026-03-31"},
     ]
-    user = workforce.new_user(title="Nurse", **{WORKFORCE_SCHEMA: {"assignments": assignments}})
+    user = workforce.new_user(title="Nurse", workforce={"assignments": assignments})
     slices = workforce.employee(workforce.current(f"Users/{user}")).slices
     days = (date(2025, 12, 31), date(2026, 1, 1), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1))
     told = [[piece for piece in slices if in_effect(piece.effective_period, day)] for day in days]
@@ -162,7 +165,7 @@ def test_departments_say_nothing_of_persons(workforce: Workforce) -> None:
 def test_who_can_not_be_told_is_refused_by_field_and_not_quoted(
     workforce: Workforce, told: dict[str, str], field: str
 ) -> None:
-    user = workforce.new_user(**{ENTERPRISE_SCHEMA: told})
+    user = workforce.new_user(work=told)
     document = workforce.current(f"Users/{user}")
     with pytest.raises(UntranslatableError) as caught:
         workforce.connector.translate(document)
@@ -173,7 +176,7 @@ def test_who_can_not_be_told_is_refused_by_field_and_not_quoted(
 
 
 def test_who_has_no_cost_center_works_for_the_organization(workforce: Workforce) -> None:
-    user = workforce.new_user(**{ENTERPRISE_SCHEMA: {"costCenter": "", "organization": "fernhollow"}})
+    user = workforce.new_user(work={"costCenter": "", "organization": "fernhollow"})
     found = workforce.employee(workforce.current(f"Users/{user}"))
     assert found.entity == "entities/fernhollow"
     assert not found.slices
@@ -181,9 +184,9 @@ def test_who_has_no_cost_center_works_for_the_organization(workforce: Workforce)
 
 def test_a_manager_is_named_by_number_within_the_same_entity_only(workforce: Workforce) -> None:
     elsewhere = workforce.new_user("206010")
-    boss = workforce.new_user(**{ENTERPRISE_SCHEMA: {"employeeNumber": "boss"}})
+    boss = workforce.new_user(work={"employeeNumber": "boss"})
     for manager, number in ((boss, "boss"), (elsewhere, ""), ("gone", "")):
-        user = workforce.new_user(title="Nurse", **{ENTERPRISE_SCHEMA: {"manager": {"value": manager}}})
+        user = workforce.new_user(title="Nurse", work={"manager": {"value": manager}})
         [piece] = workforce.employee(workforce.current(f"Users/{user}")).slices
         assert piece.manager_number == number
 

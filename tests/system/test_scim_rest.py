@@ -13,7 +13,8 @@ from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource, instant, parse, quoted
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tools.demo import catalogue
-from tools.systems.scim import COST_CENTER_SCHEMA, ENTERPRISE_SCHEMA, ScimServer
+from tools.systems.scim import COST_CENTER_SCHEMA, ScimServer
+from tools.systems.workforce_user import ENTERPRISE_SCHEMA
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
