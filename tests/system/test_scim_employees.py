@@ -239,3 +239,20 @@ def test_a_user_deleted_in_between_is_a_conflict(workforce: Workforce) -> None:
         with pytest.raises(RemoteError) as caught:
             workforce.write(current, values, golden_employee())
         assert caught.value.kind is RemoteErrorKind.CONFLICT
+
+
+def test_a_user_name_that_somebody_else_has_is_refused_for_good(workforce: Workforce) -> None:
+    golden = golden_employee()
+    workforce.new_user(userName=f"general.{golden.employee_number}")
+    values = workforce.connector.express("employee", golden, TODAY).values
+    with pytest.raises(RemoteError, match="somebody else") as caught:
+        workforce.write(None, values, golden)
+    assert caught.value.kind is RemoteErrorKind.PERMANENT
+
+
+def test_an_employee_without_number_is_not_created(workforce: Workforce) -> None:
+    golden = Employee(entity="entities/general", display_name="Nell Pargeter")
+    assert workforce.connector.find("employee", golden) is None
+    with pytest.raises(RemoteError, match="needs identity") as caught:
+        workforce.write(None, {"display_name": "Nell Pargeter"}, golden)
+    assert caught.value.kind is RemoteErrorKind.PERMANENT

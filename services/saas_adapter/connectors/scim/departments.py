@@ -1,12 +1,12 @@
 """Which departments cost centers and users name, and whether one is still named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from services.adapter.connector import Document
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.document import COST_CENTERS, USERS
 from services.saas_adapter.connectors.scim.entities import Entities
-from services.saas_adapter.connectors.scim.resource import Resource, quoted
+from services.saas_adapter.connectors.scim.resource import Resource, extension, quoted
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from services.saas_adapter.domain.scim import cost_center
 from services.saas_adapter.domain.scim.department import Department
@@ -52,11 +52,11 @@ class Departments:
 
     def _of_users(self, users: list[Resource]) -> Iterator[tuple[Resource, Department | None]]:
         """Give the users' departments, each in the entity of the cost center that the user works for."""
-        work = [(user, user.document.get(ENTERPRISE) or {}) for user in users]
+        work = [(user, extension(user, ENTERPRISE)) for user in users]
         entities = self._entities.of(_code(part) for _, part in work if part.get("department"))
         for user, part in work:
             yield user, Department.of(part, entities.get(_code(part)))
 
 
-def _code(part: dict[str, object]) -> str:
+def _code(part: Mapping[str, object]) -> str:
     return str(part.get("costCenter") or "").strip()

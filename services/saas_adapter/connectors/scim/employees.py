@@ -8,7 +8,7 @@ from services.adapter.connector import Document, UntranslatableError
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.document import USERS
 from services.saas_adapter.connectors.scim.entities import AT_ONCE, Entities
-from services.saas_adapter.connectors.scim.resource import Resource, quoted
+from services.saas_adapter.connectors.scim.resource import Resource, extension, quoted
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from services.saas_adapter.domain.scim import employee
 from services.saas_adapter.domain.scim.conventions import Conventions
@@ -80,6 +80,6 @@ class Employees:
 
 
 def _manager(user: Resource) -> str:
-    told = (user.document.get(ENTERPRISE) or {}).get("manager")
+    told = extension(user, ENTERPRISE).get("manager")
     value = told.get("value") if isinstance(told, dict) else told
     return value if isinstance(value, str) else ""

@@ -31,6 +31,12 @@ def parse(document: Any) -> Resource:
             raise ValueError("a SCIM resource is an object with an id")
 
 
+def extension(resource: Resource, schema: str) -> Mapping[str, Any]:
+    """Return what an extension says; empty when it is not there, or no object: translation complains of that."""
+    found = resource.document.get(schema)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

@@ -91,7 +91,10 @@ class EmployeeWriter:
         return None
 
     def create(self, golden: Employee, values: Mapping[str, Value]) -> Document:
-        """Create a user, who is called by the entity's name and the number. Raises ScimError, ValueError."""
+        """Create a user, who is called by the entity's name and the number.
+
+        Raises ScimError, CONFLICT when meanwhile there is one; ValueError.
+        """
         name = self._conventions.entity_name(golden.entity)
         if not values.get("identity") or name is None:
             raise ValueError("the service needs identity")
@@ -99,7 +102,12 @@ class EmployeeWriter:
         body["schemas"] = [USER_SCHEMA, employee.ENTERPRISE]
         body["userName"] = f"{name}.{golden.employee_number.strip()}"
         body[employee.ENTERPRISE] |= {"employeeNumber": golden.employee_number.strip(), "organization": name}
-        made = self._client.create(USERS, body)
+        try:
+            made = self._client.create(USERS, body)
+        except ScimError as error:
+            if _is_taken(error) and self.find(golden) is None:
+                raise _given_up(error, "somebody else has the user name") from error
+            raise
         return next(iter(self._employees().documents([made]).values()))
 
     def update(self, current: Document, values: Mapping[str, Value]) -> Document:
