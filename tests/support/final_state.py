@@ -26,7 +26,7 @@ def complete(databases: MeshDatabases, catalogue: Catalogue) -> bool:
     """Tell whether every row of the catalogue has arrived."""
     held = (catalogue.suppliers, catalogue.items, catalogue.cost_centers, catalogue.locations, catalogue.accounts)
     from_erp = sum(map(len, held))
-    return crossings(databases) >= from_erp + len(catalogue.workforce_cost_centers)
+    return crossings(databases) >= from_erp + len(catalogue.workforce_cost_centers) + len(catalogue.workforce_users)
 
 
 def _stable(key: str) -> str:

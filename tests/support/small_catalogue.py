@@ -21,7 +21,7 @@ def small_catalogue() -> Catalogue:
     centers = _with_departments(whole)
     kept = {row.code for row in centers}
     workforce = tuple(row for row in whole.workforce_cost_centers if row.code in kept)
-    users = tuple(row for row in whole.workforce_users if row.cost_center in kept)
+    users = tuple(row for row in whole.workforce_users if {row.cost_center, row.second_cost_center} <= {"", *kept})
     return replace(
         whole,
         suppliers=suppliers,

@@ -148,9 +148,13 @@ def test_corrected_names_of_a_place_and_an_account_reach_the_erp(hub: Hub, datab
 
 def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:
     name, end = None, "2026-01-01T00:00:00Z"
+    staffed = {
+        code for row in landscape.catalogue.workforce_users for code in (row.cost_center, row.second_cost_center)
+    }
     for (candidate,) in databases.rows("mdm", IN_BOTH):
         found = hub.cost_centers.GetCostCenter(cost_center_pb2.GetCostCenterRequest(name=candidate)).cost_center
-        if found.kind == cost_center_pb2.CostCenter.KIND_POSTING and not found.effective_period.HasField("end_date"):
+        is_free = found.kind == cost_center_pb2.CostCenter.KIND_POSTING and found.code not in staffed
+        if is_free and not found.effective_period.HasField("end_date"):
             name, etag = candidate, found.etag
             break
     assert name is not None
