@@ -32,7 +32,7 @@ _ENDPOINTS = (COST_CENTERS, USERS)
 def read(client: ScimClient, conventions: Conventions, cursor: Cursor, *, full: bool) -> Iterator[PulledBatch]:
     """Give the batches from the cursor on. The last one is empty and carries where the next round begins."""
     if not cursor.employees:
-        cursor = Cursor(full=cursor.full, known=cursor.known)  # kept from before users were employees: read them all
+        cursor = Cursor(known=cursor.known)  # kept from before users were employees: read them all
     if full or cursor.began is None:
         cursor = Cursor(since=None if full else cursor.since, full=full, known=cursor.known)
     entities = Entities(client)
