@@ -29,6 +29,7 @@ from clients.cli import (
 from clients.cli.command import Group, Session
 from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
+from clients.cli.output import complain
 
 _HELP = """Concord's command line: golden records, their systems, their evidence.
 
@@ -127,7 +128,10 @@ def _mistaken(as_json: bool, mistake: Mistake) -> int:
 
 
 def _tell(as_json: bool, document: dict[str, Any], text: str) -> None:
-    print(json.dumps(document, ensure_ascii=False) if as_json else text, file=sys.stderr)
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False), file=sys.stderr)
+    else:
+        complain(text)
 
 
 def _help_for(error: click.ClickException) -> str:

@@ -59,7 +59,7 @@ def list_leaves(
 @click.argument("name", metavar="LEAF|RECORD@REVISION")
 @pass_session
 def show_leaf(session: Session, name: str) -> None:
-    """Show one piece of evidence in full, by its place or by its revision.
+    """Show one piece of evidence in full.
 
     \b
     concord audit leaf leaves/42
@@ -77,8 +77,8 @@ def gaps(session: Session, service: str, limit: int | None, columns: Sequence[st
     """List revisions that ought to have evidence and have none."""
     method = contracts.method(f"{_SERVICE}/ListGaps")
     request = contracts.request_of(method, source_service=service)
-    chosen = columns or ("record", "first_revision", "last_revision", "source_service")
-    session.output.records(session.mesh.every(method, request, limit), "gaps", chosen)
+    default = ("record", "first_revision", "last_revision", "source_service")
+    session.output.records(session.mesh.every(method, request, limit), "gaps", columns, default)
 
 
 @audit.command("count")

@@ -20,6 +20,7 @@ WIDEST = 32
 # What every record has, and what tells it from no other.
 _BOOKKEEPING = {"etag", "revision", "state", "create_time", "update_time", "entities"}
 _DEEPEST = 2
+_PACKED = "google.protobuf.Any"
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,15 @@ class Column:
         return max(cell_len(text) for text in (self.title, *self.cells))
 
 
-def columns(messages: Sequence[Message], paths: Sequence[str] = ()) -> list[Column]:
-    """Return the columns of these messages, at `paths` when they are named, else all that hold anything."""
+def columns(messages: Sequence[Message], paths: Sequence[str] = (), default: Sequence[str] = ()) -> list[Column]:
+    """Return the columns at `paths`; without any, those at `default`, else all, that hold anything."""
     if not messages:
         return []
     descriptor: Any = messages[0].DESCRIPTOR
     for path in paths:
         _require(descriptor, path)
-    found = [_column(messages, path) for path in paths or _candidates(descriptor)]
+    chosen = list(paths or default or _candidates(descriptor))
+    found = [Column(_title(path, chosen), _cells(messages, path)) for path in chosen]
     return found if paths else [column for column in found if any(column.cells)]
 
 
@@ -50,16 +52,19 @@ def fitting(found: Sequence[Column], width: int | None) -> list[Column]:
     """Return the columns that fit a width, each as wide as it gets; None = no limit. The first is never cut."""
     if width is None or not found:
         return list(found)
-    first, *others = found
-    left = width - first.width
-    kept = [first]
-    for column in others:
+    left = width - found[0].width
+    widths = [found[0].width]
+    for column in found[1:]:
         wanted = min(column.width, WIDEST)
         if left < GAP + min(wanted, LEAST_WIDTH):
             break
-        taken = min(wanted, left - GAP)
-        kept.append(Column(column.title, tuple(cut(cell, taken) for cell in column.cells)))
-        left -= GAP + taken
+        widths.append(min(wanted, left - GAP))
+        left -= GAP + widths[-1]
+    kept: list[Column] = []
+    for column, taken in zip(found, widths, strict=False):
+        granted = min(column.width, taken + left) if kept else taken
+        left -= granted - taken
+        kept.append(Column(cut(column.title, granted), tuple(cut(cell, granted) for cell in column.cells)))
     return kept
 
 
@@ -76,13 +81,19 @@ def _candidates(descriptor: Descriptor, prefix: str = "", depth: int = 1) -> Ite
         nested = field.message_type
         if nested is None or values.is_map(field) or values.has_short_form(nested):
             yield f"{prefix}{field.name}"
-        elif depth < _DEEPEST:
+        elif depth < _DEEPEST and nested.full_name != _PACKED:
             yield from _candidates(nested, f"{prefix}{field.name}.", depth + 1)
 
 
-def _column(messages: Sequence[Message], path: str) -> Column:
-    title = path.rpartition(".")[2].upper()
-    return Column(title, tuple("; ".join(dict.fromkeys(_found(message, path))) for message in messages))
+def _title(path: str, among: Sequence[str]) -> str:
+    """Return the last part of a path, or all of it where another one ends the same."""
+    last = path.rpartition(".")[2]
+    alike = [other for other in among if other.rpartition(".")[2] == last]
+    return (last if len(alike) == 1 else path).upper()
+
+
+def _cells(messages: Sequence[Message], path: str) -> tuple[str, ...]:
+    return tuple("; ".join(dict.fromkeys(_found(message, path))) for message in messages)
 
 
 def _found(message: Any, path: str) -> list[str]:

@@ -6,7 +6,7 @@ A token that `concord login` got is kept beside the contexts, `tokens/{context}.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ _MARGIN_S = 60.0
 class Grant:
     """What a log-in gave: a token, and how to get the next one, if the issuer offers that."""
 
-    access_token: str
-    refresh_token: str = ""
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
     token_endpoint: str = ""
     client_id: str = ""
 

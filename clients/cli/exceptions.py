@@ -32,8 +32,8 @@ def exceptions(
 ) -> None:
     """List references that do not hold.
 
-    They point at what is not there, or not for as long, such as an assignment to a cost center that its system closed. An
-    exception is gone when its cause is.
+    They point at what is not there, or not for as long, such as an
+    assignment to a cost center that its system closed. An exception is gone when its cause is.
     """
     method = contracts.method(_LIST)
     request = contracts.request_of(
@@ -42,4 +42,4 @@ def exceptions(
         target_type=to_type.record_type if to_type else "",
         effective_time=effective_time,
     )
-    session.output.records(session.mesh.every(method, request, limit), "exceptions", columns or _COLUMNS)
+    session.output.records(session.mesh.every(method, request, limit), "exceptions", columns, _COLUMNS)

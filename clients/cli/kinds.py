@@ -17,6 +17,7 @@ from clients.cli.mistake import Mistake, nearest
 _GET, _LIST, _REVISIONS = "Get", "List", "Revisions"
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _HUB = "concord.mdm."
+_COMMANDS = {_REVISIONS: "history", "Lookup": "get by key"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Kind:
         if not self.can(verb):
             able = sorted(kind.nouns for kind in kinds() if kind.can(verb))
             raise Mistake(
-                f"{verb.lower()} is not offered for {self.nouns}", f"it is for {', '.join(able) or 'nothing'}"
+                f"{_COMMANDS.get(verb, verb.lower())} is not offered for {self.nouns}",
+                f"it is for {', '.join(able) or 'nothing'}",
             )
         found: MethodDescriptor = self.service.methods_by_name[self._method_name(verb)]
         return found

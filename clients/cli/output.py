@@ -7,10 +7,11 @@ COLUMNS; where the output goes to a file or another program and COLUMNS is not s
 import json
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -27,7 +28,7 @@ _WIDEST_LABELS = 32
 _UNLIMITED = 1_000_000
 _INDENT = "  "
 # Beside a name that leaves less room than this, columns are of no use: each record becomes a block of lines.
-_ROOM_BESIDE_NAME = 18
+_ROOM_BESIDE_NAME = 26
 
 
 class Output:
@@ -35,7 +36,7 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, wide: bool = False) -> None:
         self.as_json = as_json
-        self.width = None if wide else _width()
+        self.width = None if wide else _width(sys.stdout)
         self._out = _console(sys.stdout, self.width)
         self._err = _console(sys.stderr, None)
 
@@ -61,8 +62,10 @@ class Output:
         for label, value in rows:
             self._labelled(label, value, labels)
 
-    def records(self, messages: Iterable[Message], nouns: str, paths: Sequence[str] = ()) -> None:
-        """Print a list of messages: as a JSON array, element by element, or as a table of these or the best columns."""
+    def records(
+        self, messages: Iterable[Message], nouns: str, paths: Sequence[str] = (), default: Sequence[str] = ()
+    ) -> None:
+        """Print a list of messages: as a JSON array, element by element, or as a table; see `columns` for which."""
         found: list[Message] = []
         try:
             with self.progress(nouns) as counted:
@@ -72,7 +75,7 @@ class Output:
                 found.extend(counted(messages))
         finally:
             # What has come before a failure is shown all the same.
-            self.table(columns(found, paths))
+            self.table(columns(found, paths, default))
         if not found:
             self.note(f"no {nouns}")
 
@@ -145,16 +148,42 @@ class Output:
         padded = [f"{cell}{' ' * (column.width - cell_len(cell))}" for cell, column in zip(cells, shown, strict=True)]
         self._out.print(Text(_harmless((" " * GAP).join(padded).rstrip()), style), soft_wrap=True)
 
+    def _goes_below(self, value: str, room: int) -> bool:
+        """Tell whether a value is one word, such as a name to copy, that stays whole on a line of its own only."""
+        return room < cell_len(value) <= (self.width or _UNLIMITED) - len(_INDENT) and len(value.split()) == 1
+
     def _labelled(self, label: str, value: str, labels: int) -> None:
         shown = Text(f"{label}{' ' * max(labels - cell_len(label), 0)}", _LABEL)
         room = (self.width or _UNLIMITED) - labels - GAP
-        if cell_len(label) > labels and value:
+        if value and (cell_len(label) > labels or self._goes_below(value, room)):
             self._out.print(Text(label, _LABEL), soft_wrap=True)
             shown = Text(" " * labels)
-        for part in Text(_harmless(value)).wrap(self._out, room) if value else [Text("")]:
+        if self._goes_below(value, room):
+            self._out.print(Text(f"{_INDENT}{_harmless(value)}"), soft_wrap=True)
+            return
+        if not value:
+            shown.rstrip()
+            self._out.print(shown, soft_wrap=True)
+        for part in Text(_harmless(value)).wrap(self._out, room) if value else ():
             part.rstrip()
-            self._out.print(Text.assemble(shown, " " * GAP if part.plain else "", part), soft_wrap=True)
+            self._out.print(Text.assemble(shown, " " * GAP, part), soft_wrap=True)
             shown = Text(" " * labels)
+
+
+class _Console(Console):
+    """A console that tells its caller when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command's end."""
+        raise BrokenPipeError
+
+
+def complain(text: str) -> None:
+    """Tell on stderr what went wrong, within the terminal's width; the next lines of a long one are indented."""
+    width = _width(sys.stderr)
+    for line in _harmless(text).splitlines():
+        folded = textwrap.wrap(line, width, subsequent_indent=_INDENT, break_on_hyphens=False) if width else [line]
+        print("\n".join(folded), file=sys.stderr)
 
 
 def as_document(message: Message) -> Any:
@@ -162,15 +191,15 @@ def as_document(message: Message) -> Any:
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
 
 
-def _width() -> int | None:
+def _width(stream: TextIO) -> int | None:
     stated = os.environ.get("COLUMNS", "")
     if stated.isdigit() and int(stated):
         return int(stated)
-    return Console().width if sys.stdout.isatty() else None
+    return Console(file=stream).width if stream.isatty() else None
 
 
 def _console(file: Any, width: int | None) -> Console:
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _harmless(text: str) -> str:

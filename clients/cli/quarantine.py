@@ -21,6 +21,7 @@ from concord.mdm.v1 import ingest_pb2
 
 _HUB, _ADAPTERS = "quarantined-records", "quarantined-documents"
 _STDOUT = "-"
+_COLUMNS = ("name", "key", "error", "state", "create_time")
 
 
 @click.group(cls=Group)
@@ -43,11 +44,13 @@ def list_(
     limit: int | None,
     columns: Sequence[str],
 ) -> None:
-    """List what waits in quarantine, newest first: the hub's, then the adapters'."""
+    """List what waits in quarantine, newest first.
+
+    The hub's comes first, then the adapters'.
+    """
     wanted = qualified("systems", system) if system else ""
     found = _waiting(session, at, system=wanted, show_settled=settled)
-    chosen = columns or ("name", "key", "error", "state", "create_time")
-    session.output.records(itertools.islice(found, limit), "records in quarantine", chosen)
+    session.output.records(itertools.islice(found, limit), "records in quarantine", columns, _COLUMNS)
     session.output.hint("concord quarantine show NAME shows one; concord quarantine replay NAME tries it again")
 
 

@@ -60,7 +60,7 @@ def get(
 
 @click.command("list", cls=Command)
 @options.kind("List")
-@click.option("--filter", "filter_", metavar="FILTER", help='Such as: status = ON_HOLD AND legal_name : "Acme*"')
+@click.option("--filter", "filter_", metavar="FILTER", help='Such as: status = STATUS_ON_HOLD AND legal_name : "Acme*"')
 @click.option("--order-by", metavar="FIELDS", help="Such as: legal_name desc")
 @click.option("--show-deleted", is_flag=True, help="Deleted ones, too.")
 @click.option("--system", metavar="SYSTEM", help="For source-records: those of this system.")
@@ -153,6 +153,8 @@ def explain(session: Session, name: str, paths: Sequence[str], read_time: Timest
         return
     session.output.line(f"{explanation.name} revision {explanation.revision}", "bold")
     session.output.outline(line for value in explanation.values for line in _explained(value))
+    if not explanation.values:
+        session.output.note(f"no value begins with {' or '.join(paths)}" if paths else "it has no values")
 
 
 @click.command(cls=Command)
@@ -271,7 +273,7 @@ def _explained(value: Any) -> Iterator[Line]:
     yield Line(0, f"{value.path}{period}", _said(won) if won is not None else "(withdrawn by every source)")
     if won is not None:
         rule = values.enum_text(value.DESCRIPTOR.fields_by_name["rule"].enum_type, value.rule).replace("_", " ")
-        yield Line(1, "said by", f"{_who(won)}, by {rule}")
+        yield Line(1, "said by", f"{_who(won)} ({rule})")
     yield from (Line(1, "over", f"{_said(lost)} of {_who(lost)}") for lost in value.losers)
 
 

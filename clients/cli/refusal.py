@@ -34,7 +34,7 @@ _FIXES: Mapping[str, str] = {
     "INTERNAL_FAILURE": "a defect: report the correlation id {correlation_id}",
     "INVALID_CONTENT": "correct the fields above",
     "INVALID_CURSOR": "the cursor is of another mesh; watch without --cursor",
-    "INVALID_FILTER": "see position {position}; examples: concord list --help",
+    "INVALID_FILTER": "examples: concord list --help; fields: concord types TYPE",
     "INVALID_PAGE_TOKEN": "repeat the command from the beginning",
     "INVALID_READ_TIME": "name a time between the first change and now",
     "LEAF_CONFLICT": "an alarm: two different pieces of evidence for one revision; tell the audit's owner",
@@ -60,7 +60,7 @@ _FIXES: Mapping[str, str] = {
     "SYNC_PAUSED": "concord sync resume {system}",
     "SYSTEM_NOT_OWNED": "use a context that may submit for {system}",
     "SYSTEM_UNKNOWN": "concord systems list shows the systems that there are",
-    "UNKNOWN_FIELD": "there is no field {field}: concord describe TYPE lists them",
+    "UNKNOWN_FIELD": "there is no field {field}: concord types TYPE lists them",
     "UNKNOWN_RECORD_TYPE": "concord types lists the types that there are",
 }
 
@@ -130,7 +130,10 @@ def mistake_document(mistake: Mistake) -> dict[str, Any]:
 def _named(error: ConcordError) -> dict[str, str]:
     fields = [violation.field for violation in error.violations if violation.field]
     named = {"field": ", ".join(fields)} if fields else {}
-    return named | ({"name": error.resource[1]} if error.resource is not None else {})
+    if error.resource is not None:
+        kind, name = error.resource
+        named |= {"name": name, kind: name}
+    return named
 
 
 class _Known(dict[str, str]):

@@ -15,12 +15,14 @@ _SERVICE = "concord.adapter.v1.AdapterService"
 _STATE_COLUMNS = (
     "system",
     "state",
-    "connector",
+    "last_error",
     "quarantined_count",
     "discrepancy_count",
+    "connector",
     "last_pull_time",
-    "last_error",
 )
+_DELIVERY_COLUMNS = ("name", "state", "golden_record", "key", "paths", "update_time", "error")
+_DISCREPANCY_COLUMNS = ("name", "kind", "golden_record", "key", "paths", "create_time")
 _system = click.argument("system", callback=lambda _ctx, _param, value: qualified("systems", value) if value else value)
 _of_system = click.option("--system", default="", metavar="SYSTEM", help="Only those of this system.")
 
@@ -35,14 +37,14 @@ def sync() -> None:
 @options.tabular
 @pass_session
 def show_state(session: Session, system: str | None, columns: Sequence[str]) -> None:
-    """Show how synchronisation stands, of every system or in full of one."""
+    """Show how synchronisation stands, of one system in full."""
     wanted = qualified("systems", system) if system else ""
     adapter = session.mesh.adapter_of(wanted) if wanted else ""
     found = _every(session, "ListSystemStates", adapter)
     if wanted:
         session.output.record(next(state for state in found if state.system == wanted))
     else:
-        session.output.records(found, "systems", columns or _STATE_COLUMNS)
+        session.output.records(found, "systems", columns, _STATE_COLUMNS)
 
 
 @sync.command("now")
@@ -62,7 +64,10 @@ def synchronise(session: Session, system: str, full: bool) -> None:
 @options.rehearsed
 @pass_session
 def pause(session: Session, system: str, validate_only: bool) -> None:
-    """Stop pulling from and delivering to a system; nothing is lost."""
+    """Stop pulling from and delivering to a system.
+
+    Nothing is lost: it goes on where it stopped.
+    """
     session.output.record(_operated(session, "PauseSystem", system, validate_only=validate_only))
 
 
@@ -83,8 +88,7 @@ def resume(session: Session, system: str, validate_only: bool) -> None:
 @pass_session
 def deliveries(session: Session, system: str, limit: int | None, columns: Sequence[str]) -> None:
     """List what the hub had written to systems, newest first."""
-    chosen = columns or ("name", "state", "golden_record", "key", "paths", "update_time", "error")
-    _list(session, "ListDeliveries", "deliveries", limit, chosen, system=system)
+    _list(session, "ListDeliveries", "deliveries", limit, columns, _DELIVERY_COLUMNS, system=system)
 
 
 @click.command(cls=Command)
@@ -101,15 +105,23 @@ def discrepancies(
     columns: Sequence[str],
 ) -> None:
     """List where a system and the hub differ for good."""
-    chosen = columns or ("name", "kind", "golden_record", "key", "paths", "create_time")
-    _list(session, "ListDiscrepancies", "discrepancies", limit, chosen, system=system, show_settled=settled)
+    asked = {"system": system, "show_settled": settled}
+    _list(session, "ListDiscrepancies", "discrepancies", limit, columns, _DISCREPANCY_COLUMNS, **asked)
 
 
-def _list(session: Session, method: str, nouns: str, limit: int | None, columns: Sequence[str], **asked: Any) -> None:
+def _list(
+    session: Session,
+    method: str,
+    nouns: str,
+    limit: int | None,
+    columns: Sequence[str],
+    default: Sequence[str],
+    **asked: Any,
+) -> None:
     asked["system"] = qualified("systems", asked["system"]) if asked["system"] else ""
     adapter = session.mesh.adapter_of(asked["system"]) if asked["system"] else ""
     found = _every(session, method, adapter, **asked)
-    session.output.records(itertools.islice(found, limit), nouns, columns)
+    session.output.records(itertools.islice(found, limit), nouns, columns, default)
 
 
 def _every(session: Session, name: str, adapter: str, **asked: Any) -> Iterator[Any]:

@@ -22,7 +22,7 @@ def systems() -> None:
 @pass_session
 def list_systems(session: Session, limit: int | None, columns: Sequence[str]) -> None:
     """List the systems in your entities."""
-    _list(session, "systems", limit, columns or _SYSTEM_COLUMNS)
+    _list(session, "systems", limit, columns, _SYSTEM_COLUMNS)
 
 
 @systems.command("get")
@@ -44,7 +44,7 @@ def entities() -> None:
 @pass_session
 def list_entities(session: Session, limit: int | None, columns: Sequence[str]) -> None:
     """List the entities that you are scoped to."""
-    _list(session, "entities", limit, columns or _ENTITY_COLUMNS)
+    _list(session, "entities", limit, columns, _ENTITY_COLUMNS)
 
 
 @entities.command("get")
@@ -60,6 +60,6 @@ def qualified(collection: str, name: str) -> str:
     return name if "/" in name else f"{collection}/{name}"
 
 
-def _list(session: Session, nouns: str, limit: int | None, columns: Sequence[str]) -> None:
+def _list(session: Session, nouns: str, limit: int | None, columns: Sequence[str], default: Sequence[str]) -> None:
     method = kinds.named(nouns).method("List")
-    session.output.records(session.mesh.every(method, contracts.request_of(method), limit), nouns, columns)
+    session.output.records(session.mesh.every(method, contracts.request_of(method), limit), nouns, columns, default)

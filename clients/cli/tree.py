@@ -20,7 +20,8 @@ from concord.mdm.v1 import tree_pb2
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SERVICE = "concord.mdm.v1.TreeService"
-_PROPOSAL_COLUMNS = ("name", "author", "hierarchy", "scope", "effective_date", "rationale")
+_DIFFERENCE_COLUMNS = ("key", "kind", "parent_before", "parent_after", "name")
+_PROPOSAL_COLUMNS = ("name", "state", "author", "hierarchy", "scope", "effective_date", "rationale")
 _NANOS = 9
 
 
@@ -71,7 +72,7 @@ def hierarchies(session: Session, kind: Kind, scope: str) -> None:
 @options.wide
 @pass_session
 def show(session: Session, /, kind: Kind, depth: int | None, **asked: Any) -> None:
-    """Show a tree, or what hangs below one node, and what is wrong with it.
+    """Show a tree, and what is wrong with it.
 
     \b
     concord tree show cost-centers management --scope entities/mercy
@@ -103,7 +104,9 @@ def show(session: Session, /, kind: Kind, depth: int | None, **asked: Any) -> No
 @options.wide
 @pass_session
 def roll_up(session: Session, /, kind: Kind, amounts: Path, **asked: Any) -> None:
-    """Add amounts up along a tree, exactly; what has no place is listed.
+    """Add amounts up along a tree, exactly.
+
+    What has no place in the tree is listed as unplaced.
 
     \b
     concord tree roll-up cost-centers management --scope entities/mercy \\
@@ -165,7 +168,7 @@ def proposals(session: Session, state: str | None, limit: int | None, columns: S
     method = contracts.method(f"{_SERVICE}/ListTreeProposals")
     wanted = tree_pb2.TreeProposal.State.Value(f"STATE_{state.upper()}") if state else 0
     found = session.mesh.every(method, contracts.request_of(method, state=wanted), limit)
-    session.output.records(found, "proposals", columns or ("state", *_PROPOSAL_COLUMNS))
+    session.output.records(found, "proposals", columns, _PROPOSAL_COLUMNS)
 
 
 @tree.command("compare")
@@ -173,14 +176,15 @@ def proposals(session: Session, state: str | None, limit: int | None, columns: S
 @options.tabular
 @pass_session
 def compare(session: Session, name: str, columns: Sequence[str]) -> None:
-    """Compare a proposal with the tree as it is, and what stands in the way."""
+    """Compare a proposal with the tree as it is.
+
+    What stands in the way of promoting it is told as well.
+    """
     answer = _ask(session, "CompareTreeProposal", name=name)
     if session.as_json:
         session.output.record(answer)
         return
-    session.output.records(
-        answer.differences, "differences", columns or ("key", "kind", "parent_before", "parent_after")
-    )
+    session.output.records(answer.differences, "differences", columns, _DIFFERENCE_COLUMNS)
     _tell_problems(session, answer.problems)
     if not answer.problems:
         session.output.note("nothing stands in the way")
@@ -192,7 +196,10 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
 @options.rehearsed
 @pass_session
 def promote(session: Session, name: str, validate_only: bool) -> None:
-    """Make a proposal true, all of it or nothing; not for its author."""
+    """Make a proposal true, all of it or nothing.
+
+    Its author can't: it takes a second person.
+    """
     _settle(session, "PromoteTreeProposal", name, validate_only=validate_only)
 
 

@@ -50,7 +50,8 @@ def _fields(kind: Kind) -> list[dict[str, str]]:
 def _holds(field: FieldDescriptor) -> str:
     named = field.message_type or field.enum_type
     name = named.name if named is not None else FieldDescriptorProto.Type.Name(field.type)  # type: ignore[arg-type]
-    return ("list of " if field.is_repeated else "") + name.removeprefix("TYPE_")
+    shown = name if named is not None else name.removeprefix("TYPE_").lower()
+    return f"list of {shown}" if field.is_repeated else shown
 
 
 def _classification(field: FieldDescriptor) -> str:
