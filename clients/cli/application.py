@@ -1,6 +1,5 @@
 """`concord` itself: its commands, and what happens when one of them does not succeed."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from clients.cli import (
 from clients.cli.command import Group, Session
 from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
-from clients.cli.output import complain
+from clients.cli.output import complain, json_text
 
 _HELP = """Concord's command line: golden records, their systems, their evidence.
 
@@ -129,7 +128,7 @@ def _mistaken(as_json: bool, mistake: Mistake) -> int:
 
 def _tell(as_json: bool, document: dict[str, Any], text: str) -> None:
     if as_json:
-        print(json.dumps(document, ensure_ascii=False), file=sys.stderr)
+        print(json_text(document), file=sys.stderr)
     else:
         complain(text)
 

@@ -102,11 +102,18 @@ class Mesh:
         """Return the name of the adapter that a system stands behind. Raises Mistake when none knows it."""
         method = contracts.method(_SYSTEM_STATES)
         known: list[str] = []
+        refused: RefusedError | None = None
         for adapter in self._require_adapters():
-            behind = [state.system for state in self.every(method, contracts.request_of(method), adapter=adapter)]
+            try:
+                behind = [state.system for state in self.every(method, contracts.request_of(method), adapter=adapter)]
+            except RefusedError as error:
+                refused = refused or error
+                continue
             if system in behind:
                 return adapter
             known += behind
+        if refused is not None:
+            raise refused
         raise Mistake(f"{system} is behind no adapter", f"behind adapters are {', '.join(sorted(known)) or 'none'}")
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ COLUMNS; where the output goes to a file or another program and COLUMNS is not s
 
 import json
 import os
+import re
 import sys
 import textwrap
 import unicodedata
@@ -27,6 +28,8 @@ _HEADING, _LABEL, _FAINT = "bold", "cyan", "dim"
 _WIDEST_LABELS = 32
 _UNLIMITED = 1_000_000
 _INDENT = "  "
+# What JSON itself leaves as it is.
+_CONTROLS = re.compile("[\x7f-\x9f]")
 # Beside a name that leaves less room than this, columns are of no use: each record becomes a block of lines.
 _ROOM_BESIDE_NAME = 26
 
@@ -42,11 +45,11 @@ class Output:
 
     def document(self, document: Any) -> None:
         """Print one JSON document."""
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json_text(document, indent=2))
 
     def event(self, document: Any) -> None:
         """Print one JSON document on one line, at once."""
-        print(json.dumps(document, ensure_ascii=False), flush=True)
+        print(json_text(document), flush=True)
 
     def record(self, message: Message) -> None:
         """Print one message: as JSON, or as an outline."""
@@ -57,7 +60,7 @@ class Output:
 
     def outline(self, lines: Iterable[outline.Line], indent: int = 0) -> None:
         """Print labels and values; long values go on below themselves."""
-        rows = [(f"{_INDENT * (line.depth + indent)}{line.label}", line.value) for line in lines]
+        rows = [(_harmless(f"{_INDENT * (line.depth + indent)}{line.label}"), line.value) for line in lines]
         labels = min(max((cell_len(label) for label, _ in rows), default=0), _WIDEST_LABELS)
         for label, value in rows:
             self._labelled(label, value, labels)
@@ -133,7 +136,7 @@ class Output:
     def _array(self, messages: Iterable[Message]) -> None:
         before = "[\n"
         for message in messages:
-            print(before, json.dumps(as_document(message), indent=2, ensure_ascii=False), sep="", end="")
+            print(before, json_text(as_document(message), indent=2), sep="", end="")
             before = ",\n"
         print("[]" if before == "[\n" else "\n]")
 
@@ -184,6 +187,12 @@ def complain(text: str) -> None:
     for line in _harmless(text).splitlines():
         folded = textwrap.wrap(line, width, subsequent_indent=_INDENT, break_on_hyphens=False) if width else [line]
         print("\n".join(folded), file=sys.stderr)
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """Return a document as JSON in which nothing controls the terminal."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def as_document(message: Message) -> Any:

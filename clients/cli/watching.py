@@ -54,7 +54,8 @@ def watch(
     """Follow the published changes.
 
     Golden records' changes by default, from now on. A change is one line,
-    with --json a transaction is one document a line. A stream that breaks off is taken up again; Ctrl-C ends it and tells the cursor.
+    with --json a transaction is one document a line. A stream that breaks
+    off is taken up again; Ctrl-C ends it and tells the cursor.
 
     \b
     concord watch suppliers

@@ -4,6 +4,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from concord.mdm.v1.supplier_pb2 import Supplier
 from tests.support.command_line import CommandLine
 from tests.support.fake_connector import FakeSystem
@@ -17,7 +19,8 @@ def _names(found: str, what: str) -> list[str]:
     return [line for line in found.splitlines() if f"/{what}/" in line]
 
 
-def test_synchronisation_is_shown_run_paused_and_resumed(concord: CommandLine, adapter: ServedAdapter) -> None:
+@pytest.mark.usefixtures("adapter")
+def test_synchronisation_is_shown_run_paused_and_resumed(concord: CommandLine) -> None:
     assert "systems/erp  running" in concord.done("sync", "state")
     assert "pull_cursor" in concord.done("sync", "state", "erp")
     assert concord.asked("sync", "now", "erp", "--full")["read_count"] == "2"
@@ -29,9 +32,8 @@ def test_synchronisation_is_shown_run_paused_and_resumed(concord: CommandLine, a
     assert (unknown.status, "behind adapters are systems/erp" in unknown.err) == (2, True)
 
 
-def test_a_broken_document_is_listed_shown_mended_and_replayed(
-    concord: CommandLine, adapter: ServedAdapter, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("adapter")
+def test_a_broken_document_is_listed_shown_mended_and_replayed(concord: CommandLine, tmp_path: Path) -> None:
     (name,) = _names(concord.done("quarantine", "list"), "quarantinedDocuments")
     assert concord.asked("quarantine", "list", "--system", "erp", "--at", "adapters")[0]["name"] == name
     shown = concord.done("quarantine", "show", name)
@@ -83,9 +85,8 @@ def test_one_adapter_that_is_gone_does_not_hide_the_others(concord: CommandLine,
     assert "127.0.0.1:1 does not answer" in said.err
 
 
-def test_deliveries_and_discrepancies_are_listed(
-    concord: CommandLine, adapter: ServedAdapter, system: FakeSystem
-) -> None:
+@pytest.mark.usefixtures("adapter")
+def test_deliveries_and_discrepancies_are_listed(concord: CommandLine, system: FakeSystem) -> None:
     name = concord.asked("get", "supplier", "--system", ERP, "--key", "vendor/1")["name"]
     concord.done("update", name, "-f", "-", given="phone: '2'")
     eventually(lambda: system.rows["vendor/1"].fields["phone"] == "2")
@@ -130,7 +131,7 @@ def test_a_watch_follows_until_it_is_interrupted_and_tells_where_to_go_on(concor
     assert err.startswith("go on with --cursor ")
 
 
-def test_a_reader_that_has_had_enough_ends_a_list_quietly(concord: CommandLine, acme: str) -> None:
+def test_a_reader_that_has_had_enough_ends_a_list_quietly(concord: CommandLine) -> None:
     process = concord.process("types", "suppliers")
     assert process.stdout is not None
     process.stdout.close()

@@ -13,22 +13,16 @@ from tests.support.command_line import CommandLine
 from tests.support.mesh_databases import MeshDatabases, settled
 from tests.support.waiting import eventually
 from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
+from tools.landscape.callers import ROLES
 from tools.landscape.landscape import Landscape
 
 pytestmark = pytest.mark.xdist_group("mesh")
 
-SCOPE = "entities/saltmarsh-general"
-PERMISSIONS = (
-    *(
-        f"mdm.{plural}.{verb}"
-        for plural in ("suppliers", "items", "cost_centers", "employees")
-        for verb in ("read", "write")
-    ),
-    *(f"mdm.{what}.read" for what in ("systems", "entities", "changes", "source_records", "quarantine", "exceptions")),
-    *("mdm.trees.read", "mdm.trees.write", "mdm.trees.promote", "mdm.quarantine.write", "mdm.source_records.write"),
-    *("adapter.systems.read", "adapter.systems.operate", "adapter.quarantine.read", "adapter.deliveries.read"),
-    "audit.leaves.read",
-)
+PERMISSIONS = {
+    *(permission for role in ROLES for permission in role.permissions),
+    "mdm.quarantine.write",
+    "mdm.source_records.write",
+}
 
 
 @dataclass
@@ -41,7 +35,7 @@ class Terminal:
 
     def log_in(self, subject: str) -> None:
         """Become somebody else."""
-        token = self.landscape.mesh.token(subject, PERMISSIONS)
+        token = self.landscape.mesh.token(subject, tuple(PERMISSIONS))
         self.concord.done("login", "--token-file", "-", given=token)
 
     def words(self, *words: str) -> list[str]:
@@ -59,7 +53,7 @@ def terminal(landscape: Landscape, databases: MeshDatabases, tmp_path_factory: p
         audit=services["audit"].target,
         adapter=[f"erp={services['erp_adapter'].target}", f"workforce={services['saas_adapter'].target}"],
     )
-    made = Terminal(concord, landscape, {"scope": SCOPE})
+    made = Terminal(concord, landscape, {})
     made.log_in("steward@example.org")
     made.names |= _names(concord, concord.home)
     settled(databases)
@@ -82,8 +76,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     ]
     scope = centers[0]["entity"]
     changes = f"[{{key: '{centers[0]['code']}', detach: true}}]"
-    proposal = f"{{record_type: cost_center, hierarchy: walked, scope: {scope}, effective_date: 2030-01-01, changes: {changes}}}"
-    (home / "proposal.yaml").write_text(proposal)
+    tree = f"record_type: cost_center, hierarchy: walked, scope: {scope}"
+    (home / "proposal.yaml").write_text(f"{{{tree}, effective_date: 2030-01-01, changes: {changes}}}")
     (home / "record.yaml").write_text("legal_name: Walked On\n")
     (home / "new.yaml").write_text(f"{{legal_name: New, entities: [{scope}]}}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
