@@ -12,10 +12,8 @@ from clients.cli import values
 from clients.cli.mistake import Mistake, nearest
 
 GAP = 2
-LEAST_WIDTH = 6
+LEAST_WIDTH = 10
 """Below this width a column tells too little to be worth its place."""
-WIDEST = 32
-"""Above this width a column leaves too little to the others, where there are others."""
 
 # What every record has, and what tells it from no other.
 _BOOKKEEPING = {"etag", "revision", "state", "create_time", "update_time", "entities"}
@@ -49,23 +47,27 @@ def columns(messages: Sequence[Message], paths: Sequence[str] = (), default: Seq
 
 
 def fitting(found: Sequence[Column], width: int | None) -> list[Column]:
-    """Return the columns that fit a width, each as wide as it gets; None = no limit. The first is never cut."""
+    """Return the columns that fit a width, and share it; None = no limit. The first is never cut."""
     if width is None or not found:
         return list(found)
-    left = width - found[0].width
-    widths = [found[0].width]
+    room = width - found[0].width
+    widths: list[int] = []
     for column in found[1:]:
-        wanted = min(column.width, WIDEST)
-        if left < GAP + min(wanted, LEAST_WIDTH):
+        least = min(column.width, LEAST_WIDTH)
+        if room < GAP + least:
             break
-        widths.append(min(wanted, left - GAP))
-        left -= GAP + widths[-1]
-    kept: list[Column] = []
-    for column, taken in zip(found, widths, strict=False):
-        granted = min(column.width, taken + left) if kept else taken
-        left -= granted - taken
-        kept.append(Column(cut(column.title, granted), tuple(cut(cell, granted) for cell in column.cells)))
-    return kept
+        widths.append(least)
+        room -= GAP + least
+    kept = found[1 : len(widths) + 1]
+    for _ in range(room):
+        wanting = [number for number, column in enumerate(kept) if widths[number] < column.width]
+        if wanting:
+            widths[min(wanting, key=widths.__getitem__)] += 1
+    return [found[0], *(_narrowed(column, granted) for column, granted in zip(kept, widths, strict=True))]
+
+
+def _narrowed(column: Column, width: int) -> Column:
+    return Column(cut(column.title, width), tuple(cut(cell, width) for cell in column.cells))
 
 
 def cut(text: str, width: int) -> str:

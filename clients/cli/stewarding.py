@@ -70,8 +70,8 @@ def update(
 ) -> None:
     """Change the fields of a record that differ.
 
-    The file may hold a whole record, as get --json shows it, or only the
-    fields to change. Its etag, if it has one, says what it was decided on.
+    The file may hold only the fields to change; or, with its etag, a whole
+    record as get --json shows it: what it leaves out is emptied.
 
     \b
     concord get suppliers/019352f2-… --json > acme.json
@@ -167,10 +167,22 @@ def _dated(kind: Kind, method: Any, effective_time: Timestamp | None) -> dict[st
     return {"effective_time": effective_time}
 
 
-def _differing(current: Message, wanted: Message) -> Sequence[str]:
-    """Return the top-level fields that the wanted record fills, and fills differently."""
-    filled = (field for field, _ in wanted.ListFields() if field.name not in _IDENTITY)
-    return [field.name for field in filled if getattr(current, field.name) != getattr(wanted, field.name)]
+def _differing(current: Message, wanted: Any) -> Sequence[str]:
+    """Return the top-level fields that differ: of a whole record also those that it leaves out, else those it fills."""
+    descriptor: Any = wanted.DESCRIPTOR
+    meant = descriptor.fields if wanted.etag else [field for field, _ in wanted.ListFields()]
+    return [
+        field.name
+        for field in meant
+        if field.name not in _IDENTITY and _value(current, field) != _value(wanted, field)
+    ]
+
+
+def _value(message: Message, field: Any) -> Any:
+    """Return a field's value; None where one that knows absence is absent."""
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return getattr(message, field.name)
 
 
 def _clear(message: Message, field: str) -> None:

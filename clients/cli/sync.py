@@ -3,11 +3,14 @@
 import itertools
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
+from google.protobuf.message import Message
 
-from clients.cli import contracts, options
+from clients.cli import contracts, options, outline
+from clients.cli.columns import cut
 from clients.cli.command import Command, Group, Session, pass_session
 from clients.cli.systems import qualified
 
@@ -21,6 +24,7 @@ _STATE_COLUMNS = (
     "connector",
     "last_pull_time",
 )
+_LONGEST_CURSOR = 200
 _DELIVERY_COLUMNS = ("name", "state", "golden_record", "key", "paths", "update_time", "error")
 _DISCREPANCY_COLUMNS = ("name", "kind", "golden_record", "key", "paths", "create_time")
 _system = click.argument("system", callback=lambda _ctx, _param, value: qualified("systems", value) if value else value)
@@ -42,7 +46,7 @@ def show_state(session: Session, system: str | None, columns: Sequence[str]) -> 
     adapter = session.mesh.adapter_of(wanted) if wanted else ""
     found = _every(session, "ListSystemStates", adapter)
     if wanted:
-        session.output.record(next(state for state in found if state.system == wanted))
+        _show(session, next(state for state in found if state.system == wanted))
     else:
         session.output.records(found, "systems", columns, _STATE_COLUMNS)
 
@@ -55,7 +59,8 @@ def show_state(session: Session, system: str | None, columns: Sequence[str]) -> 
 def synchronise(session: Session, system: str, full: bool) -> None:
     """Pull from a system now, and wait until the hub took it in."""
     with session.output.waiting(f"synchronising {system}"):
-        session.output.record(_operate(session, "SyncSystem", system=system, full=full))
+        answer = _operate(session, "SyncSystem", system=system, full=full)
+    _show(session, answer)
 
 
 @sync.command("pause")
@@ -68,7 +73,7 @@ def pause(session: Session, system: str, validate_only: bool) -> None:
 
     Nothing is lost: it goes on where it stopped.
     """
-    session.output.record(_operated(session, "PauseSystem", system, validate_only=validate_only))
+    _show(session, _operated(session, "PauseSystem", system, validate_only=validate_only))
 
 
 @sync.command("resume")
@@ -78,7 +83,7 @@ def pause(session: Session, system: str, validate_only: bool) -> None:
 @pass_session
 def resume(session: Session, system: str, validate_only: bool) -> None:
     """Go on after a pause."""
-    session.output.record(_operated(session, "ResumeSystem", system, validate_only=validate_only))
+    _show(session, _operated(session, "ResumeSystem", system, validate_only=validate_only))
 
 
 @click.command(cls=Command)
@@ -107,6 +112,15 @@ def discrepancies(
     """List where a system and the hub differ for good."""
     asked = {"system": system, "show_settled": settled}
     _list(session, "ListDiscrepancies", "discrepancies", limit, columns, _DISCREPANCY_COLUMNS, **asked)
+
+
+def _show(session: Session, message: Message) -> None:
+    """Show a state without all of its cursor, which only the connector understands."""
+    if session.as_json:
+        session.output.record(message)
+        return
+    shown = (replace(line, value=cut(line.value, _LONGEST_CURSOR)) for line in outline.lines(message))
+    session.output.outline(shown)
 
 
 def _list(

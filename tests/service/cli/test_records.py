@@ -1,6 +1,15 @@
 """Records on the command line, against a running hub."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -43,7 +52,7 @@ def test_a_record_is_got_by_name_by_key_and_by_revision(concord: CommandLine, ac
 def test_a_list_shows_what_fits_and_more_on_demand(concord: CommandLine, acme: str) -> None:
     shown = concord.done("list", "suppliers")
     assert shown.startswith("NAME")
-    assert f"{acme}  Acme Surgical Supply, Incorpora…" in shown
+    assert f"{acme}  Acme Surgical …" in shown
     assert "Incorporated" in concord.done_unbounded("list", "suppliers", "--wide")
     assert concord.done("list", "suppliers", "--columns", "lei,name").startswith("LEI")
     assert len(concord.asked("list", "suppliers", "--limit", "1")) == 1
@@ -142,6 +151,10 @@ def test_a_record_edited_as_it_was_shown_is_updated_on_the_revision_it_was_read_
     assert concord.asked("update", acme, "-f", str(file), "--validate-only")["website"] == "acme.example"
     assert "website" not in concord.asked("get", acme)
     assert concord.asked("update", acme, "-f", str(file))["revision"] == "2"
+    emptied = concord.asked("get", acme)
+    del emptied["website"]
+    file.write_text(json.dumps(emptied))
+    assert "website" not in concord.asked("update", acme, "-f", str(file))
     file.write_text(json.dumps(edited | {"website": "other.example"}))
     stale = concord("update", acme, "-f", str(file))
     assert stale.status == 1
@@ -236,3 +249,32 @@ def test_the_entry_point_runs_as_a_process_and_prints_no_colours(concord: Comman
     assert (process.returncode, err) == (0, "")
     assert out.startswith("NAME")
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_at_a_terminal_headings_are_marked_and_no_line_is_wider_than_it(
+    concord: CommandLine, acme: str, *, colours: bool
+) -> None:
+    shown = _at_a_terminal(concord, ["list", "suppliers"], {} if colours else {"NO_COLOR": "1", "TERM": "dumb"})
+    assert ("\x1b[" in shown) == colours
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert acme in plain
+    assert too_wide(plain) == []
+
+
+def _at_a_terminal(concord: CommandLine, arguments: list[str], more: dict[str, str]) -> str:
+    """Run a command on a pseudo-terminal of 80 columns; return what it showed on stdout."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = {**os.environ, **concord.environment, "TERM": "xterm", **more}
+    del environment["COLUMNS"]
+    with os.fdopen(ours, "rb") as terminal:
+        command = [sys.executable, "-m", "clients.cli", *arguments]
+        process = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := terminal.read1():
+                shown += part
+        assert process.wait(timeout=30) == 0
+    return shown.decode()
