@@ -135,9 +135,14 @@ class Output:
 
     def _array(self, messages: Iterable[Message]) -> None:
         before = "[\n"
-        for message in messages:
-            print(before, json_text(as_document(message), indent=2), sep="", end="")
-            before = ",\n"
+        try:
+            for message in messages:
+                print(before, json_text(as_document(message), indent=2), sep="", end="")
+                before = ",\n"
+        except BaseException:
+            # What has come before a failure is a whole document all the same.
+            print("" if before == "[\n" else "\n]\n", end="")
+            raise
         print("[]" if before == "[\n" else "\n]")
 
     def _blocks(self, found: Sequence[Column]) -> None:

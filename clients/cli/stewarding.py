@@ -172,9 +172,7 @@ def _differing(current: Message, wanted: Any) -> Sequence[str]:
     descriptor: Any = wanted.DESCRIPTOR
     meant = descriptor.fields if wanted.etag else [field for field, _ in wanted.ListFields()]
     return [
-        field.name
-        for field in meant
-        if field.name not in _IDENTITY and _value(current, field) != _value(wanted, field)
+        field.name for field in meant if field.name not in _IDENTITY and _value(current, field) != _value(wanted, field)
     ]
 
 

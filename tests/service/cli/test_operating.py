@@ -83,6 +83,9 @@ def test_one_adapter_that_is_gone_does_not_hide_the_others(concord: CommandLine,
     assert said.status == 3
     assert "systems/erp" in said.out
     assert "127.0.0.1:1 does not answer" in said.err
+    told = concord("sync", "state", "--json")
+    assert ([state["system"] for state in told.json], told.error["exit_status"]) == ([ERP], 3)
+    assert concord.asked("sync", "now", "erp")["system_state"]["system"] == ERP
 
 
 @pytest.mark.usefixtures("adapter")
