@@ -15,6 +15,7 @@ help: ## list the commands
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip sync --quiet --native-tls --require-hashes requirements/bootstrap.txt requirements/dev.txt
 	@$(BIN)/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_path('purelib'), 'concord.pth').write_text('\n'.join([str(pathlib.Path.cwd()), str(pathlib.Path.cwd() / 'gen'), '']))"
+	@printf '#!%s\nimport sys\n\nfrom clients.cli.__main__ import main\n\nsys.exit(main())\n' "$$PWD/$(BIN)/python" >$(BIN)/concord && chmod +x $(BIN)/concord
 	@touch $@
 
 gen/descriptors.binpb: .venv/installed $(CONTRACTS) tools/contracts/generate.py

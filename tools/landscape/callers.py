@@ -52,9 +52,14 @@ class Role:
     permissions: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """What the role is called."""
+        return self.subject.partition("@")[0]
+
+    @property
     def file_name(self) -> str:
         """What the file with the role's token is called."""
-        return f"{self.subject.partition('@')[0]}.token"
+        return f"{self.name}.token"
 
 
 STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "audit.leaves.read"))
@@ -64,6 +69,7 @@ ADMINISTRATOR = Role(
 CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote"))
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
+ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
 
 
 class Hub:

@@ -7,14 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clients.cli import config
 from tools import leftovers
+from tools.landscape.callers import ROLES
 from tools.up import running
 from tools.up.running import RunningMesh
 
 _START_S, _STOP_S = 420.0, 60.0
 _LOG = running.DIRECTORY / "supervisor.log"
-_EXAMPLE = "concord.mdm.v1.SupplierService/ListSuppliers '{\"page_size\": 3}'"
-_SEARCH = 'concord.mdm.v1.SupplierService/SearchSuppliers \'{"identifier": "9999009KEQ3R1RWIXO06"}\''
+_EXAMPLES = ("list suppliers --limit 3", "search suppliers 9999009KEQ3R1RWIXO06", "sync state", "--help")
 
 
 def main() -> int:
@@ -75,14 +76,19 @@ def _status() -> int:
 
 
 def _describe(mesh: RunningMesh) -> None:
-    python = _shown(Path(sys.executable))
+    concord = _shown(Path(sys.executable).with_name("concord"))
     print("\nThe mesh runs:")
     for name, where in (mesh.services | mesh.systems).items():
         print(f"  {name:<13} {where}")
-    print(f"\nA steward's token:   {mesh.token_file}\nLogs:                {mesh.logs}\n\nTalk to it:")
-    for example in (_EXAMPLE, _SEARCH):
-        print(f"  {python} -m tools.call {example}")
+    print(f"\nLogs: {mesh.logs}\n\nTalk to it, as a steward or with --context {_others()}:")
+    print(f"  export {config.FILE_VARIABLE}={mesh.contexts}")
+    for example in _EXAMPLES:
+        print(f"  {concord} {example}")
     print("\nEnd it: make down")
+
+
+def _others() -> str:
+    return ", ".join(role.name for role in ROLES[1:])
 
 
 def _shown(path: Path) -> str:

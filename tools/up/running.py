@@ -7,6 +7,9 @@ from pathlib import Path
 from tools import leftovers
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "build" / "up"
+CONTEXTS = DIRECTORY / "concord.yaml"
+"""The contexts of `concord` for this mesh, one a role."""
+
 SUPERVISOR = "tools.up.supervisor"
 """The module of the process that holds everything, as its command line shows it."""
 
@@ -15,11 +18,11 @@ _FILE, _PID_FILE = DIRECTORY / "mesh.json", DIRECTORY / "supervisor.pid"
 
 @dataclass(frozen=True)
 class RunningMesh:
-    """Where things are: targets by service, addresses of the systems, and a file with a steward's token."""
+    """Where things are: targets by service, addresses of the systems, the roles' contexts for `concord`, and logs."""
 
     services: dict[str, str]
     systems: dict[str, str]
-    token_file: str
+    contexts: str
     logs: str
 
 

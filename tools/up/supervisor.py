@@ -9,8 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
+from clients.cli import config
+from clients.cli.config import Config, Context
 from tools.demo import catalogue
-from tools.landscape.callers import STEWARD
+from tools.landscape.callers import ROLES, STEWARD
 from tools.landscape.exclusion import alone
 from tools.landscape.landscape import Landscape, running_landscape
 from tools.landscape.settling import await_first_pulls, await_rest
@@ -45,14 +47,31 @@ def _hold(stop: threading.Event) -> None:
         running.announce(_described(landscape))
         while not stop.wait(TOKEN_LIFETIME.total_seconds() / _RENEWALS_A_LIFETIME):
             landscape.mesh.renew_tokens()
-            landscape.callers.token_file(STEWARD)
+            _renew_roles(landscape)
+
+
+def _renew_roles(landscape: Landscape) -> dict[str, str]:
+    """Write every role's token; return their files by the roles' names."""
+    return {role.name: str(landscape.callers.token_file(role)) for role in ROLES}
+
+
+def _write_contexts(landscape: Landscape) -> Path:
+    """Write a context for each role, so that `concord` reaches this mesh as any of them; return the file."""
+    targets = {name: each.target for name, each in landscape.mesh.services.items()}
+    adapters = {name.removesuffix("_adapter"): target for name, target in targets.items() if name.endswith("_adapter")}
+    contexts = {
+        name: Context(hub=targets["mdm"], audit=targets["audit"], adapters=adapters, plaintext=True, token_file=token)
+        for name, token in _renew_roles(landscape).items()
+    }
+    config.write(Config(STEWARD.name, contexts), running.CONTEXTS)
+    return running.CONTEXTS
 
 
 def _described(landscape: Landscape) -> RunningMesh:
     return RunningMesh(
         services={name: each.target for name, each in landscape.mesh.services.items()},
         systems={"Tryton": landscape.tryton.url, "SCIM": landscape.scim.url},
-        token_file=_shown(landscape.callers.token_file(STEWARD)),
+        contexts=str(_write_contexts(landscape)),
         logs=_shown(landscape.mesh.log("mdm").parent),
     )
 

@@ -14,6 +14,8 @@ ADAPTER_RUNTIME = "Only the two adapters share the adapter runtime"
 LAYERS = "Within a service: __main__ > app > transport, connectors > storage > domain"
 DOMAIN = "A domain speaks to no network and no database"
 SHIPPED = "What is shipped needs no tool and no test"
+CLIENT = "A client knows the contracts and the runtime for callers"
+NO_CLIENT = "No service knows a client"
 
 SERVICES = ("mdm", "audit", "adapter", "erp_adapter", "saas_adapter")
 LAYER_NAMES = ("__main__", "app", "transport", "connectors", "storage", "domain")
@@ -23,7 +25,7 @@ LAYER_NAMES = ("__main__", "app", "transport", "connectors", "storage", "domain"
 def tree(tmp_path: Path) -> Path:
     """A tree of empty modules with the repository's boundaries."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("tools", "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
+    for package in ("tools", "clients", "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     for service in SERVICES:
@@ -44,6 +46,28 @@ def test_an_empty_tree_and_one_without_most_services_break_nothing(tree: Path) -
     assert broken(tree) == []
     for service in SERVICES:
         shutil.rmtree(tree / "services" / service)
+    assert broken(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "boundary"),
+    [
+        ("clients/__init__", "services.mdm.domain", CLIENT),
+        ("clients/__init__", "services.mesh.database", CLIENT),
+        ("clients/__init__", "tools", SHIPPED),
+        ("services/mdm/app", "clients", NO_CLIENT),
+    ],
+)
+def test_a_planted_import_of_or_by_a_client_is_caught(tree: Path, module: str, imported: str, boundary: str) -> None:
+    (tree / "services" / "mesh" / "database.py").touch()
+    (tree / f"{module}.py").write_text(f"import {imported}\n")
+    assert broken(tree) == [boundary]
+
+
+def test_a_client_may_use_the_runtime_for_callers(tree: Path) -> None:
+    (tree / "services" / "mesh" / "client.py").write_text("import services.mesh.telemetry\n")
+    (tree / "services" / "mesh" / "telemetry.py").touch()
+    (tree / "clients" / "shown.py").write_text("import services.mesh.client\n")
     assert broken(tree) == []
 
 

@@ -1,0 +1,210 @@
+"""Every command of `concord` against the whole mesh: readable in 80 columns, and JSON on demand."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from clients.cli.application import concord as root
+from tests.support.command_line import CommandLine
+from tests.support.mesh_databases import MeshDatabases, settled
+from tests.support.waiting import eventually
+from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
+from tools.landscape.callers import ROLES
+from tools.landscape.landscape import Landscape
+
+pytestmark = pytest.mark.xdist_group("mesh")
+
+PERMISSIONS = {
+    *(permission for role in ROLES for permission in role.permissions),
+    "mdm.quarantine.write",
+    "mdm.source_records.write",
+}
+
+
+@dataclass
+class Terminal:
+    """A command line that is logged in to the mesh, and names of what is there."""
+
+    concord: CommandLine
+    landscape: Landscape
+    names: dict[str, str]
+
+    def log_in(self, subject: str) -> None:
+        """Become somebody else."""
+        token = self.landscape.mesh.token(subject, tuple(PERMISSIONS))
+        self.concord.done("login", "--token-file", "-", given=token)
+
+    def words(self, *words: str) -> list[str]:
+        """Put names into a command: `{supplier}`."""
+        return [word.format_map(self.names) for word in words]
+
+
+@pytest.fixture(scope="module")
+def terminal(landscape: Landscape, databases: MeshDatabases, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A terminal, with a record of each kind to look at."""
+    concord = CommandLine(tmp_path_factory.mktemp("home"))
+    services = landscape.mesh.services
+    concord.configure(
+        hub=services["mdm"].target,
+        audit=services["audit"].target,
+        adapter=[f"erp={services['erp_adapter'].target}", f"workforce={services['saas_adapter'].target}"],
+    )
+    made = Terminal(concord, landscape, {})
+    made.log_in("steward@example.org")
+    made.names |= _names(concord, concord.home)
+    settled(databases)
+    return made
+
+
+def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
+    centers = [one for one in concord.asked("list", "cost-centers") if one["kind"] == "KIND_POSTING"]
+    record = "{legal_name: Walked Supply, entities: [" + centers[0]["entity"] + "]}"
+    supplier = concord.asked("create", "suppliers", "-f", "-", given=record)["name"]
+    concord.done("update", supplier, "-f", "-", "--reason", "a walk", given="phone: '1'")
+    refused = {"@type": "type.googleapis.com/concord.mdm.v1.Supplier", "legal_name": "Acme", "lei": "no lei"}
+    submission = {"system": "systems/erp", "key": "walk/1", "source_time": "2026-01-01T00:00:00Z", "content": refused}
+    request = json.dumps({"sequence": 1, "source_record": submission})
+    (answer,) = [
+        json.loads(line)
+        for line in concord.done_unbounded(
+            "call", "concord.mdm.v1.IngestService/SubmitSourceRecords", request
+        ).splitlines()
+    ]
+    scope = centers[0]["entity"]
+    changes = f"[{{key: '{centers[0]['code']}', detach: true}}]"
+    tree = f"record_type: cost_center, hierarchy: walked, scope: {scope}"
+    (home / "proposal.yaml").write_text(f"{{{tree}, effective_date: 2030-01-01, changes: {changes}}}")
+    (home / "record.yaml").write_text("legal_name: Walked On\n")
+    (home / "new.yaml").write_text(f"{{legal_name: New, entities: [{scope}]}}")
+    (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
+    return {
+        "supplier": supplier,
+        "center": centers[0]["name"],
+        "scope": scope,
+        "quarantined": answer["quarantined_record"],
+        "home": str(home),
+    }
+
+
+# One invocation of every command that answers with something; {names} as above.
+WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("types",): ("cost-centers",),
+    ("get",): ("{supplier}",),
+    ("list",): ("suppliers", "--limit", "5"),
+    ("search",): ("suppliers", "9999009KEQ3R1RWIXO06"),
+    ("explain",): ("{center}",),
+    ("history",): ("{supplier}",),
+    ("diff",): ("{supplier}", "1", "2"),
+    ("create",): ("suppliers", "-f", "{home}/new.yaml", "--validate-only"),
+    ("update",): ("{supplier}", "-f", "{home}/record.yaml", "--validate-only"),
+    ("close",): ("{center}", "--effective-time", "2031-01-01", "--validate-only"),
+    ("delete",): ("{supplier}", "--validate-only"),
+    ("tree", "hierarchies"): ("cost-centers", "--scope", "{scope}"),
+    ("tree", "show"): ("cost-centers", "management", "--scope", "{scope}"),
+    ("tree", "roll-up"): ("cost-centers", "management", "--scope", "{scope}", "--amounts", "{home}/amounts.csv"),
+    ("tree", "propose"): ("-f", "{home}/proposal.yaml", "--validate-only"),
+    ("tree", "proposals"): (),
+    ("exceptions",): (),
+    ("systems", "list"): (),
+    ("systems", "get"): ("erp",),
+    ("entities", "list"): (),
+    ("entities", "get"): ("{scope}",),
+    ("sync", "state"): (),
+    ("sync", "now"): ("workforce",),
+    ("sync", "pause"): ("workforce", "--validate-only"),
+    ("sync", "resume"): ("workforce", "--validate-only"),
+    ("deliveries",): ("--limit", "5"),
+    ("discrepancies",): ("--settled", "--limit", "5"),
+    ("watch",): ("--from-beginning", "--limit", "5"),
+    ("feed",): (),
+    ("quarantine", "list"): (),
+    ("quarantine", "show"): ("{quarantined}",),
+    ("quarantine", "replay"): ("{quarantined}", "--validate-only"),
+    ("audit", "record"): ("{supplier}",),
+    ("audit", "list"): ("--limit", "5"),
+    ("audit", "leaf"): ("leaves/0",),
+    ("audit", "gaps"): (),
+    ("audit", "count"): (),
+    ("call",): ("concord.mdm.v1.SystemService/ListSystems", "{{}}"),
+    ("whoami",): (),
+    ("config", "list"): (),
+    ("config", "show"): (),
+    ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
+    ("config", "use"): ("test",),
+}
+# Each has a test of its own below, or of log-in.
+APART = {
+    ("tree", "compare"),
+    ("tree", "promote"),
+    ("tree", "withdraw"),
+    ("undelete",),
+    ("login",),
+    ("logout",),
+    ("config", "remove"),
+}
+
+
+def test_every_command_is_walked() -> None:
+    assert set(WALK) | APART | WITHOUT_OUTPUT == set(LEAVES)
+    assert isinstance(root, click.Group)
+
+
+@pytest.mark.parametrize("path", WALK, ids=" ".join)
+def test_a_command_is_readable_in_80_columns_and_answers_in_json(terminal: Terminal, path: tuple[str, ...]) -> None:
+    words = [*path, *terminal.words(*WALK[path])]
+    if path != ("call",):
+        terminal.concord.done(*words)
+    said = terminal.concord(*words, "--json")
+    assert (said.status, said.err) == (0, "")
+    for document in said.out.splitlines() if path == ("watch",) else [said.out]:
+        json.loads(document)
+
+
+def test_the_evidence_of_a_change_tells_who_and_why(terminal: Terminal) -> None:
+    supplier = terminal.names["supplier"]
+
+    def evidence() -> list[object]:
+        found = terminal.concord.asked("audit", "record", supplier)
+        return [(leaf["leaf"]["revision"], leaf["leaf"]["actor"], leaf["leaf"].get("reason")) for leaf in found]
+
+    eventually(lambda: len(evidence()) == 2)
+    assert evidence()[1] == ("2", "steward@example.org", "a walk")
+    leaf = terminal.concord.asked("audit", "leaf", f"{supplier}@2")
+    assert terminal.concord.asked("get", leaf["name"]) == leaf
+    assert "a walk" in terminal.concord.done("audit", "leaf", leaf["name"])
+    assert supplier in terminal.concord.done("audit", "list", "--actor", "steward@example.org", "--since", "1h")
+    assert terminal.concord("audit", "leaf", f"{supplier}@99").status == 2
+    assert terminal.concord.asked("audit", "gaps") == []
+
+
+def test_a_record_is_deleted_and_brought_back(terminal: Terminal) -> None:
+    supplier = terminal.names["supplier"]
+    assert "deleted" in terminal.concord.done("delete", supplier)
+    assert "active" in terminal.concord.done("undelete", supplier)
+    assert terminal.concord.asked("delete", supplier)["state"] == "STATE_DELETED"
+    assert terminal.concord.asked("undelete", supplier)["state"] == "STATE_ACTIVE"
+
+
+def test_a_proposal_is_compared_withdrawn_and_promoted(terminal: Terminal) -> None:
+    concord, file = terminal.concord, f"{terminal.names['home']}/proposal.yaml"
+    first, second = (concord.asked("tree", "propose", "-f", file)["name"] for _ in range(2))
+    concord.done("tree", "compare", first)
+    assert "problems" not in concord.asked("tree", "compare", first)
+    assert "withdrawn" in concord.done("tree", "withdraw", first)
+    terminal.log_in("second@example.org")
+    assert concord.asked("tree", "promote", second, "--reason", "a walk")["state"] == "STATE_PROMOTED"
+    terminal.log_in("steward@example.org")
+
+
+def test_synchronisation_is_paused_and_resumed(terminal: Terminal) -> None:
+    concord = terminal.concord
+    assert "paused" in concord.done("sync", "pause", "workforce")
+    try:
+        assert concord("sync", "now", "workforce").status == 1
+    finally:
+        assert "running" in concord.done("sync", "resume", "workforce")
+    assert {state["system"] for state in concord.asked("sync", "state")} == {"systems/erp", "systems/workforce"}
