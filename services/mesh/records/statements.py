@@ -60,6 +60,9 @@ LEFT JOIN positions p ON p.seq = c.seq
 WHERE r.record = ANY(%(names)s)
 """
 
+READ_NEWEST_ONE: Final = READ_NEWEST.replace("ANY(%(names)s)", "%(name)s")
+"""The same for a single record: its plan is as good for every name, so that PostgreSQL keeps it."""
+
 READ_AS_OF: Final = f"""
 {_COLUMNS}
 FROM unnest(%(names)s::text[]) AS n(name)

@@ -144,9 +144,14 @@ class RecordStore:
 
         Records that do not exist (or did not by then) are left out; deleted ones are included.
         """
-        statement = statements.READ_NEWEST if position is None else statements.READ_AS_OF
-        parameters = {"names": list(set(names)), "position": position}
-        return {each.record: each for each in _revisions(connection, statement, parameters)}
+        wanted = list(set(names))
+        if position is not None:
+            found = _revisions(connection, statements.READ_AS_OF, {"names": wanted, "position": position})
+        elif len(wanted) == 1:
+            found = _revisions(connection, statements.READ_NEWEST_ONE, {"name": wanted[0]})
+        else:
+            found = _revisions(connection, statements.READ_NEWEST, {"names": wanted})
+        return {each.record: each for each in found}
 
     def read_revisions(
         self, connection: Connection, revisions: Collection[tuple[str, int]]
@@ -267,7 +272,7 @@ def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any],
 
 
 def _revisions(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Revision]:
-    rows = driver(connection).execute(statement.encode(), parameters, binary=True)
+    rows = driver(connection).execute(statement.encode(), parameters, prepare=True, binary=True)
     return [
         Revision(
             record=row[0],
