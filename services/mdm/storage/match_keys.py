@@ -58,8 +58,9 @@ def holders(connection: Connection, wanted: Collection[tuple[str, MatchKey]]) ->
 
 
 def put(connection: Connection, sources: Collection[str], held: Collection[Holder]) -> None:
-    """Replace the keys of the named source records by `held`."""
-    driver(connection).execute(_FORGET, (list(sources),), prepare=True)
+    """Forget the keys of the named source records, then add `held`."""
+    if sources:
+        driver(connection).execute(_FORGET, (list(sources),), prepare=True)
     rows = [(h.record_type, h.key.kind, h.key.value, h.source_record, h.golden, h.system) for h in held]
     if rows:
         driver(connection).execute(_INSERT, tuple(list(column) for column in zip(*rows, strict=True)), prepare=True)

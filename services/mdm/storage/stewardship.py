@@ -26,7 +26,7 @@ from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import read_statement
-from services.mdm.storage.write_path import LinkOrigin, Submission, WritePath
+from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
@@ -243,14 +243,34 @@ class Stewardship:
             entities=entities,
             deleted=deleted,
         )
+        (applied,) = self._keeping_references(
+            connection,
+            record_type,
+            name,
+            standing,
+            decision,
+            lambda: self._path.apply(connection, [submission], decision.origin),
+        )
+        return Answer(name, applied.golden_revision)
+
+    @staticmethod
+    def _keeping_references(  # noqa: PLR0913 - what is said, of which record, and by whom
+        connection: Connection,
+        record_type: RecordType,
+        name: str,
+        standing: Standing | None,
+        decision: Decision,
+        change: Callable[[], list[Applied]],
+    ) -> list[Applied]:
+        """Make a change. Raises what `still_referenced` returns when it breaks references."""
+        if not (record_type.identity or record_type.references):
+            return change()
         key = identity_key(record_type, standing.golden) if standing else ""
         about = Question(records=(name,), own_type=record_type.name, keys=(key,) if key else ())
-        (applied,), lost = newly_broken(
-            connection, about, lambda: self._path.apply(connection, [submission], decision.origin)
-        )
+        applied, lost = newly_broken(connection, about, change)
         if lost:
             raise still_referenced(connection, name, lost, decision.entities)
-        return Answer(name, applied.golden_revision)
+        return applied
 
     def _require_free(  # noqa: PLR0913 - what is claimed, for which record, and by whom
         self,

@@ -23,7 +23,15 @@ class Source:
     entities: tuple[str, ...]
     head: Head | None = None
     previous: Message | None = None
+    crossed: Crossing | None = None
+    """Its crossing as it is stored."""
     touched: bool = False
+
+    @property
+    def crossing(self) -> Crossing:
+        """Its crossing as this write sees it."""
+        said = self.statement
+        return Crossing(said.system, said.key, said.name, said.golden_record, not self.deleted)
 
     @property
     def deleted(self) -> bool:
@@ -35,6 +43,13 @@ class Source:
         if self.deleted:
             return ()
         return match_keys(self.record_type, self.record_type.unpack(self.statement.content))
+
+    @property
+    def identified(self) -> tuple[MatchKey, ...]:
+        """The strong identifiers that its stored revision carries."""
+        if self.previous is None or self.crossed is None or not self.crossed.live:
+            return ()
+        return match_keys(self.record_type, self.previous)
 
     def restate(self, said: ingest_pb2.SourceRecord) -> None:
         """Take a new statement; name and link stay."""
@@ -120,6 +135,7 @@ class WorkingSet:
                 revision.key,
             ),
             content,
+            crossing,
         )
 
 

@@ -145,6 +145,8 @@ class RecordStore:
         Records that do not exist (or did not by then) are left out; deleted ones are included.
         """
         wanted = list(set(names))
+        if not wanted:
+            return {}
         if position is not None:
             found = _revisions(connection, statements.READ_AS_OF, {"names": wanted, "position": position})
         elif len(wanted) == 1:
