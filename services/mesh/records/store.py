@@ -204,6 +204,7 @@ class RecordStore:
     ) -> dict[str, Any]:
         pairs = list(zip(drafts, keys, strict=True))
         contents = [self.sealer.seal(key, draft.revision, draft.content) for draft, key in pairs]
+        values = _Flattened()
         return {
             "record": [draft.record for draft in drafts],
             "record_type": [draft.record_type for draft in drafts],
@@ -215,7 +216,7 @@ class RecordStore:
             "body": [content.body for content in contents],
             "sealed": [content.sealed for content in contents],
             "inputs": [self._sealed_inputs(draft, key) for draft, key in pairs],
-            "leaf": [self._leaf(draft, key, origin, now) for draft, key in pairs],
+            "leaf": [self._leaf(draft, key, origin, now, values) for draft, key in pairs],
             "wrapped": [key.stored.wrapped for key in keys],
             "key_version": [key.stored.version for key in keys],
         }
@@ -225,7 +226,9 @@ class RecordStore:
             return None
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
 
-    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime) -> bytes:
+    def _leaf(
+        self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened"
+    ) -> bytes:
         change = Change(
             record=draft.record,
             revision=draft.revision,
@@ -233,10 +236,24 @@ class RecordStore:
             operation=draft.operation,
             entities=draft.entities,
             occurred_at=now,
-            values=flatten(draft.content),
-            previous=flatten(draft.previous) if draft.previous is not None else {},
+            values=values.of(draft.content),
+            previous=values.of(draft.previous) if draft.previous is not None else {},
         )
         return build_leaf(self.source_service, change, origin, key)
+
+
+class _Flattened:
+    """Contents as flat maps, equal ones flattened once: what one source says is often what the golden record becomes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], dict[str, bytes]] = {}
+
+    def of(self, content: Message) -> dict[str, bytes]:
+        """Return the flat map of a content, which is not to be changed."""
+        key = (content.DESCRIPTOR.full_name, content.SerializeToString(deterministic=True))
+        if key not in self._known:
+            self._known[key] = flatten(content)
+        return self._known[key]
 
 
 def _check(drafts: Sequence[RevisionDraft]) -> None:
