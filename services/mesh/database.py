@@ -1,6 +1,6 @@
 """The service's PostgreSQL: pooled transactions with typed errors, connections of one's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,12 +54,12 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self.engine = _pool(settings, lambda: _connect(settings, **_LOOK_UPS))
+        self.engine = _pool(settings, lambda: _connect(settings, further=_LOOK_UPS))
         # Without a transaction around it, a statement costs one round trip, and the driver keeps what it prepared: it
         # forgets everything at a rollback.
         self._readers = _pool(
             settings,
-            lambda: _connect(settings, autocommit=True, default_transaction_read_only="on"),
+            lambda: _connect(settings, autocommit=True, further={"default_transaction_read_only": "on"}),
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
         )
@@ -150,7 +150,7 @@ def _pool(
 
 
 def _connect(
-    settings: DatabaseSettings, *, autocommit: bool = False, **further: str
+    settings: DatabaseSettings, *, autocommit: bool = False, further: Mapping[str, str] | None = None
 ) -> psycopg.Connection[tuple[Any, ...]]:
     password = settings.password_file.read_text().strip() if settings.password_file else None
     timeout_ms = int(settings.statement_timeout_s * 1000)
@@ -160,7 +160,7 @@ def _connect(
         "statement_timeout": timeout_ms,
         # A process that froze must not keep its locks.
         "idle_in_transaction_session_timeout": _LONGEST_IDLE_TRANSACTION_MS,
-        **further,
+        **(further or {}),
     }
     return psycopg.connect(
         settings.url,

@@ -105,6 +105,8 @@ def group_of(record_type: RecordType, path: str) -> Group | None:
 
 def covered(record_type: RecordType, path: str, listed: frozenset[str], value: Message | None) -> bool:
     """Tell whether listed paths cover a slot: itself, its collection, all slices, or its group's set fields."""
+    if not listed:
+        return False
     if path in listed or path.partition("[")[0] in listed:
         return True
     if is_sliced(record_type, path):

@@ -138,8 +138,11 @@ class _Voice:
 
     def on(self, path: str) -> Standing | None:
         """Return what it says on a slot: on itself, or by withdrawing the whole collection or all slices."""
-        said = (self._standing.get(part) for part in withdrawing(path))
-        return next((one for one in said if one is not None), None)
+        said = self._standing.get(path)
+        if said is not None:
+            return said
+        wider = (self._standing.get(part) for part in withdrawing(path))
+        return next((one for one in wider if one is not None), None)
 
     def claim(self, one: Standing, value: Message | None) -> Claim:
         time = one.assertion.source_time
@@ -195,8 +198,8 @@ def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_V
         yield last
 
 
-def _contest(path: str, period: Period, claims: Iterable[Claim]) -> Contest:
-    winner, *losers = sorted(claims, key=lambda claim: claim.order)
+def _contest(path: str, period: Period, claims: Sequence[Claim]) -> Contest:
+    winner, *losers = claims if len(claims) == 1 else sorted(claims, key=lambda claim: claim.order)
     return Contest(path, period.start, period.end, winner, tuple(losers), _rule(winner, losers))
 
 

@@ -33,11 +33,11 @@ def append(
     said = [_source_draft(source) for source in touched]
     for source, draft in zip(touched, said, strict=True):
         source.statement.revision = draft.revision
-    made = []
-    for golden in records.touched_goldens():
-        draft = _golden_draft(golden, [records.sources[name] for name in golden.sources], landscape)
-        if draft:
-            made.append((golden, draft))
+    drafted = [
+        (golden, _golden_draft(golden, [records.sources[name] for name in golden.sources], landscape))
+        for golden in records.touched_goldens()
+    ]
+    made = [(golden, draft) for golden, draft in drafted if draft is not None]
     references.put(connection, [_referring(golden, draft) for golden, draft in made])
     heads = store.append(connection, [*said, *(draft for _, draft in made)], origin)
     _derive_from_sources(connection, touched)
@@ -68,7 +68,7 @@ def _source_draft(source: Source) -> RevisionDraft:
         record=said.name,
         record_type="source_record",
         operation=_operation(source.head, state),
-        content=source.record_type.unpack(said.content),
+        content=source.content,
         head=source.head,
         previous=source.previous,
         state=state,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from services.mesh.arrays import text_array
 from services.mesh.database import driver
 
 _BY_KEY = """
@@ -37,7 +38,7 @@ class Crossing:
 def by_key(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Crossing]:
     """Return the crossings of these (system, key) pairs; unknown ones are left out."""
     systems, names = [system for system, _ in keys], [key for _, key in keys]
-    rows = driver(connection).execute(_BY_KEY, (systems, names), prepare=True)
+    rows = driver(connection).execute(_BY_KEY, (text_array(systems), text_array(names)), prepare=True)
     return {(row[0], row[1]): Crossing(*row) for row in rows}
 
 
@@ -51,6 +52,6 @@ def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, li
 
 def put(connection: Connection, crossings: Iterable[Crossing]) -> None:
     """Store crossings, replacing what their keys had."""
-    columns = list(zip(*((c.system, c.key, c.source_record, c.golden, c.live) for c in crossings), strict=True))
-    if columns:
-        driver(connection).execute(_UPSERT, tuple(list(column) for column in columns), prepare=True)
+    rows = [(c.system, c.key, c.source_record, c.golden, str(c.live)) for c in crossings]
+    if rows:
+        driver(connection).execute(_UPSERT, tuple(map(text_array, zip(*rows, strict=True))), prepare=True)

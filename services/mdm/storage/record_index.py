@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from services.mdm.domain.indexing import IndexEntry
+from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
 from services.mesh.records.sealing import Sealer
 
@@ -51,7 +52,8 @@ def put(connection: Connection, sealer: Sealer, changed: Iterable[Indexed]) -> N
         ]
     for statement, rows in ((_CLOSE, gone), (_ADD, new)):
         if rows:
-            columns = tuple(list(column) for column in zip(*rows, strict=True))
+            *texts, revisions = zip(*rows, strict=True)
+            columns = (*map(text_array, texts), number_array(revisions))
             driver(connection).execute(statement, columns, prepare=True)
 
 

@@ -20,6 +20,8 @@ class Source:
 
     record_type: RecordType
     statement: ingest_pb2.SourceRecord
+    content: Message
+    """What is packed in the statement; not to be changed."""
     entities: tuple[str, ...]
     head: Head | None = None
     previous: Message | None = None
@@ -42,7 +44,7 @@ class Source:
         """Return the strong identifiers that it carries; none once it is deleted."""
         if self.deleted:
             return ()
-        return match_keys(self.record_type, self.record_type.unpack(self.statement.content))
+        return match_keys(self.record_type, self.content)
 
     @property
     def identified(self) -> tuple[MatchKey, ...]:
@@ -51,12 +53,12 @@ class Source:
             return ()
         return match_keys(self.record_type, self.previous)
 
-    def restate(self, said: ingest_pb2.SourceRecord) -> None:
+    def restate(self, said: ingest_pb2.SourceRecord, content: Message) -> None:
         """Take a new statement; name and link stay."""
         said.name = self.statement.name
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
-        self.statement = said
+        self.statement, self.content = said, content
         self.touched = True
 
 
@@ -125,6 +127,7 @@ class WorkingSet:
         self.sources[crossing.source_record] = Source(
             record_type,
             read_statement(self._store, revision, record_type, content),
+            content,
             revision.entities,
             Head(
                 revision.record,

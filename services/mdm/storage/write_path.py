@@ -155,7 +155,7 @@ class _Write:
         if restated is None or (before is None and submission.said.deleted and not submission.golden):
             return Outcome.OUTCOME_UNCHANGED
         if before:
-            before.restate(restated)
+            before.restate(restated, submission.content)
         else:
             self._found(submission, carried, restated)
         for key in carried:
@@ -168,7 +168,7 @@ class _Write:
         said.golden_record = golden.name
         golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
-        self.records.sources[said.name] = Source(submission.record_type, said, entities, touched=True)
+        self.records.sources[said.name] = Source(submission.record_type, said, submission.content, entities, touched=True)
         self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
 
     def _entities_of(self, system: str) -> tuple[str, ...]:

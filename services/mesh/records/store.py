@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
 from services.mesh.errors import ConcordError
 from services.mesh.records import statements
@@ -206,19 +207,19 @@ class RecordStore:
         contents = [self.sealer.seal(key, draft.revision, draft.content) for draft, key in pairs]
         values = _Flattened()
         return {
-            "record": [draft.record for draft in drafts],
-            "record_type": [draft.record_type for draft in drafts],
-            "revision": [draft.revision for draft in drafts],
-            "state": [int(draft.state) for draft in drafts],
-            "entities": ["\n".join(draft.entities) for draft in drafts],
-            "operation": [int(draft.operation) for draft in drafts],
+            "record": text_array([draft.record for draft in drafts]),
+            "record_type": text_array([draft.record_type for draft in drafts]),
+            "revision": number_array([draft.revision for draft in drafts]),
+            "state": number_array([int(draft.state) for draft in drafts]),
+            "entities": text_array(["\n".join(draft.entities) for draft in drafts]),
+            "operation": number_array([int(draft.operation) for draft in drafts]),
             "source_time": [draft.source_time for draft in drafts],
             "body": [content.body for content in contents],
             "sealed": [content.sealed for content in contents],
             "inputs": [self._sealed_inputs(draft, key) for draft, key in pairs],
             "leaf": [self._leaf(draft, key, origin, now, values) for draft, key in pairs],
             "wrapped": [key.stored.wrapped for key in keys],
-            "key_version": [key.stored.version for key in keys],
+            "key_version": number_array([key.stored.version for key in keys]),
         }
 
     def _sealed_inputs(self, draft: RevisionDraft, key: RecordKey) -> bytes | None:
