@@ -1,8 +1,9 @@
 """The service's PostgreSQL: pooled transactions with typed errors, connections of one's own."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +66,18 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlalchemy.Connection]:
+    def transaction(self, *, pipelined: bool = False) -> Iterator[sqlalchemy.Connection]:
         """Run one READ COMMITTED transaction: commit at the end, roll back on any error.
+
+        `pipelined` sends statements without waiting for those before: nothing waits until a result is fetched, and an
+        error shows up by then, at the latest at the commit. Only the `driver` knows how, without COPY and row counts.
 
         Raises ConcordError CONCURRENT_CHANGE (serialisation failure, deadlock), DEPENDENCY_UNAVAILABLE (no connection
         to be had, or lost), DEADLINE_TOO_SHORT (statement timeout), CONSTRAINT_VIOLATED (a text with a NUL character).
         """
-        with self._typed_errors(), self.engine.begin() as connection:
-            yield connection
+        with self._typed_errors(), self.engine.connect() as connection:
+            with driver(connection).pipeline() if pipelined else nullcontext(), connection.begin():
+                yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
@@ -131,6 +136,14 @@ def driver(connection: sqlalchemy.Connection) -> psycopg.Connection[tuple[Any, .
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)  # noqa: S101 - the engine's creator makes nothing else
     return raw
+
+
+def clock(connection: sqlalchemy.Connection) -> datetime:
+    """Return what time it is by the database's clock: replicas' clocks differ."""
+    row = driver(connection).execute("SELECT clock_timestamp()", prepare=True).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    now: datetime = row[0]
+    return now
 
 
 def _pool(

@@ -27,6 +27,7 @@ from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import read_statement
 from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
+from services.mesh.database import clock
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
@@ -431,6 +432,4 @@ def _require_valid(record_type: RecordType, content: Message, *, strict: bool = 
 
 def _now(connection: Connection) -> datetime:
     # The database's clock, not the replica's: recency is compared across replicas.
-    row = connection.exec_driver_sql("SELECT clock_timestamp()").one()
-    moment: datetime = row[0]
-    return moment.astimezone(UTC)
+    return clock(connection).astimezone(UTC)

@@ -34,11 +34,14 @@ WITH draft AS (
     INSERT INTO revisions
         (record, revision, record_type, state, body, sealed, inputs, source_time, created_at)
     SELECT record, revision, record_type, state, body, sealed, inputs, source_time, %(now)s FROM draft
+), made AS (
+    INSERT INTO changes (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
+    SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), %(traceparent)s, %(now)s, leaf
+    FROM draft WHERE (SELECT count(*) FROM first) + (SELECT count(*) FROM later) = %(count)s
+    ORDER BY place
+    RETURNING 1
 )
-INSERT INTO changes (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
-SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), %(traceparent)s, %(now)s, leaf
-FROM draft WHERE (SELECT count(*) FROM first) + (SELECT count(*) FROM later) = %(count)s
-ORDER BY place
+SELECT count(*) FROM made
 """
 
 _COLUMNS = """

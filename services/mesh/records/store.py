@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.arrays import number_array, text_array
-from services.mesh.database import driver
+from services.mesh.database import clock, driver
 from services.mesh.errors import ConcordError
 from services.mesh.records import statements
 from services.mesh.records.keys import RecordKey, SealBroken, WrappedKey
@@ -111,7 +111,7 @@ class RecordStore:
         """Lock the records for update, in name order, until the transaction ends; None for one that does not exist."""
         heads: dict[str, Head | None] = dict.fromkeys(names)
         for record, record_type, revision, state, entities, wrapped, version in driver(connection).execute(
-            statements.LOCK, (sorted(set(names)),)
+            statements.LOCK, (sorted(set(names)),), prepare=True
         ):
             key = WrappedKey(record, wrapped, version) if wrapped is not None else None
             heads[record] = Head(record, record_type, revision, State(state), tuple(entities), key)
@@ -128,7 +128,7 @@ class RecordStore:
             return {}
         _check(drafts)
         raw = driver(connection)
-        now = _clock(raw)
+        now = clock(connection)
         keys = [self._key_for(draft) for draft in drafts]
         columns = self._columns(drafts, keys, origin, now)
         constants = {"now": now, "traceparent": origin.traceparent, "count": len(drafts)}
@@ -269,16 +269,9 @@ def _check(drafts: Sequence[RevisionDraft]) -> None:
             raise ValueError(f"{draft.record}: an entity's name is empty or has a line break")
 
 
-def _clock(raw: psycopg.Connection[tuple[Any, ...]]) -> datetime:
-    row = raw.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-    now: datetime = row[0]
-    return now
-
-
 def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any], count: int) -> None:
     try:
-        written = raw.execute(statements.APPEND, parameters, prepare=True).rowcount
+        written = raw.execute(statements.APPEND, parameters, prepare=True).fetchone()
     except errors.UniqueViolation as error:
         if error.diag.constraint_name == "records_pkey":
             raise ConcordError(reasons.ERROR_REASON_RECORD_EXISTS, "a record with this name exists") from error
@@ -287,7 +280,7 @@ def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any],
         if error.sqlstate == _TOO_MANY_CHANGES:
             raise TooManyChangesError(str(error.diag.message_primary)) from error
         raise
-    if written != count:
+    if written != (count,):
         raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED)
 
 
