@@ -49,7 +49,16 @@ def index_entries(record_type: RecordType, content: Message) -> tuple[IndexEntry
 
     Raises ValueError for dates that are none (`validity` reports them).
     """
-    return tuple(sorted({*_filter_entries(record_type, content), *_search_entries(record_type, content)}))
+    filters, searches = _targets(record_type)
+    said = {field.name for field, _ in content.ListFields()}
+    return tuple(
+        sorted(
+            {
+                *_filter_entries([target for target in filters if target.top in said], content),
+                *_search_entries([target for target in searches if target.top in said], content),
+            }
+        )
+    )
 
 
 def identifier_paths(record_type: RecordType) -> tuple[IdentifierPath, ...]:
@@ -113,6 +122,8 @@ class _Target(NamedTuple):
     restricted: bool
     steps: tuple[_Step, ...]
     field: FieldDescriptor
+    top: str
+    """The field of the record that it begins with."""
 
 
 @cache
@@ -126,17 +137,17 @@ def _targets(record_type: RecordType) -> tuple[tuple[_Target, ...], tuple[_Targe
 def _target(record_type: RecordType, path: str, index_path: str) -> _Target:
     fields = _fields(record_type, path)
     steps = tuple(_Step(each.name, each.is_repeated, not each.is_repeated and each.has_presence) for each in fields)
-    return _Target(index_path, is_restricted(record_type, path), steps, fields[-1])
+    return _Target(index_path, is_restricted(record_type, path), steps, fields[-1], fields[0].name)
 
 
-def _filter_entries(record_type: RecordType, content: Message) -> Iterator[IndexEntry]:
-    for target in _targets(record_type)[0]:
+def _filter_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
+    for target in targets:
         for value in _values(content, target.steps):
             yield IndexEntry(target.index_path, _canonical(target.field, value), target.restricted)
 
 
-def _search_entries(record_type: RecordType, content: Message) -> Iterator[IndexEntry]:
-    for target in _targets(record_type)[1]:
+def _search_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
+    for target in targets:
         for value in _values(content, target.steps):
             if bare := normalise(str(value)):
                 yield IndexEntry(target.index_path, bare, target.restricted)
