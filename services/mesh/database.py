@@ -1,7 +1,7 @@
 """The service's PostgreSQL: pooled transactions with typed errors, connections of one's own."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,18 +66,14 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self, *, pipelined: bool = False) -> Iterator[sqlalchemy.Connection]:
+    def transaction(self) -> Iterator[sqlalchemy.Connection]:
         """Run one READ COMMITTED transaction: commit at the end, roll back on any error.
-
-        `pipelined` sends statements without waiting for those before: nothing waits until a result is fetched, and an
-        error shows up by then, at the latest at the commit. Only the `driver` knows how, without COPY and row counts.
 
         Raises ConcordError CONCURRENT_CHANGE (serialisation failure, deadlock), DEPENDENCY_UNAVAILABLE (no connection
         to be had, or lost), DEADLINE_TOO_SHORT (statement timeout), CONSTRAINT_VIOLATED (a text with a NUL character).
         """
-        with self._typed_errors(), self.engine.connect() as connection:
-            with driver(connection).pipeline() if pipelined else nullcontext(), connection.begin():
-                yield connection
+        with self._typed_errors(), self.engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:

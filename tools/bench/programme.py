@@ -145,7 +145,9 @@ class Programme:
                 raise LoadError(f"the subscriber failed: {log.read_text()}")
         delays: list[float] = json.loads(out.read_text())
         at_99 = percentile(delays, 0.99)
-        self._progress(f"feed at {outcome.rate:.0f} updates/s: p50 {percentile(delays, 0.5):.0f} ms, p99 {at_99:.0f} ms")
+        self._progress(
+            f"feed at {outcome.rate:.0f} updates/s: p50 {percentile(delays, 0.5):.0f} ms, p99 {at_99:.0f} ms"
+        )
         return outcome.rate, at_99
 
     def _figure(self, name: str) -> Figure:

@@ -6,7 +6,7 @@ looks at lie there a second time, normalised (see `identifiers.normalise`), unde
 `~search` behind it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -44,13 +44,17 @@ class IdentifierPath:
     restricted: bool
 
 
-def index_entries(record_type: RecordType, content: Message) -> tuple[IndexEntry, ...]:
+def index_entries(
+    record_type: RecordType, content: Message, within: Container[str] | None = None
+) -> tuple[IndexEntry, ...]:
     """Return the entries of a content, in order, each once. Unset values have none.
+
+    `within` are the top-level fields that are looked at, None = all.
 
     Raises ValueError for dates that are none (`validity` reports them).
     """
     filters, searches = _targets(record_type)
-    said = {field.name for field, _ in content.ListFields()}
+    said = {field.name for field, _ in content.ListFields() if within is None or field.name in within}
     return tuple(
         sorted(
             {

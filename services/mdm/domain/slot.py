@@ -11,7 +11,7 @@ the values of its slots. Paths of slots:
 Within element keys `%`, `/`, `[` and `]` are percent-encoded. Paths hold no RESTRICTED value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -47,10 +47,23 @@ def _encoded(part: str) -> str:
     return part if part.isalnum() else part.translate(_ENCODED)
 
 
-def slots_of(record_type: RecordType, content: Message) -> Slots:
-    """Return the values of a content by path. Raises ValueError for dates that are none."""
-    found = _parts(record_type.groups, content)
-    if record_type.slice_field is not None:
+def differing_fields(one: Message, other: Message) -> frozenset[str]:
+    """Return the names of the top-level fields in which two messages of one type differ: set or not, or in value."""
+    ours, theirs = ({field.name: value for field, value in message.ListFields()} for message in (one, other))
+    said_twice = ours.keys() & theirs.keys()
+    return frozenset((ours.keys() ^ theirs.keys()) | {name for name in said_twice if ours[name] != theirs[name]})
+
+
+def slots_of(record_type: RecordType, content: Message, within: Collection[str] | None = None) -> Slots:
+    """Return the values of a content by path. Raises ValueError for dates that are none.
+
+    `within` are the top-level fields whose groups are looked at, None = all.
+    """
+    groups = record_type.groups
+    if within is not None:
+        groups = tuple(group for group in groups if not set(group.fields).isdisjoint(within))
+    found = _parts(groups, content)
+    if record_type.slice_field is not None and (within is None or record_type.slice_field in within):
         found |= {path: _with_slices(record_type, line) for path, line in _timelines(record_type, content).items()}
     return found
 

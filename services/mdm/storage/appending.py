@@ -1,6 +1,6 @@
 """The end of every write: source revisions, survivorship, golden revisions, and what is derived from them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 
 from google.protobuf.message import Message
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import record_pb2
 from services.mdm.domain.indexing import IndexEntry, index_entries
-from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship import Golden as Survived
 from services.mdm.domain.survivorship import survive
 from services.mdm.storage import crosswalk, record_index, references
@@ -101,18 +101,21 @@ def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscap
 
 def _indexed(golden: Golden, draft: RevisionDraft) -> record_index.Indexed:
     """Return what a golden record is found by, before and after its revision."""
-    before = frozenset[IndexEntry]()
+    before, changed = frozenset[IndexEntry](), None
     if golden.head is not None and golden.content is not None:
-        before = _entries(golden.record_type, golden.content, golden.head.state, golden.head.entities)
-    after = _entries(golden.record_type, draft.content, draft.state, draft.entities)
+        changed = differing_fields(golden.content, draft.content)
+        said = index_entries(golden.record_type, golden.content, changed)
+        before = frozenset((*said, *_own_entries(golden.head.state, golden.head.entities)))
+    said = index_entries(golden.record_type, draft.content, changed)
+    after = frozenset((*said, *_own_entries(draft.state, draft.entities)))
     return record_index.Indexed(draft.record_type, draft.record, draft.revision, before, after)
 
 
-def _entries(
-    record_type: RecordType, content: Message, state: State, entities: Iterable[str]
-) -> frozenset[IndexEntry]:
-    own = [IndexEntry("entities", entity, restricted=False) for entity in entities]
-    return frozenset((*index_entries(record_type, content), *own, IndexEntry("state", state.name, restricted=False)))
+def _own_entries(state: State, entities: Iterable[str]) -> Iterator[IndexEntry]:
+    """Give what every master has in the index, whatever its declaration says."""
+    yield IndexEntry("state", state.name, restricted=False)
+    for entity in entities:
+        yield IndexEntry("entities", entity, restricted=False)
 
 
 def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referring]:

@@ -16,6 +16,11 @@ JOIN unnest(%s::text[], %s::text[]) AS wanted(system, key) USING (system, key)
 _BY_GOLDEN = """
 SELECT system, key, source_record, golden, live FROM crosswalk WHERE golden = ANY(%s) ORDER BY golden, source_record
 """
+_REVISIONS_BY_GOLDEN = """
+SELECT c.system, c.key, c.source_record, c.golden, c.live, r.revision
+FROM crosswalk c JOIN records r ON r.record = c.source_record
+WHERE c.golden = ANY(%s::text[]) ORDER BY c.golden, c.source_record
+"""
 _UPSERT = """
 INSERT INTO crosswalk (system, key, source_record, golden, live)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
@@ -37,6 +42,8 @@ class Crossing:
 
 def by_key(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Crossing]:
     """Return the crossings of these (system, key) pairs; unknown ones are left out."""
+    if not keys:
+        return {}
     systems, names = [system for system, _ in keys], [key for _, key in keys]
     rows = driver(connection).execute(_BY_KEY, (text_array(systems), text_array(names)), prepare=True)
     return {(row[0], row[1]): Crossing(*row) for row in rows}
@@ -48,6 +55,12 @@ def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, li
     for row in driver(connection).execute(_BY_GOLDEN, (list(goldens),), prepare=True):
         found[row[3]].append(Crossing(*row))
     return found
+
+
+def revisions_of_goldens(connection: Connection, goldens: Collection[str]) -> list[tuple[Crossing, int]]:
+    """Return the crossings of golden records with the newest revisions of their source records, in the same order."""
+    rows = driver(connection).execute(_REVISIONS_BY_GOLDEN, (text_array(list(goldens)),), prepare=True)
+    return [(Crossing(*row[:5]), row[5]) for row in rows]
 
 
 def put(connection: Connection, crossings: Iterable[Crossing]) -> None:

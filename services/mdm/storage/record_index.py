@@ -1,7 +1,8 @@
 """The index table: which records have which value at which path, now and in every earlier revision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ _ADD = """
 INSERT INTO record_index (record_type, record, path, value, from_revision)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
 """
+_CLOSE_AND_ADD = f"WITH closed AS ({_CLOSE}) {_ADD}"
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,18 @@ def put(connection: Connection, sealer: Sealer, changed: Iterable[Indexed]) -> N
             (one.record_type, one.record, entry.path, _stored(sealer, one.record_type, entry), one.revision)
             for entry in one.after - one.before
         ]
-    for statement, rows in ((_CLOSE, gone), (_ADD, new)):
-        if rows:
-            *texts, revisions = zip(*rows, strict=True)
-            columns = (*map(text_array, texts), number_array(revisions))
-            driver(connection).execute(statement, columns, prepare=True)
+    statement = _CLOSE_AND_ADD if gone and new else _ADD if new else _CLOSE
+    columns = (*_columns(gone), *_columns(new))
+    if columns:
+        driver(connection).execute(statement, columns, prepare=True)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    """Return the columns of rows as arrays; the last is the revision."""
+    if not rows:
+        return ()
+    *texts, revisions = zip(*rows, strict=True)
+    return (*map(text_array, texts), number_array(revisions))
 
 
 def _stored(sealer: Sealer, record_type: str, entry: IndexEntry) -> str:

@@ -17,7 +17,6 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
 from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
-from services.mdm.storage import crosswalk
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.golden_reader import GoldenReader
@@ -25,13 +24,20 @@ from services.mdm.storage.references import BrokenReference, Question, broken, n
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.working_set import read_statement
+from services.mdm.storage.working_set import Read, read_statement
 from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
 from services.mesh.database import clock
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
+from services.mesh.records.statements import read_newest
 from services.mesh.records.store import Revision, State
+
+
+# A golden record and its source records.
+_FAMILY = read_newest(
+    "ANY(ARRAY(SELECT source_record FROM crosswalk WHERE golden = %(golden)s) || ARRAY[%(golden)s::text])"
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Standing:
     revision: Revision
     golden: Message
     hub: ingest_pb2.SourceRecord | None
+    read: tuple[Read, ...]
+    """Everything that was read to find it: the golden record and its sources."""
 
 
 Law = Callable[[Connection, Any], Iterable[Violation]]
@@ -163,11 +171,20 @@ class Stewardship:
         self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
     ) -> Standing:
         """Return a golden record as a decision finds it. Raises RECORD_NOT_FOUND, also for one out of scope."""
-        revision = self._reader.read(connection, [name], None).get(name)
+        store = self._path.store
+        family = store.read_by(connection, _FAMILY, {"golden": name})
+        revision = family.pop(name, None)
         if revision is None or not in_scope(revision.entities, scope):
             raise not_found(record_type, name)
-        hub = self._hub_statement(connection, record_type, name)
-        return Standing(revision, self._path.store.content(revision, record_type.message), hub)
+        content = store.content(revision, record_type.message)
+        read = [Read(revision, content)]
+        hub = None
+        for source in family.values():
+            opened = store.content(source, record_type.message) if source.record.startswith(f"{HUB}/") else None
+            read.append(Read(source, opened))
+            if opened is not None:
+                hub = read_statement(store, source, record_type, opened)
+        return Standing(revision, content, hub, tuple(read))
 
     def submission(  # noqa: PLR0913 - a statement has many parts
         self,
@@ -201,6 +218,7 @@ class Stewardship:
             origin=LinkOrigin.LINK_ORIGIN_STEWARD,
             entities=entities,
             expected_revision=standing.revision.revision if standing else 0,
+            read=standing.read if standing else (),
         )
 
     def _standing(
@@ -209,16 +227,6 @@ class Stewardship:
         standing = self.standing(connection, record_type, name, decision.entities)
         require_etag(name, standing.revision.revision, etag)
         return standing
-
-    def _hub_statement(
-        self, connection: Connection, record_type: RecordType, name: str
-    ) -> ingest_pb2.SourceRecord | None:
-        crossing = crosswalk.by_key(connection, [(HUB, name)]).get((HUB, name))
-        if crossing is None:
-            return None
-        store = self._path.store
-        revision = store.read(connection, [crossing.source_record])[crossing.source_record]
-        return read_statement(store, revision, record_type, store.content(revision, record_type.message))
 
     def _say(  # noqa: PLR0913 - a statement has many parts
         self,

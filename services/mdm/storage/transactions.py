@@ -70,7 +70,7 @@ class Transactions:
         return self.write(work, rehearsal=rehearsal)
 
     def _once(self, work: Callable[[Connection], T], *, rehearsal: bool) -> T:
-        with self._database.transaction(pipelined=True) as connection:
+        with self._database.transaction() as connection:
             result = work(connection)
             if rehearsal:
                 connection.rollback()

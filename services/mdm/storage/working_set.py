@@ -1,7 +1,8 @@
 """The working set of one write: the records that it may touch, locked, read once, changed in memory."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -62,6 +63,22 @@ class Source:
         self.touched = True
 
 
+class Read(NamedTuple):
+    """A revision that was read, with its content when that was opened, too; neither is to be changed."""
+
+    revision: Revision
+    content: Message | None = None
+
+    @property
+    def number(self) -> int:
+        """The revision's number."""
+        return self.revision.revision
+
+    def opened(self, store: RecordStore, record_type: RecordType) -> Message:
+        """Return the content."""
+        return self.content if self.content is not None else store.content(self.revision, record_type.message)
+
+
 @dataclass
 class Golden:
     """A golden record as this write sees it, with the inputs of its newest stored revision."""
@@ -89,23 +106,27 @@ class WorkingSet:
         self.goldens: dict[str, Golden] = {}
         self.crossings: dict[tuple[str, str], Crossing] = {}
 
-    def load(self, types: dict[str, RecordType], sources: Collection[str]) -> None:
+    def load(self, types: dict[str, RecordType], sources: Collection[str], known: Mapping[str, Read]) -> None:
         """Lock the golden records (by name, with their types) and `sources`; read them and all their sources.
 
-        What belongs to a golden record is read only after its lock is held: nobody can add to it any more.
+        What belongs to a golden record is looked up only after its lock is held: nobody can add to it any more. What is
+        `known` is not read again while it is still the newest.
         """
         if not types:
             return
         heads = self._store.lock(self._connection, [*types, *sources])
-        crossings = crosswalk.of_goldens(self._connection, list(types))
-        names = [crossing.source_record for of_one in crossings.values() for crossing in of_one]
-        revisions = self._store.read(self._connection, [*types, *names])
+        crossings = crosswalk.revisions_of_goldens(self._connection, list(types))
+        newest = {name: head.revision for name in types if (head := heads[name])}
+        newest |= {crossing.source_record: revision for crossing, revision in crossings}
+        current = {name: known[name] for name in newest if name in known and known[name].number == newest[name]}
+        fresh = self._store.read(self._connection, newest.keys() - current.keys())
         for name, record_type in types.items():
-            if name not in revisions:
-                continue
-            self.goldens[name] = self._golden(record_type, heads[name], revisions[name])
-            for crossing in crossings.get(name, ()):
-                self._add(record_type, crossing, revisions[crossing.source_record])
+            if name in newest:
+                self.goldens[name] = self._golden(record_type, heads[name], current.get(name) or Read(fresh[name]))
+        for crossing, _ in crossings:
+            name = crossing.source_record
+            if crossing.golden in self.goldens:
+                self._add(crossing, current.get(name) or Read(fresh[name]))
 
     def touched_sources(self) -> list[Source]:
         """Return the source records that get a new revision, by name."""
@@ -116,17 +137,18 @@ class WorkingSet:
         names = {source.statement.golden_record for source in self.touched_sources()}
         return [self.goldens[name] for name in sorted(names)]
 
-    def _golden(self, record_type: RecordType, head: Head | None, revision: Revision) -> Golden:
-        content = self._store.content(revision, record_type.message)
-        return Golden(record_type, revision.record, head, content, self._store.inputs(revision))
+    def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
+        content = read.opened(self._store, record_type)
+        return Golden(record_type, read.revision.record, head, content, self._store.inputs(read.revision))
 
-    def _add(self, record_type: RecordType, crossing: Crossing, revision: Revision) -> None:
+    def _add(self, crossing: Crossing, read: Read) -> None:
+        golden, revision = self.goldens[crossing.golden], read.revision
         self.crossings[crossing.system, crossing.key] = crossing
-        self.goldens[crossing.golden].sources.append(crossing.source_record)
-        content = self._store.content(revision, record_type.message)
+        golden.sources.append(crossing.source_record)
+        content = read.opened(self._store, golden.record_type)
         self.sources[crossing.source_record] = Source(
-            record_type,
-            read_statement(self._store, revision, record_type, content),
+            golden.record_type,
+            read_statement(self._store, revision, golden.record_type, content),
             content,
             revision.entities,
             Head(

@@ -22,7 +22,7 @@ from services.mdm.storage.appending import append
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.registry import HUB, Registry
-from services.mdm.storage.working_set import Golden, Source, WorkingSet
+from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import RecordStore
 
@@ -44,6 +44,8 @@ class Submission:
     """The entities within which the caller may reach golden records; None = all."""
     expected_revision: int = 0
     """The golden revision that a steward decided on; 0 = whatever it is."""
+    read: tuple[Read, ...] = ()
+    """What was read to decide: it need not be read again while it is still the newest."""
 
     @property
     def delivered(self) -> str:
@@ -106,13 +108,14 @@ class _Write:
         """Lock and read all that the submissions touch, then restate and link each of them."""
         carried = [match_keys(s.record_type, s.content) for s in submissions]
         types = self._lock(submissions, carried)
-        known = crosswalk.by_key(self._connection, [s.crossing for s in submissions])
+        known = crosswalk.by_key(self._connection, [s.crossing for s in submissions if not s.golden])
         for submission in submissions:
             crossing = known.get(submission.crossing)
             decided = crossing.golden if crossing else submission.golden or submission.delivered
             if decided:
                 types[decided] = submission.record_type
-        self.records.load(types, [crossing.source_record for crossing in known.values()])
+        read = {each.revision.record: each for submission in submissions for each in submission.read}
+        self.records.load(types, [crossing.source_record for crossing in known.values()], read)
         for submission in submissions:
             self._require_expected(submission)
         return [self._take_one(s, held) for s, held in zip(submissions, carried, strict=True)]
@@ -168,7 +171,9 @@ class _Write:
         said.golden_record = golden.name
         golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
-        self.records.sources[said.name] = Source(submission.record_type, said, submission.content, entities, touched=True)
+        self.records.sources[said.name] = Source(
+            submission.record_type, said, submission.content, entities, touched=True
+        )
         self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
 
     def _entities_of(self, system: str) -> tuple[str, ...]:

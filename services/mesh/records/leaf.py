@@ -85,9 +85,7 @@ class Commitments:
         """Return the commitments to all values of a revision, by path."""
         salt, sha256 = self._salts.digest, hashlib.sha256
         begin = b"%d " % revision
-        return {
-            path: sha256(salt(begin + path.encode() + b"\x01") + value).digest() for path, value in values.items()
-        }
+        return {path: sha256(salt(begin + path.encode() + b"\x01") + value).digest() for path, value in values.items()}
 
 
 def content_digest(record: str, revision: int, commitments: Iterable[bytes]) -> bytes:

@@ -54,16 +54,22 @@ JOIN revisions v USING (record, revision)
 LEFT JOIN record_keys k ON k.record = v.record
 """
 
-READ_NEWEST: Final = f"""
+
+def read_newest(names: str) -> str:
+    """Return the statement that reads the newest revisions of the records whose names equal an SQL expression."""
+    return f"""
 {_COLUMNS}
 FROM records r
 JOIN changes c USING (record, revision)
 LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
-WHERE r.record = ANY(%(names)s)
-"""
+WHERE r.record = {names}
+"""  # noqa: S608 - constants only
 
-READ_NEWEST_ONE: Final = READ_NEWEST.replace("ANY(%(names)s)", "%(name)s")
+
+READ_NEWEST: Final = read_newest("ANY(%(names)s)")
+
+READ_NEWEST_ONE: Final = read_newest("%(name)s")
 """The same for a single record: its plan is as good for every name, so that PostgreSQL keeps it."""
 
 READ_AS_OF: Final = f"""

@@ -156,6 +156,10 @@ class RecordStore:
             found = _revisions(connection, statements.READ_NEWEST, {"names": wanted})
         return {each.record: each for each in found}
 
+    def read_by(self, connection: Connection, statement: str, parameters: dict[str, Any]) -> dict[str, Revision]:
+        """Read the newest revisions that a statement of `statements.read_newest` finds."""
+        return {each.record: each for each in _revisions(connection, statement, parameters)}
+
     def read_revisions(
         self, connection: Connection, revisions: Collection[tuple[str, int]]
     ) -> dict[tuple[str, int], Revision]:
@@ -227,9 +231,7 @@ class RecordStore:
             return None
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
 
-    def _leaf(
-        self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened"
-    ) -> bytes:
+    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened") -> bytes:
         change = Change(
             record=draft.record,
             revision=draft.revision,
