@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 
-from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
@@ -39,13 +38,14 @@ def append(
     ]
     made = [(golden, draft) for golden, draft in drafted if draft is not None]
     references.put(connection, [_referring(golden, draft) for golden, draft in made])
-    heads = store.append(connection, [*said, *(draft for _, draft in made)], origin)
+    appended = store.append(connection, [*said, *(draft for _, draft in made)], origin, records.locked_at)
     _derive_from_sources(connection, touched)
     record_index.put(connection, store.sealer, [_indexed(golden, draft) for golden, draft in made])
     for source in touched:
-        source.head = heads[source.statement.name]
+        source.head = appended[source.statement.name].head
     for golden, draft in made:
-        golden.head = heads[draft.record]
+        golden.made = appended[draft.record]
+        golden.head = golden.made.head
 
 
 def _derive_from_sources(connection: Connection, touched: Sequence[Source]) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ _BY_GOLDEN = """
 SELECT system, key, source_record, golden, live FROM crosswalk WHERE golden = ANY(%s) ORDER BY golden, source_record
 """
 _REVISIONS_BY_GOLDEN = """
-SELECT c.system, c.key, c.source_record, c.golden, c.live, r.revision
+SELECT c.system, c.key, c.source_record, c.golden, c.live, r.revision, clock_timestamp()
 FROM crosswalk c JOIN records r ON r.record = c.source_record
 WHERE c.golden = ANY(%s::text[]) ORDER BY c.golden, c.source_record
 """
@@ -57,10 +58,16 @@ def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, li
     return found
 
 
-def revisions_of_goldens(connection: Connection, goldens: Collection[str]) -> list[tuple[Crossing, int]]:
-    """Return the crossings of golden records with the newest revisions of their source records, in the same order."""
-    rows = driver(connection).execute(_REVISIONS_BY_GOLDEN, (text_array(list(goldens)),), prepare=True)
-    return [(Crossing(*row[:5]), row[5]) for row in rows]
+def revisions_of_goldens(
+    connection: Connection, goldens: Collection[str]
+) -> tuple[list[tuple[Crossing, int]], datetime | None]:
+    """Return the crossings of golden records with the newest revisions of their source records, in the same order.
+
+    Also what time it is by the database's clock, None when there are none.
+    """
+    cursor = driver(connection).execute(_REVISIONS_BY_GOLDEN, (text_array(list(goldens)),), prepare=True)
+    rows = cursor.fetchall()
+    return [(Crossing(*row[:5]), row[5]) for row in rows], rows[-1][6] if rows else None
 
 
 def put(connection: Connection, crossings: Iterable[Crossing]) -> None:

@@ -1,8 +1,8 @@
 """Stewards' decisions on golden records: each becomes a source revision of the hub, in one idempotent transaction."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date
 from typing import Any
 
 from google.protobuf.message import Message
@@ -32,7 +32,6 @@ from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.records.statements import read_newest
 from services.mesh.records.store import Revision, State
-
 
 # A golden record and its source records.
 _FAMILY = read_newest(
@@ -84,7 +83,7 @@ class Stewardship:
     def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
         """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
             self._require_entities(connection, entities, decision)
             _require_valid(record_type, desired)
@@ -117,7 +116,7 @@ class Stewardship:
         `merge` raises.
         """
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             desired, fields = merge(standing.golden)
@@ -133,7 +132,7 @@ class Stewardship:
     def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
         """End an effective-dated golden record on a day. Raises as `update`."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             _require_open(record_type, standing.golden, day)
@@ -145,7 +144,7 @@ class Stewardship:
     def delete(self, record_type: RecordType, name: str, etag: str, decision: Decision, *, deleted: bool) -> Message:
         """Mark a golden record as deleted, or bring it back. Raises RECORD_DELETED, INVALID_CONTENT, as `update`."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE if deleted else State.DELETED)
             content, withdrawn = record_type.message(), list[str]()
@@ -157,15 +156,23 @@ class Stewardship:
 
         return self._decide(record_type, decision, apply)
 
-    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Answer]) -> Message:
+    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Applied]) -> Message:
+        made: dict[tuple[str, int], Revision] = {}
+
+        def decide(connection: Connection) -> Answer:
+            applied = apply(connection)
+            if applied.made is not None:
+                made[applied.golden, applied.golden_revision] = applied.made
+            return Answer(applied.golden, applied.golden_revision)
+
         def present(connection: Connection, answer: Answer) -> Message:
             pair = (answer.record, answer.revision)
-            revision = self._path.store.read_revisions(connection, [pair])[pair]
+            revision = made.get(pair) or self._path.store.read_revisions(connection, [pair])[pair]
             if not in_scope(revision.entities, decision.entities):
                 raise not_found(record_type, answer.record)
             return self._reader.present(record_type, revision, clear=decision.clear)
 
-        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+        return self._transactions.once(decision.key, decision.request, decide, present, rehearsal=decision.rehearsal)
 
     def standing(
         self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
@@ -209,7 +216,9 @@ class Stewardship:
         source = ingest_pb2.SourceRecord(
             system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
         )
-        source.source_time.FromDatetime(_now(connection))
+        # The database's clock, not the replica's: recency is compared across replicas.
+        now = standing.revision.read_at if standing else clock(connection)
+        source.source_time.FromDatetime(now.astimezone(UTC))
         return Submission(
             record_type,
             source,
@@ -240,7 +249,7 @@ class Stewardship:
         standing: Standing | None = None,
         entities: tuple[str, ...] = (),
         deleted: bool = False,
-    ) -> Answer:
+    ) -> Applied:
         """Apply the hub's own statement on a golden record. Raises what `submission` and `still_referenced` tell."""
         submission = self.submission(
             connection,
@@ -260,7 +269,7 @@ class Stewardship:
             decision,
             lambda: self._path.apply(connection, [submission], decision.origin),
         )
-        return Answer(name, applied.golden_revision)
+        return replace(applied, golden=name)
 
     @staticmethod
     def _keeping_references(  # noqa: PLR0913 - what is said, of which record, and by whom
@@ -436,8 +445,3 @@ def _require_valid(record_type: RecordType, content: Message, *, strict: bool = 
             metadata={"type": record_type.descriptor.full_name},
             violations=[FieldViolation(v.field, v.description) for v in found],
         )
-
-
-def _now(connection: Connection) -> datetime:
-    # The database's clock, not the replica's: recency is compared across replicas.
-    return clock(connection).astimezone(UTC)

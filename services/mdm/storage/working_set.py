@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -89,6 +90,8 @@ class Golden:
     content: Message | None = None
     inputs: bytes = b""
     sources: list[str] = field(default_factory=list)
+    made: Revision | None = None
+    """The revision that this write made of it."""
 
     @property
     def digest(self) -> bytes:
@@ -105,6 +108,8 @@ class WorkingSet:
         self.sources: dict[str, Source] = {}
         self.goldens: dict[str, Golden] = {}
         self.crossings: dict[tuple[str, str], Crossing] = {}
+        self.locked_at: datetime | None = None
+        """A time since everything is locked, by the database's clock; None = nothing was there to be locked."""
 
     def load(self, types: dict[str, RecordType], sources: Collection[str], known: Mapping[str, Read]) -> None:
         """Lock the golden records (by name, with their types) and `sources`; read them and all their sources.
@@ -115,7 +120,7 @@ class WorkingSet:
         if not types:
             return
         heads = self._store.lock(self._connection, [*types, *sources])
-        crossings = crosswalk.revisions_of_goldens(self._connection, list(types))
+        crossings, self.locked_at = crosswalk.revisions_of_goldens(self._connection, list(types))
         newest = {name: head.revision for name in types if (head := heads[name])}
         newest |= {crossing.source_record: revision for crossing, revision in crossings}
         current = {name: known[name] for name in newest if name in known and known[name].number == newest[name]}
@@ -151,14 +156,7 @@ class WorkingSet:
             read_statement(self._store, revision, golden.record_type, content),
             content,
             revision.entities,
-            Head(
-                revision.record,
-                revision.record_type,
-                revision.revision,
-                revision.state,
-                revision.entities,
-                revision.key,
-            ),
+            revision.head,
             content,
             crossing,
         )

@@ -6,7 +6,7 @@ lock the identifiers → find who carries them → lock the golden records → r
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -24,7 +24,7 @@ from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import RecordStore
+from services.mesh.records.store import RecordStore, Revision
 
 Outcome = ingest_pb2.SubmitSourceRecordsResponse.Outcome
 LinkOrigin = ingest_pb2.SourceRecord.LinkOrigin
@@ -67,6 +67,8 @@ class Applied:
     revision: int = 0
     golden: str = ""
     golden_revision: int = 0
+    made: Revision | None = field(default=None, compare=False, repr=False)
+    """The golden revision where the write made one."""
 
 
 class WritePath:
@@ -128,7 +130,7 @@ class _Write:
         statement = self.records.sources[crossing.source_record].statement
         golden = self.records.goldens[statement.golden_record]
         revision = golden.head.revision if golden.head else 0
-        return Applied(outcome, statement.name, statement.revision, golden.name, revision)
+        return Applied(outcome, statement.name, statement.revision, golden.name, revision, golden.made)
 
     def _lock(
         self, submissions: Sequence[Submission], carried: Sequence[tuple[MatchKey, ...]]
@@ -137,7 +139,8 @@ class _Write:
         types = {s.record_type.name: s.record_type for s in submissions}
         wanted = [(s.record_type.name, key) for s, held in zip(submissions, carried, strict=True) for key in held]
         matters = [f"match/{name}/{key.kind}/{key.value}" for name, key in wanted]
-        keys.hold_keys(self._connection, [s.crossing for s in submissions])
+        # What is decided already is held by its golden record.
+        keys.hold_keys(self._connection, [s.crossing for s in submissions if not s.golden])
         keys.lock(self._connection, matters)
         found: dict[str, RecordType] = {}
         for holder in keys.holders(self._connection, wanted):

@@ -46,7 +46,7 @@ SELECT count(*) FROM made
 
 _COLUMNS = """
 SELECT v.record, v.revision, v.record_type, c.operation, v.state, c.entities, v.source_time, v.created_at, p.position,
-    v.body, v.sealed, v.inputs, k.wrapped, k.key_version
+    v.body, v.sealed, v.inputs, k.wrapped, k.key_version, clock_timestamp()
 """
 
 _DETAILS = """
@@ -64,7 +64,7 @@ JOIN changes c USING (record, revision)
 LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
 WHERE r.record = {names}
-"""  # noqa: S608 - constants only
+"""
 
 
 READ_NEWEST: Final = read_newest("ANY(%(names)s)")

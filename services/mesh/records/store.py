@@ -98,6 +98,13 @@ class Revision:
     sealed: bytes | None = field(repr=False)
     sealed_inputs: bytes | None = field(repr=False)
     key: WrappedKey | None = field(repr=False)
+    read_at: datetime = field(compare=False, repr=False)
+    """When it was read, by the database's clock."""
+
+    @property
+    def head(self) -> Head:
+        """The record as of this revision."""
+        return Head(self.record, self.record_type, self.revision, self.state, self.entities, self.key)
 
 
 class RecordStore:
@@ -117,26 +124,27 @@ class RecordStore:
             heads[record] = Head(record, record_type, revision, State(state), tuple(entities), key)
         return heads
 
-    def append(self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin) -> dict[str, Head]:
-        """Append one revision each with its change row and leaf, in the order given; return the new heads.
+    def append(
+        self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin, now: datetime | None = None
+    ) -> dict[str, Revision]:
+        """Append one revision each with its change row and leaf, in the order given; return them.
 
-        A record may come once per call; a later call of the same transaction continues from the returned head.
+        `now` is the database's clock since the records were locked, None = ask it.
+
+        A record may come once per call; a later call of the same transaction continues from the returned one's.
         Raises ConcordError RECORD_EXISTS (a first revision of a record that is there), CONCURRENT_CHANGE (a head that
         is not the newest revision any more); TooManyChangesError; ValueError (a record twice, or under another type).
         """
         if not drafts:
             return {}
         _check(drafts)
-        raw = driver(connection)
-        now = clock(connection)
+        now = now or clock(connection)
         keys = [self._key_for(draft) for draft in drafts]
-        columns = self._columns(drafts, keys, origin, now)
+        made = [self._made(draft, key, now) for draft, key in zip(drafts, keys, strict=True)]
+        columns = _columns(made) | {"leaf": self._leaves(drafts, keys, origin, now)}
         constants = {"now": now, "traceparent": origin.traceparent, "count": len(drafts)}
-        _write(raw, columns | constants, len(drafts))
-        return {
-            draft.record: Head(draft.record, draft.record_type, draft.revision, draft.state, draft.entities, key.stored)
-            for draft, key in zip(drafts, keys, strict=True)
-        }
+        _write(driver(connection), columns | constants, len(drafts))
+        return {revision.record: revision for revision in made}
 
     def read(
         self, connection: Connection, names: Collection[str], *, position: int | None = None
@@ -204,32 +212,36 @@ class RecordStore:
             raise SealBroken(f"{draft.record}: its key was destroyed")
         return self.sealer.ring.unwrap(draft.head.key)
 
-    def _columns(
-        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
-    ) -> dict[str, Any]:
-        pairs = list(zip(drafts, keys, strict=True))
-        contents = [self.sealer.seal(key, draft.revision, draft.content) for draft, key in pairs]
-        values = _Flattened()
-        return {
-            "record": text_array([draft.record for draft in drafts]),
-            "record_type": text_array([draft.record_type for draft in drafts]),
-            "revision": number_array([draft.revision for draft in drafts]),
-            "state": number_array([int(draft.state) for draft in drafts]),
-            "entities": text_array(["\n".join(draft.entities) for draft in drafts]),
-            "operation": number_array([int(draft.operation) for draft in drafts]),
-            "source_time": [draft.source_time for draft in drafts],
-            "body": [content.body for content in contents],
-            "sealed": [content.sealed for content in contents],
-            "inputs": [self._sealed_inputs(draft, key) for draft, key in pairs],
-            "leaf": [self._leaf(draft, key, origin, now, values) for draft, key in pairs],
-            "wrapped": [key.stored.wrapped for key in keys],
-            "key_version": number_array([key.stored.version for key in keys]),
-        }
+    def _made(self, draft: RevisionDraft, key: RecordKey, now: datetime) -> Revision:
+        """Return the revision that a draft becomes."""
+        content = self.sealer.seal(key, draft.revision, draft.content)
+        return Revision(
+            record=draft.record,
+            revision=draft.revision,
+            record_type=draft.record_type,
+            operation=draft.operation,
+            state=draft.state,
+            entities=draft.entities,
+            source_time=draft.source_time,
+            created_at=now,
+            position=None,
+            body=content.body,
+            sealed=content.sealed,
+            sealed_inputs=self._sealed_inputs(draft, key),
+            key=key.stored,
+            read_at=now,
+        )
 
     def _sealed_inputs(self, draft: RevisionDraft, key: RecordKey) -> bytes | None:
         if not draft.inputs:
             return None
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
+
+    def _leaves(
+        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
+    ) -> list[bytes]:
+        values = _Flattened()
+        return [self._leaf(draft, key, origin, now, values) for draft, key in zip(drafts, keys, strict=True)]
 
     def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened") -> bytes:
         change = Change(
@@ -245,8 +257,27 @@ class RecordStore:
         return build_leaf(self.source_service, change, origin, key)
 
 
+def _columns(made: Sequence[Revision]) -> dict[str, Any]:
+    """Return what is stored of revisions, column by column."""
+    stored = [one.key for one in made if one.key is not None]
+    return {
+        "record": text_array([one.record for one in made]),
+        "record_type": text_array([one.record_type for one in made]),
+        "revision": number_array([one.revision for one in made]),
+        "state": number_array([int(one.state) for one in made]),
+        "entities": text_array(["\n".join(one.entities) for one in made]),
+        "operation": number_array([int(one.operation) for one in made]),
+        "source_time": [one.source_time for one in made],
+        "body": [one.body for one in made],
+        "sealed": [one.sealed for one in made],
+        "inputs": [one.sealed_inputs for one in made],
+        "wrapped": [key.wrapped for key in stored],
+        "key_version": number_array([key.version for key in stored]),
+    }
+
+
 class _Flattened:
-    """Contents as flat maps, equal ones flattened once: what one source says is often what the golden record becomes."""
+    """Contents as flat maps, equal ones flattened once: a golden record often becomes what one source says."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], dict[str, bytes]] = {}
@@ -303,6 +334,7 @@ def _revisions(connection: Connection, statement: str, parameters: dict[str, Any
             sealed=row[10],
             sealed_inputs=row[11],
             key=WrappedKey(row[0], row[12], row[13]) if row[12] is not None else None,
+            read_at=row[14],
         )
         for row in rows
     ]
