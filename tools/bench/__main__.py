@@ -6,7 +6,6 @@ Exit status 1 when a call failed or answered wrongly, or when rounds left a back
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from tools.bench import report
 from tools.bench.figures import write
@@ -22,7 +21,7 @@ FIGURES = BUILD / "bench.json"
 
 
 def selection(text: str) -> tuple[str, ...]:
-    """Return the names in a list such as `get_supplier,ingest`, the yardstick always with them; all for an empty one."""
+    """Return the names in a list such as `get_supplier,ingest` and always the yardstick's; all for an empty list."""
     wanted = [name.strip() for name in text.split(",") if name.strip()] or list(NAMES)
     unknown = [name for name in wanted if name not in NAMES]
     if unknown:

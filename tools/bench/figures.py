@@ -22,7 +22,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Costs:
-    """What a call costs: medians of its rounds, in microseconds of processor time; calls a second; the client's load."""
+    """What a call costs: medians of rounds, in microseconds of processor time; calls a second; the client's load."""
 
     service: float
     audit: float
@@ -58,7 +58,13 @@ class Figure:
 
     def told(self) -> dict[str, float | str]:
         """Return it as JSON has it."""
-        wanted = {"value": self.value, "unit": self.unit, "of": self.of, "ratio": self.ratio, "rate": self.rate}
+        wanted: dict[str, float | str | None] = {
+            "value": self.value,
+            "unit": self.unit,
+            "of": self.of,
+            "ratio": self.ratio,
+            "rate": self.rate,
+        }
         if self.costs is not None:
             wanted |= {
                 "service_us": self.costs.service,
@@ -66,7 +72,7 @@ class Figure:
                 "postgres_us": self.costs.postgres,
                 "client_busy": self.costs.busy,
             }
-        return {name: _rounded(value) for name, value in (wanted | self.also).items() if value is not None}
+        return {name: _rounded(value) for name, value in {**wanted, **self.also}.items() if value is not None}
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -91,7 +91,7 @@ def _ingest(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> None
 
     def submit(number: int) -> None:
         share = load.requests[number :: load.window]
-        stream = channels[number % len(channels)].stream_stream(load.method)
+        stream: Any = channels[number % len(channels)].stream_stream(load.method)
         try:
             _require_created(stream(iter(share), metadata=metadata), len(share))
         except (grpc.RpcError, WrongAnswerError) as error:
@@ -123,7 +123,8 @@ def main() -> int:
     try:
         outcome = send(Load.read(plan))
     except grpc.RpcError as error:
-        print(f"{error.code().name} {error.details()}" if isinstance(error, grpc.Call) else repr(error))
+        call: Any = error  # what calls raise is a call at once
+        print(f"{call.code().name} {call.details()}")
         return 1
     except (WrongAnswerError, grpc.FutureTimeoutError) as error:
         print(f"{type(error).__name__} {error}")

@@ -78,7 +78,7 @@ def run(load: Load, directory: Path) -> Outcome:
     plan, result, log = (directory / name for name in ("load.json", "outcome.json", "generator.log"))
     load.write(plan)
     result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tools.bench.generator", plan, result]
+    command: list[str | Path] = [sys.executable, "-m", "tools.bench.generator", plan, result]
     with GuardedProcess.start(command, log=log) as process:
         status = process.wait(LONGEST_S)
     plan.unlink()

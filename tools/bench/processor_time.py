@@ -32,7 +32,7 @@ def of_processes(pids: list[int]) -> float:
 
 
 def of_tree(pid: int) -> float:
-    """Return the seconds of a process, of its children, and of those children that have ended: of a PostgreSQL server."""
+    """Return the seconds of a process and of its children, also of those that have ended: of a PostgreSQL server."""
     stat = _stat(pid)
     ended = (int(stat[13]) + int(stat[14])) / _TICKS
     return _used(stat) + ended + sum(map(_used, _children(pid)))

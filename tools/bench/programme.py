@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from statistics import median
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -32,7 +33,7 @@ _POPULATION = 4000  # three of four are suppliers
 _EMPTY_CALLS = 12_000
 _UPDATES = 1500
 _INGESTED = 3000
-_INGEST_STREAMS = 4
+_INGEST_STREAMS = 8
 _FEED_S = 5.0
 _SHARE_OF_MAXIMUM = 0.5
 _CONNECTIONS = 8  # of which each of two processes gets some
@@ -42,6 +43,7 @@ _PATIENCE_S = 60.0
 _MICROSECONDS = "us of processor time per call"
 
 _ONE, _PAIR = "one process, 8 connections", "two processes, 8 connections"
+_INGEST_PAIR = "ingest by two processes"
 
 
 class Programme:
@@ -87,7 +89,9 @@ class Programme:
         if UPDATE in self._selected or FEED in self._selected:
             yield Subject(UPDATE, self._update, hub.one)
         if INGESTION in self._selected:
+            pair = hub.pair()
             yield Subject(INGESTION, lambda: self._ingest(_INGESTED), hub.one)
+            yield Subject(_INGEST_PAIR, lambda: self._ingest(_INGESTED, pair[0].target), pair)
         if SECOND in self._selected:
             pair = hub.pair()
             yield Subject(_ONE, lambda: self._get(hub.target, _CONNECTIONS), hub.one)
@@ -123,11 +127,17 @@ class Programme:
         method = f"{_SERVICE}UpdateSupplier"
         return Load(self._hub.target, method, self._hub.steward, requests, expected, rate=rate)
 
-    def _ingest(self, count: int) -> Load:
-        first = next(self._numbers) * 10_000
-        method = "/concord.mdm.v1.IngestService/SubmitSourceRecords"
-        requests = submissions(first, count)
-        return Load(self._hub.target, method, self._hub.submitter, requests, kind=INGEST, window=_INGEST_STREAMS)
+    def _ingest(self, count: int, target: str = "") -> Load:
+        """Submit records that are all new; each stream on a connection of its own, as adapters have them."""
+        return Load(
+            target or self._hub.target,
+            "/concord.mdm.v1.IngestService/SubmitSourceRecords",
+            self._hub.submitter,
+            submissions(next(self._numbers) * 10_000, count),
+            kind=INGEST,
+            window=_INGEST_STREAMS,
+            connections=_INGEST_STREAMS,
+        )
 
     def _follow(self, rate: float) -> tuple[float, float]:
         """Update at a rate while a subscriber follows; return that rate and the 99th percentile of its delays."""
@@ -135,8 +145,8 @@ class Programme:
         log, out = (self._hub.directory / name for name in ("subscriber.log", "delays.json"))
         log.unlink(missing_ok=True)
         load = self._update(count, rate)
-        arguments = [self._hub.target, self._hub.steward_token_file, str(count), out]
-        command = [sys.executable, "-m", "tools.bench.subscriber", *arguments]
+        module: list[str | Path] = [sys.executable, "-m", "tools.bench.subscriber"]
+        command = [*module, self._hub.target, self._hub.steward_token_file, str(count), out]
         with GuardedProcess.start(command, log=log) as process:
             if not wait_until(lambda: "listens" in log.read_text(), timeout_s=_PATIENCE_S):
                 raise LoadError(f"the subscriber does not listen: {log.read_text()}")
@@ -156,8 +166,12 @@ class Programme:
         if name == SECOND:
             return self._second_figure()
         costs, yardstick = Costs.of(self._rounds[name]), Costs.of(self._rounds[EMPTY])
-        value, unit = (costs.rate, "records/s") if name == INGESTION else (costs.service, _MICROSECONDS)
-        return Figure(name, value, unit, EMPTY, yardstick.service / costs.service, costs.rate, costs)
+        ratio = yardstick.service / costs.service
+        if name != INGESTION:
+            return Figure(name, costs.service, _MICROSECONDS, EMPTY, ratio, costs.rate, costs)
+        pair = Costs.of(self._rounds[_INGEST_PAIR])
+        also = {"two_processes_rate": pair.rate, "two_processes_us": pair.service}
+        return Figure(name, costs.rate, "records/s", EMPTY, ratio, costs.rate, costs, also)
 
     def _feed_figure(self) -> Figure:
         rates, delays = zip(*self._delays, strict=True)

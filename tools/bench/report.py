@@ -8,7 +8,7 @@ from tools.bench.figures import Figure
 from tools.demo.story import table_lines
 
 _WIDTH = 100
-_HEADER = ("figure", "value", "unit", "ratio", "rate /s", "hub µs", "audit µs", "PostgreSQL µs", "client", "promised")
+_HEADER = ("figure", "value", "unit", "ratio", "rate /s", "hub µs", "audit", "PostgreSQL", "client", "promised")
 
 
 @dataclass(frozen=True)

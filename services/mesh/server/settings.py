@@ -29,7 +29,7 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 0
-    workers: int = 8
+    workers: int = 16
     streams: int = 64
     max_request_bytes: int = 4 * 1024 * 1024
     max_response_bytes: int = 16 * 1024 * 1024
