@@ -219,9 +219,7 @@ def _publish(connection: _Connection, batch: _Batch, receipts: Sequence[Receipt]
         positions = list(range(base + 1, base + 1 + len(numbers)))
         indexes = [receipt.leaf_index for receipt in receipts]
         hashes = [receipt.leaf_hash for receipt in receipts]
-        connection.execute(
-            _STAMP, (now, *map(number_array, (positions, numbers, ends, indexes)), hashes), prepare=True
-        )
+        connection.execute(_STAMP, (now, *map(number_array, (positions, numbers, ends, indexes)), hashes), prepare=True)
         connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(positions[-1])), prepare=True)
         if connection.execute(_TAKE, (number_array(numbers),), prepare=True).fetchone() != (len(numbers),):
             raise RelayError("another relay has published the same changes")
