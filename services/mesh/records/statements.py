@@ -91,6 +91,15 @@ LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
 """
 
+READ_REVISION: Final = f"""
+{_COLUMNS}
+FROM changes c
+LEFT JOIN positions p ON p.seq = c.seq
+{_DETAILS}
+WHERE c.record = %(name)s AND c.revision = %(revision)s
+"""
+"""The same for a single revision."""
+
 HISTORY: Final = f"""
 {_COLUMNS}
 FROM changes c

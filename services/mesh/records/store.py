@@ -173,8 +173,12 @@ class RecordStore:
     ) -> dict[tuple[str, int], Revision]:
         """Read exactly these (record, revision) pairs; those that do not exist are left out."""
         pairs = list(set(revisions))
-        parameters = {"names": [name for name, _ in pairs], "revisions": [number for _, number in pairs]}
-        found = _revisions(connection, statements.READ_REVISIONS, parameters)
+        if len(pairs) == 1:
+            parameters: dict[str, Any] = {"name": pairs[0][0], "revision": pairs[0][1]}
+            found = _revisions(connection, statements.READ_REVISION, parameters)
+        else:
+            parameters = {"names": [name for name, _ in pairs], "revisions": [number for _, number in pairs]}
+            found = _revisions(connection, statements.READ_REVISIONS, parameters)
         return {(each.record, each.revision): each for each in found}
 
     def history(
