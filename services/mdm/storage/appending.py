@@ -53,9 +53,10 @@ def _derive_from_sources(connection: Connection, touched: Sequence[Source]) -> N
     crosswalk.put(connection, [source.crossing for source in touched if source.crossing != source.crossed])
     forgetting, held = [], []
     for source in touched:
+        said, kind = source.statement, source.record_type.name
         identifiers, before = source.identifiers(), source.identified
-        if identifiers != before:
-            said, kind = source.statement, source.record_type.name
+        moved = source.crossed is not None and source.crossed.golden != said.golden_record
+        if identifiers != before or moved:
             held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in identifiers]
             forgetting += [said.name] if before else []
     keys.put(connection, forgetting, held)

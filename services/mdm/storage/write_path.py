@@ -1,7 +1,7 @@
 """The one write path of the hub: from what sources say to golden revisions, in the caller's transaction.
 
-lock the identifiers → find who carries them → lock the golden records → restate → link → append the source revisions
-(`appending` goes on: survive → append the golden revisions → index).
+lock the identifiers → find who carries them → lock the golden records → restate → link (`appending` goes on: survive →
+append the source and golden revisions → index).
 """
 
 from collections import defaultdict
