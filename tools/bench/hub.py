@@ -25,6 +25,11 @@ _PAGE = 1000
 _DRAINED_S = 60.0
 _STARTED_S = 20.0
 
+_COMMITTED = """
+SELECT record, revision, extract(epoch FROM pg_xact_commit_timestamp(xid::xid))
+FROM changes JOIN unnest(%s::text[], %s::bigint[]) AS wanted(record, revision) USING (record, revision)
+"""
+
 # As in production; the local mesh records every trace.
 _SAMPLING = "0.01"
 
@@ -68,6 +73,13 @@ class Hub:
             count = "SELECT count(*) FROM (SELECT FROM spool LIMIT 1) AS waiting"
             return wait_until(lambda: connection.execute(count).fetchone() == (0,), timeout_s=_DRAINED_S)
 
+    def committed(self, changes: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
+        """Return when changes (record, revision) were committed, in seconds since 1970."""
+        columns = ([record for record, _ in changes], [revision for _, revision in changes])
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            rows = connection.execute(_COMMITTED, columns).fetchall()
+        return {(record, revision): float(at) for record, revision, at in rows}
+
     def suppliers(self, count: int) -> list[supplier_pb2.Supplier]:
         """Return so many suppliers as they are now, the oldest first. Raises LookupError when there are fewer."""
         found: list[supplier_pb2.Supplier] = []
@@ -90,6 +102,7 @@ def running_hub(directory: Path) -> Iterator[Hub]:
     end_server(directory / "postgres" / "cluster" / "postmaster.pid", str(directory))
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
+    _keep_commit_times(directory / "postgres")
     with (
         PostgresServer.start(directory / "postgres", fsync=True) as postgres,
         LocalMesh(directory / "mesh", postgres) as running,
@@ -99,6 +112,12 @@ def running_hub(directory: Path) -> Iterator[Hub]:
             running.start(kind, {f"{kind.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
         _register(callers)
         yield Hub(directory, postgres, running, callers)
+
+
+def _keep_commit_times(directory: Path) -> None:
+    """Make a PostgreSQL that remembers when each transaction was committed, from its next start on."""
+    with PostgresServer.start(directory) as postgres, psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
 
 
 @contextmanager

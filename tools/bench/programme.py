@@ -142,7 +142,7 @@ class Programme:
     def _follow(self, rate: float) -> tuple[float, float]:
         """Update at a rate while a subscriber follows; return that rate and the 99th percentile of its delays."""
         count = min(_SUPPLIERS, int(rate * _FEED_S))
-        log, out = (self._hub.directory / name for name in ("subscriber.log", "delays.json"))
+        log, out = (self._hub.directory / name for name in ("subscriber.log", "arrived.json"))
         log.unlink(missing_ok=True)
         load = self._update(count, rate)
         module: list[str | Path] = [sys.executable, "-m", "tools.bench.subscriber"]
@@ -153,7 +153,9 @@ class Programme:
             outcome = run(load, self._hub.directory / "generator")
             if process.wait(_PATIENCE_S) != 0:
                 raise LoadError(f"the subscriber failed: {log.read_text()}")
-        delays: list[float] = json.loads(out.read_text())
+        arrived: list[tuple[str, int, float]] = json.loads(out.read_text())
+        committed = self._hub.committed([(record, revision) for record, revision, _ in arrived])
+        delays = [(at - committed[record, revision]) * 1000 for record, revision, at in arrived]
         at_99 = percentile(delays, 0.99)
         self._progress(
             f"feed at {outcome.rate:.0f} updates/s: p50 {percentile(delays, 0.5):.0f} ms, p99 {at_99:.0f} ms"
