@@ -93,6 +93,10 @@ test: setup ## run every test, part by part: unit, contract, storage, service, s
 test-systems: setup ## run the tests that need further real systems than `make test` starts
 	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
 
+.PHONY: bench
+bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects
+	@$(BIN)/python -m tools.bench --only '$(ONLY)'
+
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted
 	@rm -rf gen gen.partial gen.previous build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -84,6 +84,7 @@ class LocalMesh:
         self.directory = directory
         self.postgres = postgres
         self.services: dict[str, Running] = {}
+        self._beside: list[Running] = []
         self._prepared: set[ServiceKind] = set()
         self.issuer = DevelopmentIssuer(directory / "issuer")
 
@@ -121,6 +122,14 @@ class LocalMesh:
                 return self._start(kind, environment, free_port())
         return self._start(kind, environment, free_port())
 
+    def start_beside(self, name: str, port: int | None = None) -> Running:
+        """Start one more process of a running service, on a port that processes may share (None = a free one)."""
+        before = self.services[name]
+        shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true"}
+        running = self._launch(before.kind, shared, free_port() if port is None else port)
+        self._beside.append(running)
+        return running
+
     def restart(self, name: str) -> Running:
         """Start a stopped or killed service again, on the same port."""
         before = self.services[name]
@@ -139,7 +148,7 @@ class LocalMesh:
 
     def stop(self) -> None:
         """Stop every service, newest first."""
-        for running in reversed(self.services.values()):
+        for running in reversed([*self.services.values(), *self._beside]):
             running.process.stop()
 
     def __enter__(self) -> Self:
@@ -201,6 +210,10 @@ class LocalMesh:
         return self.issuer.write_token(path, self.token(subject_of(kind), kind.permissions))
 
     def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
+        self.services[kind.name] = self._launch(kind, environment, port)
+        return self.services[kind.name]
+
+    def _launch(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
         log = self.log(kind.name)
         begin = log.stat().st_size if log.exists() else 0
         process = GuardedProcess.start(
@@ -209,7 +222,6 @@ class LocalMesh:
             environment={**_inherited(), **environment, f"{kind.prefix}_SERVER_PORT": str(port)},
         )
         running = Running(kind, process, port, environment)
-        self.services[kind.name] = running
         _wait_until_ready(running, log, begin)
         return running
 

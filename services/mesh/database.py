@@ -1,8 +1,9 @@
 """The service's PostgreSQL: pooled transactions with typed errors, connections of one's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,16 @@ from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.validation import constraint_violated
 
 _LONGEST_IDLE_TRANSACTION_MS = 60_000
+
+# The plan of a prepared statement, or of a trigger's, is made once and kept, maybe since the tables were empty: it has
+# to be the one that is right when they are large. What transactions do is to look single records up.
+_LOOK_UPS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 _CONTENTION = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 
@@ -23,6 +34,7 @@ _CONTENTION = (errors.SerializationFailure, errors.DeadlockDetected, errors.Lock
 class DatabaseSettings:
     """Where the database is and as whom to connect.
 
+    `pool_size` is the number of connections to write, and again of those to read.
     `url` is a libpq URL without a password (`postgresql://user@host:5432/name`, or with `?host=/socket/dir&port=…`);
     the password is read from `password_file` at every connect, so that it can be rotated. Times in seconds.
     """
@@ -37,19 +49,20 @@ class DatabaseSettings:
 
 
 class Database:
-    """The pool of connections of one service process, in the role that may only append."""
+    """The pools of connections of one service process, in the role that may only append: one to write, one to read."""
 
     engine: sqlalchemy.Engine
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self.engine = sqlalchemy.create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: _connect(settings),
-            pool_size=settings.pool_size,
-            max_overflow=0,
-            pool_timeout=settings.pool_timeout_s,
-            hide_parameters=True,
+        self.engine = _pool(settings, lambda: _connect(settings, further=_LOOK_UPS))
+        # Without a transaction around it, a statement costs one round trip, and the driver keeps what it prepared: it
+        # forgets everything at a rollback.
+        self._readers = _pool(
+            settings,
+            lambda: _connect(settings, autocommit=True, further={"default_transaction_read_only": "on"}),
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
         )
 
     @contextmanager
@@ -64,9 +77,12 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
-        """Run one read-only READ COMMITTED transaction; same errors as `transaction`."""
-        with self._typed_errors(), self.engine.connect() as connection:
-            yield connection.execution_options(postgresql_readonly=True)
+        """Run statements that may only read, each of which sees what is committed when it begins.
+
+        That is what a READ COMMITTED transaction shows, too. Same errors as `transaction`.
+        """
+        with self._typed_errors(), self._readers.connect() as connection:
+            yield connection
 
     def connect(self, purpose: str) -> psycopg.Connection[tuple[Any, ...]]:
         """Open a connection outside the pool in autocommit mode, for session locks and LISTEN; the caller closes it.
@@ -77,8 +93,9 @@ class Database:
         return _connect(replace(self._settings, application_name=name), autocommit=True)
 
     def close(self) -> None:
-        """Close every pooled connection; the object is of no use afterwards."""
+        """Close every pooled connection that nobody uses right now."""
         self.engine.dispose()
+        self._readers.dispose()
 
     @contextmanager
     def _typed_errors(self) -> Iterator[None]:
@@ -90,7 +107,7 @@ class Database:
                 raise
             if typed.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE:
                 # Its pooled neighbours are most likely gone as well: let nobody else run into them.
-                self.engine.dispose()
+                self.close()
             raise typed from error
 
 
@@ -117,7 +134,33 @@ def driver(connection: sqlalchemy.Connection) -> psycopg.Connection[tuple[Any, .
     return raw
 
 
-def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+def clock(connection: sqlalchemy.Connection) -> datetime:
+    """Return what time it is by the database's clock: replicas' clocks differ."""
+    row = driver(connection).execute("SELECT clock_timestamp()", prepare=True).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    now: datetime = row[0]
+    return now
+
+
+def _pool(
+    settings: DatabaseSettings, connect: Callable[[], psycopg.Connection[tuple[Any, ...]]], **options: Any
+) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout_s,
+        # The connection used last is the likeliest to have prepared what comes next.
+        pool_use_lifo=True,
+        hide_parameters=True,
+        **options,
+    )
+
+
+def _connect(
+    settings: DatabaseSettings, *, autocommit: bool = False, further: Mapping[str, str] | None = None
+) -> psycopg.Connection[tuple[Any, ...]]:
     password = settings.password_file.read_text().strip() if settings.password_file else None
     timeout_ms = int(settings.statement_timeout_s * 1000)
     options = {
@@ -126,6 +169,7 @@ def _connect(settings: DatabaseSettings, *, autocommit: bool = False) -> psycopg
         "statement_timeout": timeout_ms,
         # A process that froze must not keep its locks.
         "idle_in_transaction_session_timeout": _LONGEST_IDLE_TRANSACTION_MS,
+        **(further or {}),
     }
     return psycopg.connect(
         settings.url,

@@ -4,6 +4,7 @@ Governed are the messages that carry a message policy. Messages of others (`goog
 are governed by the policy of the field they stand in, as a whole.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -94,6 +95,7 @@ def is_governed(descriptor: Descriptor) -> bool:
     return bool(descriptor.GetOptions().HasExtension(options.message))
 
 
+@functools.cache
 def restricted_paths(descriptor: Descriptor) -> tuple[tuple[str, ...], ...]:
     """Return the paths of all RESTRICTED fields of a message type, as tuples of field names, in field order.
 

@@ -1,5 +1,6 @@
 """A service's process: start, say where it listens, wait for a signal, stop in order."""
 
+import gc
 import json
 import logging
 import signal
@@ -23,6 +24,7 @@ NOT_STARTED = 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE_S = 8.0
 _LOOK_EVERY_S = 0.25
+_COLLECT_AFTER = (20_000, 20, 20)
 
 
 def run(main: Callable[[], int]) -> int:
@@ -57,12 +59,23 @@ def serve(
 
     for number in _SIGNALS:
         signal.signal(number, ask)
+    _settle_memory()
     server.start()
     print(json.dumps({"service": service, "port": server.port}), flush=True)  # noqa: T201 - who starts us waits for it
     # A signal that another thread of the process receives does not end this thread's wait: look now and then.
     while not stop_asked.wait(_LOOK_EVERY_S):
         pass
     return _stop([lambda: server.stop(grace_s), *on_stop])
+
+
+def _settle_memory() -> None:
+    """Let the garbage collector pass over what a service is made of, and look less often at what calls leave behind.
+
+    Nearly all of that is freed by its reference count at once; looking for the rest took a twentieth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _stop(steps: Sequence[Callable[[], None]]) -> int:

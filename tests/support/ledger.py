@@ -65,7 +65,7 @@ class Ledger:
         """Append one revision to each record in a transaction that is the caller's."""
         heads = self.store.lock(connection, names)
         drafts = [draft(name, heads[name], Supplier(legal_name=legal_name)) for name in names]
-        return self.store.append(connection, drafts, ORIGIN)
+        return {name: made.head for name, made in self.store.append(connection, drafts, ORIGIN).items()}
 
     def change(self, name: str, content: Supplier) -> None:
         """Append one revision with this content, told against the one before."""

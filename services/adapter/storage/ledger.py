@@ -96,7 +96,7 @@ class Ledger:
         appended = self.store.append(connection, drafts, origin)
         with driver(connection).cursor() as cursor:
             cursor.executemany(_LIST, [_listing(entry) for entry in entries])
-        return appended
+        return {name: revision.head for name, revision in appended.items()}
 
     def read(self, connection: Connection, names: Collection[str], *, clear: bool = False) -> dict[str, Content]:
         """Return records by name, as they are now; with `clear` their RESTRICTED values too."""

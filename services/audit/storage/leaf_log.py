@@ -128,8 +128,7 @@ class LeafLog:
 def _sequencer(connection: Connection, keys: set[LeafKey]) -> Sequencer:
     """Read, under the lock, what the next places are given by."""
     columns = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
-    # Planned anew each time: a plan kept from when the log was small would scan it all.
-    rows = connection.execute(_HELD, columns, prepare=False).fetchall()
+    rows = connection.execute(_HELD, columns, prepare=True).fetchall()
     held = {LeafKey(*row[:3]): Receipt(*row[3:]) for row in rows}
     next_index, now = _next(connection)
     return Sequencer(held, next_index, now)

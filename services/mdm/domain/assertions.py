@@ -6,7 +6,7 @@ word stands, or none if there was none.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -15,8 +15,7 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import Slots, assembled, covered, group_of, is_sliced, slots_of, withdrawing
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """One standing assertion with its value; `value` None = withdrawn, and for slices both are possible."""
 
     assertion: pb.StandingAssertion

@@ -6,11 +6,11 @@ looks at lie there a second time, normalised (see `identifiers.normalise`), unde
 `~search` behind it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -27,8 +27,7 @@ _DATE = "google.type.Date"
 _LOWEST = -(2**63)
 
 
-@dataclass(frozen=True, order=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """One value of one path, as a sortable string. RESTRICTED ones are to be stored as keyed tokens."""
 
     path: str
@@ -45,12 +44,25 @@ class IdentifierPath:
     restricted: bool
 
 
-def index_entries(record_type: RecordType, content: Message) -> tuple[IndexEntry, ...]:
+def index_entries(
+    record_type: RecordType, content: Message, within: Container[str] | None = None
+) -> tuple[IndexEntry, ...]:
     """Return the entries of a content, in order, each once. Unset values have none.
+
+    `within` are the top-level fields that are looked at, None = all.
 
     Raises ValueError for dates that are none (`validity` reports them).
     """
-    return tuple(sorted({*_filter_entries(record_type, content), *_search_entries(record_type, content)}))
+    filters, searches = _targets(record_type)
+    said = {field.name for field, _ in content.ListFields() if within is None or field.name in within}
+    return tuple(
+        sorted(
+            {
+                *_filter_entries([target for target in filters if target.top in said], content),
+                *_search_entries([target for target in searches if target.top in said], content),
+            }
+        )
+    )
 
 
 def identifier_paths(record_type: RecordType) -> tuple[IdentifierPath, ...]:
@@ -98,34 +110,72 @@ def _fields(record_type: RecordType, path: str) -> tuple[FieldDescriptor, ...]:
     return tuple(fields)
 
 
-def _filter_entries(record_type: RecordType, content: Message) -> Iterator[IndexEntry]:
-    for path in record_type.filterable:
-        restricted, fields = is_restricted(record_type, path), _fields(record_type, path)
-        for value in _values(content, fields):
-            yield IndexEntry(path, _canonical(fields[-1], value), restricted)
+class _Step(NamedTuple):
+    """What following a path has to know of a field on it."""
+
+    name: str
+    repeated: bool
+    optional: bool
+    """Whether it may be unset: then it has no value, not even its default."""
 
 
-def _search_entries(record_type: RecordType, content: Message) -> Iterator[IndexEntry]:
-    for target in identifier_paths(record_type):
-        for value in _values(content, _fields(record_type, target.path)):
+class _Target(NamedTuple):
+    """A path of the index and how to get there."""
+
+    index_path: str
+    restricted: bool
+    steps: tuple[_Step, ...]
+    field: FieldDescriptor
+    top: str
+    """The field of the record that it begins with."""
+
+
+@cache
+def _targets(record_type: RecordType) -> tuple[tuple[_Target, ...], tuple[_Target, ...]]:
+    """Return the paths for filters and those for Search."""
+    filters = [_target(record_type, path, path) for path in record_type.filterable]
+    searches = [_target(record_type, each.path, each.index_path) for each in identifier_paths(record_type)]
+    return tuple(filters), tuple(searches)
+
+
+def _target(record_type: RecordType, path: str, index_path: str) -> _Target:
+    fields = _fields(record_type, path)
+    steps = tuple(_Step(each.name, each.is_repeated, not each.is_repeated and each.has_presence) for each in fields)
+    return _Target(index_path, is_restricted(record_type, path), steps, fields[-1], fields[0].name)
+
+
+def _filter_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
+    for target in targets:
+        for value in _values(content, target.steps):
+            yield IndexEntry(target.index_path, _canonical(target.field, value), target.restricted)
+
+
+def _search_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
+    for target in targets:
+        for value in _values(content, target.steps):
             if bare := normalise(str(value)):
                 yield IndexEntry(target.index_path, bare, target.restricted)
 
 
-def _values(message: Message, fields: Sequence[FieldDescriptor]) -> Iterable[Any]:
-    """Give the values at the end of a path, each element of repeated fields for itself."""
-    first, *rest = fields
-    if not first.is_repeated and first.has_presence and not message.HasField(first.name):
-        return
-    value = getattr(message, first.name)
-    for part in value if first.is_repeated else (value,):
-        if rest:
-            yield from _values(part, rest)
-        elif first.has_presence or part:
-            yield part
+def _values(message: Message, steps: tuple[_Step, ...]) -> Iterable[Any]:
+    """Return the values at the end of a path, each element of repeated fields for itself."""
+    found: list[Any] = [message]
+    for step in steps:
+        if step.optional:
+            found = [getattr(each, step.name) for each in found if each.HasField(step.name)]
+        elif step.repeated:
+            found = [part for each in found for part in getattr(each, step.name)]
+        else:
+            found = [getattr(each, step.name) for each in found]
+        if not found:
+            return ()
+    last = steps[-1]
+    return found if last.optional else [value for value in found if value]
 
 
 def _canonical(field: FieldDescriptor, value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip().casefold()
     if isinstance(value, Message):
         return to_date(value).isoformat()
     if isinstance(value, bool):

@@ -137,7 +137,7 @@ class RecordType:
             if reference.field not in (self.slice_group_by_field if self.slice_field else self.group_by_field):
                 raise ValueError(f"{self.name}: no field {reference.field} to refer by")
 
-    @property
+    @cached_property
     def descriptor(self) -> Descriptor:
         """The message's descriptor."""
         descriptor: Descriptor = self.message.DESCRIPTOR  # type: ignore[assignment]  # the stubs' two names of one class
@@ -151,7 +151,7 @@ class RecordType:
             raise ValueError(f"{self.name}: {self.slice_field} is no repeated message field")
         return field.message_type
 
-    @property
+    @cached_property
     def type_url(self) -> str:
         """The type url of a packed content."""
         return f"type.googleapis.com/{self.descriptor.full_name}"
@@ -203,12 +203,22 @@ class RecordType:
         return group is not None and group.element_key == HIERARCHY
 
     @cached_property
-    def group_by_field(self) -> Mapping[str, Group]:
+    def group_by_name(self) -> Mapping[str, Group]:
+        """The group of every name, of groups or of fields, but those of slices."""
+        return self.group_by_field | {group.name: group for group in self.groups}
+
+    @cached_property
+    def slice_group_by_name(self) -> Mapping[str, Group]:
+        """The group of every name within a slice."""
+        return self.slice_group_by_field | {group.name: group for group in self.slice_groups}
+
+    @cached_property
+    def group_by_field(self) -> dict[str, Group]:
         """The group of every field but those of slices."""
         return {field: group for group in self.groups for field in group.fields}
 
     @cached_property
-    def slice_group_by_field(self) -> Mapping[str, Group]:
+    def slice_group_by_field(self) -> dict[str, Group]:
         """The group of every field of a slice."""
         return {field: group for group in self.slice_groups for field in group.fields}
 

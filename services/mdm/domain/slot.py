@@ -11,7 +11,7 @@ the values of its slots. Paths of slots:
 Within element keys `%`, `/`, `[` and `]` are percent-encoded. Paths hold no RESTRICTED value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -40,13 +40,30 @@ def element_path(group: Group, element: Any) -> str:
     """Return the path of an element of a keyed collection within its message."""
     scalar = group.element_key == ELEMENT_ITSELF
     parts = [str(element)] if scalar else [str(getattr(element, field)) for field in group.element_key]
-    return f"{group.name}[{'/'.join(part.translate(_ENCODED) for part in parts)}]"
+    return f"{group.name}[{'/'.join(map(_encoded, parts))}]"
 
 
-def slots_of(record_type: RecordType, content: Message) -> Slots:
-    """Return the values of a content by path. Raises ValueError for dates that are none."""
-    found = _parts(record_type.groups, content)
-    if record_type.slice_field is not None:
+def _encoded(part: str) -> str:
+    return part if part.isalnum() else part.translate(_ENCODED)
+
+
+def differing_fields(one: Message, other: Message) -> frozenset[str]:
+    """Return the names of the top-level fields in which two messages of one type differ: set or not, or in value."""
+    ours, theirs = ({field.name: value for field, value in message.ListFields()} for message in (one, other))
+    said_twice = ours.keys() & theirs.keys()
+    return frozenset((ours.keys() ^ theirs.keys()) | {name for name in said_twice if ours[name] != theirs[name]})
+
+
+def slots_of(record_type: RecordType, content: Message, within: Collection[str] | None = None) -> Slots:
+    """Return the values of a content by path. Raises ValueError for dates that are none.
+
+    `within` are the top-level fields whose groups are looked at, None = all.
+    """
+    groups = record_type.groups
+    if within is not None:
+        groups = tuple(group for group in groups if not set(group.fields).isdisjoint(within))
+    found = _parts(groups, content)
+    if record_type.slice_field is not None and (within is None or record_type.slice_field in within):
         found |= {path: _with_slices(record_type, line) for path, line in _timelines(record_type, content).items()}
     return found
 
@@ -89,12 +106,11 @@ def value_of(record_type: RecordType, line: Timeline) -> Message | None:
 
 def group_of(record_type: RecordType, path: str) -> Group | None:
     """Return the group that a slot, a keyed collection, or a group's field belongs to; None = no such path."""
-    inner, prefix = path, f"{record_type.slice_field}."
-    groups, by_field = record_type.groups, record_type.group_by_field
+    inner, by_name = path, record_type.group_by_name
     if is_sliced(record_type, path):
-        inner, groups, by_field = path.removeprefix(prefix), record_type.slice_groups, record_type.slice_group_by_field
+        inner, by_name = path.removeprefix(f"{record_type.slice_field}."), record_type.slice_group_by_name
     name, bracket, rest = inner.partition("[")
-    group = next((group for group in groups if group.name == name), by_field.get(name))
+    group = by_name.get(name)
     if group is None or (bracket and not (group.keyed and rest.endswith("]"))):
         return None
     return group
@@ -102,6 +118,8 @@ def group_of(record_type: RecordType, path: str) -> Group | None:
 
 def covered(record_type: RecordType, path: str, listed: frozenset[str], value: Message | None) -> bool:
     """Tell whether listed paths cover a slot: itself, its collection, all slices, or its group's set fields."""
+    if not listed:
+        return False
     if path in listed or path.partition("[")[0] in listed:
         return True
     if is_sliced(record_type, path):
@@ -113,28 +131,29 @@ def covered(record_type: RecordType, path: str, listed: frozenset[str], value: M
 
 def _parts(groups: Iterable[Group], holder: Message) -> Slots:
     """Return the values of a message by path, each a message that says nothing else."""
-    present = {field.name for field, _ in holder.ListFields()}
+    present = {field.name: value for field, value in holder.ListFields()}
     found: Slots = {}
     for group in groups:
-        if present.isdisjoint(group.fields):
+        values = {field: present[field] for field in group.fields if field in present}
+        if not values:
             continue
         if group.keyed:
-            found |= _elements(group, holder)
+            found |= _elements(group, type(holder), values[group.name])
         else:
-            found[group.name] = _part(holder, [field for field in group.fields if field in present])
+            found[group.name] = _part(type(holder), values)
     return found
 
 
-def _part(holder: Message, fields: Iterable[str]) -> Message:
-    part = type(holder)()
-    for field in fields:
-        value = getattr(holder, field)
+def _part(kind: type[Message], values: Mapping[str, Any]) -> Message:
+    """Return a message with nothing but these fields, each of which is set."""
+    part = kind()
+    for field, value in values.items():
         if isinstance(value, Message):
             getattr(part, field).CopyFrom(value)
-        elif holder.DESCRIPTOR.fields_by_name[field].is_repeated:
-            getattr(part, field).extend(_in_order(value))
-        else:
+        elif isinstance(value, str | bytes | int | float):
             setattr(part, field, value)
+        else:
+            getattr(part, field).extend(_in_order(value))
     return part
 
 
@@ -143,16 +162,16 @@ def _in_order(values: Iterable[Any]) -> list[Any]:
     return sorted(values, key=lambda value: canonical_bytes(value) if isinstance(value, Message) else value)
 
 
-def _elements(group: Group, holder: Message) -> Slots:
+def _elements(group: Group, kind: type[Message], elements: Iterable[Any]) -> Slots:
     """Return the elements of a keyed collection; of two with one key (`validity` refuses them) the smaller."""
     found: Slots = {}
-    for element in getattr(holder, group.name):
-        part = type(holder)()
+    for element in elements:
+        part = kind()
         getattr(part, group.name).append(element)
         path = element_path(group, element)
         if path not in found or canonical_bytes(part) < canonical_bytes(found[path]):
             found[path] = part
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())) if len(found) > 1 else found
 
 
 def _timelines(record_type: RecordType, content: Message) -> dict[str, Timeline]:

@@ -44,7 +44,7 @@ def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     wanted.CopyFrom(golden)
     for field in paths:
         _replace(wanted, desired, field)
-    before, after = slots_of(record_type, golden), slots_of(record_type, wanted)
+    before, after = slots_of(record_type, golden, paths), slots_of(record_type, wanted, paths)
     if day is not None and record_type.slice_field in paths:
         unsliced = {path: value for path, value in after.items() if not is_sliced(record_type, path)}
         after = unsliced | _from_day(record_type, before, wanted, day)

@@ -6,9 +6,10 @@ newer word, then the order of systems and keys. A withdrawal may win: then there
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -39,8 +40,7 @@ class Trust:
     revision: str
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """One source's word on one value.
 
     `value` is a content, or for effective-dated values a slice, that says nothing else; None = withdrawn.
@@ -61,8 +61,7 @@ class Claim:
         return (self.rank, -self.source_time_ns, self.system, self.key, self.source_record)
 
 
-@dataclass(frozen=True)
-class Contest:
+class Contest(NamedTuple):
     """Who won one value (in one period, for slices), who lost (best first), and by which rule."""
 
     path: str
@@ -104,7 +103,8 @@ def survive(record_type: RecordType, sources: Sequence[pb.SourceRecord], trust: 
     contests = _contests(record_type, voices)
     values, lines = _winners(record_type, contests)
     period = _effective_period(record_type, values)
-    contests = tuple(cut for contest in contests if (cut := _cut(record_type, contest, period)) is not None)
+    if lines:
+        contests = tuple(cut for contest in contests if (cut := _cut(record_type, contest, period)) is not None)
     content = assembled(record_type, values | _line_values(record_type, lines), within=period)
     return Golden(
         content=content,
@@ -138,8 +138,11 @@ class _Voice:
 
     def on(self, path: str) -> Standing | None:
         """Return what it says on a slot: on itself, or by withdrawing the whole collection or all slices."""
-        said = (self._standing.get(part) for part in withdrawing(path))
-        return next((one for one in said if one is not None), None)
+        said = self._standing.get(path)
+        if said is not None:
+            return said
+        wider = (self._standing.get(part) for part in withdrawing(path))
+        return next((one for one in wider if one is not None), None)
 
     def claim(self, one: Standing, value: Message | None) -> Claim:
         time = one.assertion.source_time
@@ -185,8 +188,8 @@ def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_V
             if value is not None or one.assertion.withdrawn
         ]
         this = _contest(path, period, claims) if claims else None
-        if this is not None and last is not None and replace(this, start=last.start) == replace(last, end=this.end):
-            last = replace(last, end=this.end)
+        if this is not None and last is not None and this._replace(start=last.start) == last._replace(end=this.end):
+            last = last._replace(end=this.end)
             continue
         if last is not None:
             yield last
@@ -195,8 +198,8 @@ def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_V
         yield last
 
 
-def _contest(path: str, period: Period, claims: Iterable[Claim]) -> Contest:
-    winner, *losers = sorted(claims, key=lambda claim: claim.order)
+def _contest(path: str, period: Period, claims: Sequence[Claim]) -> Contest:
+    winner, *losers = claims if len(claims) == 1 else sorted(claims, key=lambda claim: claim.order)
     return Contest(path, period.start, period.end, winner, tuple(losers), _rule(winner, losers))
 
 
@@ -241,15 +244,12 @@ def _cut(record_type: RecordType, contest: Contest, within: Period) -> Contest |
     if not is_sliced(record_type, contest.path):
         return contest
     period = contest.period.clip(within)
-    return None if period.empty else replace(contest, start=period.start, end=period.end)
+    return None if period.empty else contest._replace(start=period.start, end=period.end)
 
 
 def _digest(contests: Iterable[Contest]) -> bytes:
-    digest = sha256()
-    for contest in contests:
-        for part in _parts(contest):
-            digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.digest()
+    parts = [part for contest in contests for part in _parts(contest)]
+    return sha256(b"".join([len(part).to_bytes(8, "big") + part for part in parts])).digest()
 
 
 def _parts(contest: Contest) -> Iterable[bytes]:

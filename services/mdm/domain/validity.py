@@ -53,8 +53,8 @@ def _date(value: Message, path: str) -> Iterator[Violation]:
 
 def _duplicates(groups: Iterable[Group], holder: Message, prefix: str) -> Iterator[Violation]:
     for group in groups:
-        if group.keyed:
-            times = Counter(element_path(group, element) for element in getattr(holder, group.name))
+        if group.keyed and len(elements := getattr(holder, group.name)) > 1:
+            times = Counter(element_path(group, element) for element in elements)
             for path in sorted(path for path, count in times.items() if count > 1):
                 yield Violation(f"{prefix}{path}", "is there more than once")
 

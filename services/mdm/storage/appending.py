@@ -1,18 +1,18 @@
 """The end of every write: source revisions, survivorship, golden revisions, and what is derived from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import record_pb2
-from services.mdm.domain.indexing import index_entries
+from services.mdm.domain.indexing import IndexEntry, index_entries
+from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship import Golden as Survived
 from services.mdm.domain.survivorship import survive
 from services.mdm.storage import crosswalk, record_index, references
 from services.mdm.storage import match_keys as keys
-from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.references import Referring
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.working_set import Golden, Source, WorkingSet, write_statement
@@ -29,29 +29,37 @@ def append(
     touched = records.touched_sources()
     if not touched:
         return
-    _append_sources(connection, store, touched, origin)
-    drafts = []
-    for golden in records.touched_goldens():
-        sources = [records.sources[name] for name in golden.sources]
-        draft = _golden_draft(golden, sources, landscape)
-        if draft:
-            drafts.append(draft)
-    if drafts:
-        _append_goldens(connection, store, records, drafts, origin)
-
-
-def _append_sources(connection: Connection, store: RecordStore, touched: Sequence[Source], origin: Origin) -> None:
-    heads = store.append(connection, [_source_draft(source) for source in touched], origin)
-    crossings, held = [], []
+    said = [_source_draft(source) for source in touched]
+    for source, draft in zip(touched, said, strict=True):
+        source.statement.revision = draft.revision
+    drafted = [
+        (golden, _golden_draft(golden, [records.sources[name] for name in golden.sources], landscape))
+        for golden in records.touched_goldens()
+    ]
+    made = [(golden, draft) for golden, draft in drafted if draft is not None]
+    references.put(connection, [_referring(golden, draft) for golden, draft in made])
+    appended = store.append(connection, [*said, *(draft for _, draft in made)], origin, records.locked_at)
+    _derive_from_sources(connection, touched)
+    record_index.put(connection, store.sealer, [_indexed(golden, draft) for golden, draft in made])
     for source in touched:
-        said = source.statement
-        source.head = heads[said.name]
-        said.revision = source.head.revision
-        crossings.append(Crossing(said.system, said.key, said.name, said.golden_record, not source.deleted))
-        kind = source.record_type.name
-        held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in source.identifiers()]
-    crosswalk.put(connection, crossings)
-    keys.put(connection, [source.statement.name for source in touched], held)
+        source.head = appended[source.statement.name].head
+    for golden, draft in made:
+        golden.made = appended[draft.record]
+        golden.head = golden.made.head
+
+
+def _derive_from_sources(connection: Connection, touched: Sequence[Source]) -> None:
+    """Bring crosswalk and match keys up to date, as far as they change; heads are those before the write."""
+    crosswalk.put(connection, [source.crossing for source in touched if source.crossing != source.crossed])
+    forgetting, held = [], []
+    for source in touched:
+        said, kind = source.statement, source.record_type.name
+        identifiers, before = source.identifiers(), source.identified
+        moved = source.crossed is not None and source.crossed.golden != said.golden_record
+        if identifiers != before or moved:
+            held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in identifiers]
+            forgetting += [said.name] if before else []
+    keys.put(connection, forgetting, held)
 
 
 def _source_draft(source: Source) -> RevisionDraft:
@@ -61,7 +69,7 @@ def _source_draft(source: Source) -> RevisionDraft:
         record=said.name,
         record_type="source_record",
         operation=_operation(source.head, state),
-        content=source.record_type.unpack(said.content),
+        content=source.content,
         head=source.head,
         previous=source.previous,
         state=state,
@@ -92,21 +100,23 @@ def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscap
     )
 
 
-def _append_goldens(
-    connection: Connection, store: RecordStore, records: WorkingSet, drafts: Sequence[RevisionDraft], origin: Origin
-) -> None:
-    references.put(connection, [_referring(records.goldens[draft.record], draft) for draft in drafts])
-    heads = store.append(connection, drafts, origin)
-    indexed: dict[str, tuple[str, int, frozenset[tuple[str, str]]]] = {}
-    for draft in drafts:
-        golden = records.goldens[draft.record]
-        golden.head = heads[draft.record]
-        entries = index_entries(golden.record_type, draft.content)
-        own = {("entities", entity) for entity in draft.entities} | {("state", draft.state.name)}
-        pairs = record_index.stored(store.sealer, draft.record_type, entries) | own
-        indexed[draft.record] = (draft.record_type, draft.revision, frozenset(pairs))
-    founded = {draft.record for draft in drafts if draft.head is None}
-    record_index.put(connection, indexed, founded)
+def _indexed(golden: Golden, draft: RevisionDraft) -> record_index.Indexed:
+    """Return what a golden record is found by, before and after its revision."""
+    before, changed = frozenset[IndexEntry](), None
+    if golden.head is not None and golden.content is not None:
+        changed = differing_fields(golden.content, draft.content)
+        said = index_entries(golden.record_type, golden.content, changed)
+        before = frozenset((*said, *_own_entries(golden.head.state, golden.head.entities)))
+    said = index_entries(golden.record_type, draft.content, changed)
+    after = frozenset((*said, *_own_entries(draft.state, draft.entities)))
+    return record_index.Indexed(draft.record_type, draft.record, draft.revision, before, after)
+
+
+def _own_entries(state: State, entities: Iterable[str]) -> Iterator[IndexEntry]:
+    """Give what every master has in the index, whatever its declaration says."""
+    yield IndexEntry("state", state.name, restricted=False)
+    for entity in entities:
+        yield IndexEntry("entities", entity, restricted=False)
 
 
 def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referring]:

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
+from services.mesh.arrays import text_array
 from services.mesh.database import driver
 
 _BY_KEY = """
@@ -14,6 +16,11 @@ JOIN unnest(%s::text[], %s::text[]) AS wanted(system, key) USING (system, key)
 """
 _BY_GOLDEN = """
 SELECT system, key, source_record, golden, live FROM crosswalk WHERE golden = ANY(%s) ORDER BY golden, source_record
+"""
+_REVISIONS_BY_GOLDEN = """
+SELECT c.system, c.key, c.source_record, c.golden, c.live, r.revision, clock_timestamp()
+FROM crosswalk c JOIN records r ON r.record = c.source_record
+WHERE c.golden = ANY(%s::text[]) ORDER BY c.golden, c.source_record
 """
 _UPSERT = """
 INSERT INTO crosswalk (system, key, source_record, golden, live)
@@ -36,8 +43,10 @@ class Crossing:
 
 def by_key(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Crossing]:
     """Return the crossings of these (system, key) pairs; unknown ones are left out."""
+    if not keys:
+        return {}
     systems, names = [system for system, _ in keys], [key for _, key in keys]
-    rows = driver(connection).execute(_BY_KEY, (systems, names), prepare=True)
+    rows = driver(connection).execute(_BY_KEY, (text_array(systems), text_array(names)), prepare=True)
     return {(row[0], row[1]): Crossing(*row) for row in rows}
 
 
@@ -49,8 +58,20 @@ def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, li
     return found
 
 
+def revisions_of_goldens(
+    connection: Connection, goldens: Collection[str]
+) -> tuple[list[tuple[Crossing, int]], datetime | None]:
+    """Return the crossings of golden records with the newest revisions of their source records, in the same order.
+
+    Also what time it is by the database's clock, None when there are none.
+    """
+    cursor = driver(connection).execute(_REVISIONS_BY_GOLDEN, (text_array(list(goldens)),), prepare=True)
+    rows = cursor.fetchall()
+    return [(Crossing(*row[:5]), row[5]) for row in rows], rows[-1][6] if rows else None
+
+
 def put(connection: Connection, crossings: Iterable[Crossing]) -> None:
     """Store crossings, replacing what their keys had."""
-    columns = list(zip(*((c.system, c.key, c.source_record, c.golden, c.live) for c in crossings), strict=True))
-    if columns:
-        driver(connection).execute(_UPSERT, tuple(list(column) for column in columns), prepare=True)
+    rows = [(c.system, c.key, c.source_record, c.golden, str(c.live)) for c in crossings]
+    if rows:
+        driver(connection).execute(_UPSERT, tuple(map(text_array, zip(*rows, strict=True))), prepare=True)

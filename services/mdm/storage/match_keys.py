@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from services.mdm.domain.identifiers import MatchKey
+from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
 
 _LOCK = "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT unnest(%s::bigint[]) AS lock ORDER BY 1) AS locks"
@@ -39,7 +40,7 @@ def lock(connection: Connection, matters: Iterable[str]) -> None:
     """
     numbers = sorted({lock_number(matter) for matter in matters})
     if numbers:
-        driver(connection).execute(_LOCK, (numbers,), prepare=True)
+        driver(connection).execute(_LOCK, (number_array(numbers),), prepare=True)
 
 
 def hold_keys(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
@@ -53,16 +54,17 @@ def holders(connection: Connection, wanted: Collection[tuple[str, MatchKey]]) ->
         return []
     types = [record_type for record_type, _ in wanted]
     kinds, values = [key.kind for _, key in wanted], [key.value for _, key in wanted]
-    rows = driver(connection).execute(_FIND, (types, kinds, values), prepare=True)
+    rows = driver(connection).execute(_FIND, tuple(map(text_array, (types, kinds, values))), prepare=True)
     return [Holder(record_type, MatchKey(kind, value), *rest) for record_type, kind, value, *rest in rows]
 
 
 def put(connection: Connection, sources: Collection[str], held: Collection[Holder]) -> None:
-    """Replace the keys of the named source records by `held`."""
-    driver(connection).execute(_FORGET, (list(sources),), prepare=True)
+    """Forget the keys of the named source records, then add `held`."""
+    if sources:
+        driver(connection).execute(_FORGET, (list(sources),), prepare=True)
     rows = [(h.record_type, h.key.kind, h.key.value, h.source_record, h.golden, h.system) for h in held]
     if rows:
-        driver(connection).execute(_INSERT, tuple(list(column) for column in zip(*rows, strict=True)), prepare=True)
+        driver(connection).execute(_INSERT, tuple(map(text_array, zip(*rows, strict=True))), prepare=True)
 
 
 def lock_number(matter: str) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import ingest_pb2
+from services.mdm.domain.indexing import IndexEntry
 from services.mdm.storage import record_index
 from services.mesh.database import driver
 from services.mesh.records.leaf import Origin
@@ -128,16 +129,22 @@ class Quarantine:
             entities=tuple(entities),
         )
         self._store.append(connection, [draft], origin)
+        there = self._entries(name, previous, before.entities) if before and previous else frozenset[IndexEntry]()
+        now = self._entries(name, content, entities)
+        changed = record_index.Indexed(RECORD_TYPE, name, draft.revision, there, now)
+        record_index.put(connection, self._store.sealer, [changed])
+
+    def _entries(
+        self, name: str, content: ingest_pb2.QuarantinedRecord, entities: Sequence[str]
+    ) -> frozenset[IndexEntry]:
         system = name.partition("/quarantinedRecords/")[0]
-        pairs = {
+        pairs = [
             ("key", self._sought(system, content.original)[0]),
             ("state", State.Name(content.state)),
             ("system", system),
             *(("entities", entity) for entity in entities),
-        }
-        record_index.put(
-            connection, {name: (RECORD_TYPE, draft.revision, frozenset(pairs))}, set() if before else {name}
-        )
+        ]
+        return frozenset(IndexEntry(path, value, restricted=False) for path, value in pairs)
 
 
 def _value(place: str, system: str, key: str) -> str:

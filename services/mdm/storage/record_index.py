@@ -1,14 +1,16 @@
 """The index table: which records have which value at which path, now and in every earlier revision."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from services.mdm.domain.indexing import IndexEntry
+from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
 from services.mesh.records.sealing import Sealer
 
-_OPEN = "SELECT record, path, value FROM record_index WHERE record = ANY(%s) AND to_revision IS NULL"
 _CLOSE = """
 UPDATE record_index i SET to_revision = gone.revision
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS gone(record, path, value, revision)
@@ -18,8 +20,18 @@ _ADD = """
 INSERT INTO record_index (record_type, record, path, value, from_revision)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
 """
-Indexed = Mapping[str, tuple[str, int, frozenset[tuple[str, str]]]]
-"""By record: its type, the revision that is indexed, the (path, stored value) pairs that it has."""
+_CLOSE_AND_ADD = f"WITH closed AS ({_CLOSE}) {_ADD}"
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A record's new revision, with what is found by it and what was found by the one before (nothing = it is new)."""
+
+    record_type: str
+    record: str
+    revision: int
+    before: frozenset[IndexEntry]
+    after: frozenset[IndexEntry]
 
 
 def purpose(record_type: str, path: str) -> str:
@@ -27,34 +39,38 @@ def purpose(record_type: str, path: str) -> str:
     return f"index/{record_type}/{path}"
 
 
-def stored(sealer: Sealer, record_type: str, entries: Iterable[IndexEntry]) -> frozenset[tuple[str, str]]:
-    """Return (path, value) pairs as they are stored: RESTRICTED values as keyed tokens."""
-    return frozenset(
-        (e.path, sealer.token(e.value, purpose(record_type, e.path)) if e.restricted else e.value) for e in entries
-    )
+def put(connection: Connection, sealer: Sealer, changed: Iterable[Indexed]) -> None:
+    """Bring the index up to date: what a record has no longer ends with its revision, what is new begins."""
+    gone, new = [], []
+    for one in changed:
+        gone += [
+            (one.record, entry.path, value, one.revision)
+            for entry in one.before - one.after
+            for value in _spelt(sealer, one.record_type, entry)
+        ]
+        new += [
+            (one.record_type, one.record, entry.path, _stored(sealer, one.record_type, entry), one.revision)
+            for entry in one.after - one.before
+        ]
+    statement = _CLOSE_AND_ADD if gone and new else _ADD if new else _CLOSE
+    columns = (*_columns(gone), *_columns(new))
+    if columns:
+        driver(connection).execute(statement, columns, prepare=True)
 
 
-def put(connection: Connection, indexed: Indexed, founded: Collection[str]) -> None:
-    """Bring the index up to date: what a record has no longer ends with its revision, what is new begins.
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    """Return the columns of rows as arrays; the last is the revision."""
+    if not rows:
+        return ()
+    *texts, revisions = zip(*rows, strict=True)
+    return (*map(text_array, texts), number_array(revisions))
 
-    `founded` names the records that were not there before, which nothing needs to be read for.
-    """
-    known = [record for record in indexed if record not in founded]
-    before: dict[str, set[tuple[str, str]]] = {record: set() for record in indexed}
-    if known:
-        for record, path, value in driver(connection).execute(_OPEN, (known,), prepare=True):
-            before[record].add((path, value))
-    gone = [
-        (record, path, value, revision)
-        for record, (_, revision, pairs) in indexed.items()
-        for path, value in before[record] - pairs
-    ]
-    new = [
-        (record_type, record, path, value, revision)
-        for record, (record_type, revision, pairs) in indexed.items()
-        for path, value in pairs - before[record]
-    ]
-    for statement, rows in ((_CLOSE, gone), (_ADD, new)):
-        if rows:
-            columns = tuple(list(column) for column in zip(*rows, strict=True))
-            driver(connection).execute(statement, columns, prepare=True)
+
+def _stored(sealer: Sealer, record_type: str, entry: IndexEntry) -> str:
+    """Return the value as it is stored: RESTRICTED values as keyed tokens."""
+    return sealer.token(entry.value, purpose(record_type, entry.path)) if entry.restricted else entry.value
+
+
+def _spelt(sealer: Sealer, record_type: str, entry: IndexEntry) -> tuple[str, ...]:
+    """Return every way in which the value may be stored: tokens were made under the key version of their time."""
+    return sealer.tokens(entry.value, purpose(record_type, entry.path)) if entry.restricted else (entry.value,)

@@ -1,8 +1,8 @@
 """Stewards' decisions on golden records: each becomes a source revision of the hub, in one idempotent transaction."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,7 +17,6 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
 from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
-from services.mdm.storage import crosswalk
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.golden_reader import GoldenReader
@@ -25,12 +24,19 @@ from services.mdm.storage.references import BrokenReference, Question, broken, n
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.working_set import read_statement
-from services.mdm.storage.write_path import LinkOrigin, Submission, WritePath
+from services.mdm.storage.working_set import Read, read_statement
+from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
+from services.mesh.database import clock
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
+from services.mesh.records.statements import read_newest
 from services.mesh.records.store import Revision, State
+
+# A golden record and its source records.
+_FAMILY = read_newest(
+    "ANY(ARRAY(SELECT source_record FROM crosswalk WHERE golden = %(golden)s) || ARRAY[%(golden)s::text])"
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Standing:
     revision: Revision
     golden: Message
     hub: ingest_pb2.SourceRecord | None
+    read: tuple[Read, ...]
+    """Everything that was read to find it: the golden record and its sources."""
 
 
 Law = Callable[[Connection, Any], Iterable[Violation]]
@@ -75,7 +83,7 @@ class Stewardship:
     def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
         """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
             self._require_entities(connection, entities, decision)
             _require_valid(record_type, desired)
@@ -108,7 +116,7 @@ class Stewardship:
         `merge` raises.
         """
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             desired, fields = merge(standing.golden)
@@ -124,7 +132,7 @@ class Stewardship:
     def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
         """End an effective-dated golden record on a day. Raises as `update`."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             _require_open(record_type, standing.golden, day)
@@ -136,7 +144,7 @@ class Stewardship:
     def delete(self, record_type: RecordType, name: str, etag: str, decision: Decision, *, deleted: bool) -> Message:
         """Mark a golden record as deleted, or bring it back. Raises RECORD_DELETED, INVALID_CONTENT, as `update`."""
 
-        def apply(connection: Connection) -> Answer:
+        def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE if deleted else State.DELETED)
             content, withdrawn = record_type.message(), list[str]()
@@ -148,25 +156,42 @@ class Stewardship:
 
         return self._decide(record_type, decision, apply)
 
-    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Answer]) -> Message:
+    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Applied]) -> Message:
+        made: dict[tuple[str, int], Revision] = {}
+
+        def decide(connection: Connection) -> Answer:
+            applied = apply(connection)
+            if applied.made is not None:
+                made[applied.golden, applied.golden_revision] = applied.made
+            return Answer(applied.golden, applied.golden_revision)
+
         def present(connection: Connection, answer: Answer) -> Message:
             pair = (answer.record, answer.revision)
-            revision = self._path.store.read_revisions(connection, [pair])[pair]
+            revision = made.get(pair) or self._path.store.read_revisions(connection, [pair])[pair]
             if not in_scope(revision.entities, decision.entities):
                 raise not_found(record_type, answer.record)
             return self._reader.present(record_type, revision, clear=decision.clear)
 
-        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+        return self._transactions.once(decision.key, decision.request, decide, present, rehearsal=decision.rehearsal)
 
     def standing(
         self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
     ) -> Standing:
         """Return a golden record as a decision finds it. Raises RECORD_NOT_FOUND, also for one out of scope."""
-        revision = self._reader.read(connection, [name], None).get(name)
+        store = self._path.store
+        family = store.read_by(connection, _FAMILY, {"golden": name})
+        revision = family.pop(name, None)
         if revision is None or not in_scope(revision.entities, scope):
             raise not_found(record_type, name)
-        hub = self._hub_statement(connection, record_type, name)
-        return Standing(revision, self._path.store.content(revision, record_type.message), hub)
+        content = store.content(revision, record_type.message)
+        read = [Read(revision, content)]
+        hub = None
+        for source in family.values():
+            opened = store.content(source, record_type.message) if source.record.startswith(f"{HUB}/") else None
+            read.append(Read(source, opened))
+            if opened is not None:
+                hub = read_statement(store, source, record_type, opened)
+        return Standing(revision, content, hub, tuple(read))
 
     def submission(  # noqa: PLR0913 - a statement has many parts
         self,
@@ -191,7 +216,9 @@ class Stewardship:
         source = ingest_pb2.SourceRecord(
             system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted
         )
-        source.source_time.FromDatetime(_now(connection))
+        # The database's clock, not the replica's: recency is compared across replicas.
+        now = standing.revision.read_at if standing else clock(connection)
+        source.source_time.FromDatetime(now.astimezone(UTC))
         return Submission(
             record_type,
             source,
@@ -200,6 +227,7 @@ class Stewardship:
             origin=LinkOrigin.LINK_ORIGIN_STEWARD,
             entities=entities,
             expected_revision=standing.revision.revision if standing else 0,
+            read=standing.read if standing else (),
         )
 
     def _standing(
@@ -208,16 +236,6 @@ class Stewardship:
         standing = self.standing(connection, record_type, name, decision.entities)
         require_etag(name, standing.revision.revision, etag)
         return standing
-
-    def _hub_statement(
-        self, connection: Connection, record_type: RecordType, name: str
-    ) -> ingest_pb2.SourceRecord | None:
-        crossing = crosswalk.by_key(connection, [(HUB, name)]).get((HUB, name))
-        if crossing is None:
-            return None
-        store = self._path.store
-        revision = store.read(connection, [crossing.source_record])[crossing.source_record]
-        return read_statement(store, revision, record_type, store.content(revision, record_type.message))
 
     def _say(  # noqa: PLR0913 - a statement has many parts
         self,
@@ -231,7 +249,7 @@ class Stewardship:
         standing: Standing | None = None,
         entities: tuple[str, ...] = (),
         deleted: bool = False,
-    ) -> Answer:
+    ) -> Applied:
         """Apply the hub's own statement on a golden record. Raises what `submission` and `still_referenced` tell."""
         submission = self.submission(
             connection,
@@ -243,14 +261,34 @@ class Stewardship:
             entities=entities,
             deleted=deleted,
         )
+        (applied,) = self._keeping_references(
+            connection,
+            record_type,
+            name,
+            standing,
+            decision,
+            lambda: self._path.apply(connection, [submission], decision.origin),
+        )
+        return replace(applied, golden=name)
+
+    @staticmethod
+    def _keeping_references(  # noqa: PLR0913 - what is said, of which record, and by whom
+        connection: Connection,
+        record_type: RecordType,
+        name: str,
+        standing: Standing | None,
+        decision: Decision,
+        change: Callable[[], list[Applied]],
+    ) -> list[Applied]:
+        """Make a change. Raises what `still_referenced` returns when it breaks references."""
+        if not (record_type.identity or record_type.references):
+            return change()
         key = identity_key(record_type, standing.golden) if standing else ""
         about = Question(records=(name,), own_type=record_type.name, keys=(key,) if key else ())
-        (applied,), lost = newly_broken(
-            connection, about, lambda: self._path.apply(connection, [submission], decision.origin)
-        )
+        applied, lost = newly_broken(connection, about, change)
         if lost:
             raise still_referenced(connection, name, lost, decision.entities)
-        return Answer(name, applied.golden_revision)
+        return applied
 
     def _require_free(  # noqa: PLR0913 - what is claimed, for which record, and by whom
         self,
@@ -407,10 +445,3 @@ def _require_valid(record_type: RecordType, content: Message, *, strict: bool = 
             metadata={"type": record_type.descriptor.full_name},
             violations=[FieldViolation(v.field, v.description) for v in found],
         )
-
-
-def _now(connection: Connection) -> datetime:
-    # The database's clock, not the replica's: recency is compared across replicas.
-    row = connection.exec_driver_sql("SELECT clock_timestamp()").one()
-    moment: datetime = row[0]
-    return moment.astimezone(UTC)

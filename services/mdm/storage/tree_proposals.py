@@ -14,6 +14,7 @@ from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import tree_pb2
 from services.mdm.domain.effective import to_date
+from services.mdm.domain.indexing import IndexEntry
 from services.mdm.domain.tree import Tree, bare
 from services.mdm.storage import record_index
 from services.mdm.storage.etag import etag_of, require_etag
@@ -204,18 +205,20 @@ class TreeProposals:
         entities: tuple[str, ...],
         origin: Origin,
     ) -> Answer:
+        previous = self._store.content(before, tree_pb2.TreeProposal) if before else None
         draft = RevisionDraft(
             record=name,
             record_type=RECORD_TYPE,
             operation=audit_pb2.OPERATION_UPDATE if before else audit_pb2.OPERATION_CREATE,
             content=proposal,
             head=self._store.lock(connection, [name])[name] if before else None,
-            previous=self._store.content(before, tree_pb2.TreeProposal) if before else None,
+            previous=previous,
             entities=entities,
         )
         self._store.append(connection, [draft], origin)
-        pairs = frozenset({("state", State.Name(proposal.state))})
-        record_index.put(connection, {name: (RECORD_TYPE, draft.revision, pairs)}, set() if before else {name})
+        there, now = _entries(previous), _entries(proposal)
+        changed = record_index.Indexed(RECORD_TYPE, name, draft.revision, there, now)
+        record_index.put(connection, self._store.sealer, [changed])
         return Answer(name, draft.revision)
 
     def _decide(self, decision: Decision, apply: Callable[[Connection], Answer]) -> tree_pb2.TreeProposal:
@@ -268,3 +271,7 @@ def _invalid(name: str, problems: tuple[tree_pb2.TreeProblem, ...]) -> ConcordEr
             for each in problems
         ],
     )
+
+
+def _entries(proposal: tree_pb2.TreeProposal | None) -> frozenset[IndexEntry]:
+    return frozenset([IndexEntry("state", State.Name(proposal.state), restricted=False)] if proposal else [])

@@ -1,7 +1,9 @@
 """The working set of one write: the records that it may touch, locked, read once, changed in memory."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -20,10 +22,20 @@ class Source:
 
     record_type: RecordType
     statement: ingest_pb2.SourceRecord
+    content: Message
+    """What is packed in the statement; not to be changed."""
     entities: tuple[str, ...]
     head: Head | None = None
     previous: Message | None = None
+    crossed: Crossing | None = None
+    """Its crossing as it is stored."""
     touched: bool = False
+
+    @property
+    def crossing(self) -> Crossing:
+        """Its crossing as this write sees it."""
+        said = self.statement
+        return Crossing(said.system, said.key, said.name, said.golden_record, not self.deleted)
 
     @property
     def deleted(self) -> bool:
@@ -34,15 +46,38 @@ class Source:
         """Return the strong identifiers that it carries; none once it is deleted."""
         if self.deleted:
             return ()
-        return match_keys(self.record_type, self.record_type.unpack(self.statement.content))
+        return match_keys(self.record_type, self.content)
 
-    def restate(self, said: ingest_pb2.SourceRecord) -> None:
+    @property
+    def identified(self) -> tuple[MatchKey, ...]:
+        """The strong identifiers that its stored revision carries."""
+        if self.previous is None or self.crossed is None or not self.crossed.live:
+            return ()
+        return match_keys(self.record_type, self.previous)
+
+    def restate(self, said: ingest_pb2.SourceRecord, content: Message) -> None:
         """Take a new statement; name and link stay."""
         said.name = self.statement.name
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
-        self.statement = said
+        self.statement, self.content = said, content
         self.touched = True
+
+
+class Read(NamedTuple):
+    """A revision that was read, with its content when that was opened, too; neither is to be changed."""
+
+    revision: Revision
+    content: Message | None = None
+
+    @property
+    def number(self) -> int:
+        """The revision's number."""
+        return self.revision.revision
+
+    def opened(self, store: RecordStore, record_type: RecordType) -> Message:
+        """Return the content."""
+        return self.content if self.content is not None else store.content(self.revision, record_type.message)
 
 
 @dataclass
@@ -55,6 +90,8 @@ class Golden:
     content: Message | None = None
     inputs: bytes = b""
     sources: list[str] = field(default_factory=list)
+    made: Revision | None = None
+    """The revision that this write made of it."""
 
     @property
     def digest(self) -> bytes:
@@ -71,24 +108,30 @@ class WorkingSet:
         self.sources: dict[str, Source] = {}
         self.goldens: dict[str, Golden] = {}
         self.crossings: dict[tuple[str, str], Crossing] = {}
+        self.locked_at: datetime | None = None
+        """A time since everything is locked, by the database's clock; None = nothing was there to be locked."""
 
-    def load(self, types: dict[str, RecordType], sources: Collection[str]) -> None:
+    def load(self, types: dict[str, RecordType], sources: Collection[str], known: Mapping[str, Read]) -> None:
         """Lock the golden records (by name, with their types) and `sources`; read them and all their sources.
 
-        What belongs to a golden record is read only after its lock is held: nobody can add to it any more.
+        What belongs to a golden record is looked up only after its lock is held: nobody can add to it any more. What is
+        `known` is not read again while it is still the newest.
         """
         if not types:
             return
         heads = self._store.lock(self._connection, [*types, *sources])
-        crossings = crosswalk.of_goldens(self._connection, list(types))
-        names = [crossing.source_record for of_one in crossings.values() for crossing in of_one]
-        revisions = self._store.read(self._connection, [*types, *names])
+        crossings, self.locked_at = crosswalk.revisions_of_goldens(self._connection, list(types))
+        newest = {name: head.revision for name in types if (head := heads[name])}
+        newest |= {crossing.source_record: revision for crossing, revision in crossings}
+        current = {name: known[name] for name in newest if name in known and known[name].number == newest[name]}
+        fresh = self._store.read(self._connection, newest.keys() - current.keys())
         for name, record_type in types.items():
-            if name not in revisions:
-                continue
-            self.goldens[name] = self._golden(record_type, heads[name], revisions[name])
-            for crossing in crossings.get(name, ()):
-                self._add(record_type, crossing, revisions[crossing.source_record])
+            if name in newest:
+                self.goldens[name] = self._golden(record_type, heads[name], current.get(name) or Read(fresh[name]))
+        for crossing, _ in crossings:
+            name = crossing.source_record
+            if crossing.golden in self.goldens:
+                self._add(crossing, current.get(name) or Read(fresh[name]))
 
     def touched_sources(self) -> list[Source]:
         """Return the source records that get a new revision, by name."""
@@ -99,27 +142,23 @@ class WorkingSet:
         names = {source.statement.golden_record for source in self.touched_sources()}
         return [self.goldens[name] for name in sorted(names)]
 
-    def _golden(self, record_type: RecordType, head: Head | None, revision: Revision) -> Golden:
-        content = self._store.content(revision, record_type.message)
-        return Golden(record_type, revision.record, head, content, self._store.inputs(revision))
+    def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
+        content = read.opened(self._store, record_type)
+        return Golden(record_type, read.revision.record, head, content, self._store.inputs(read.revision))
 
-    def _add(self, record_type: RecordType, crossing: Crossing, revision: Revision) -> None:
+    def _add(self, crossing: Crossing, read: Read) -> None:
+        golden, revision = self.goldens[crossing.golden], read.revision
         self.crossings[crossing.system, crossing.key] = crossing
-        self.goldens[crossing.golden].sources.append(crossing.source_record)
-        content = self._store.content(revision, record_type.message)
+        golden.sources.append(crossing.source_record)
+        content = read.opened(self._store, golden.record_type)
         self.sources[crossing.source_record] = Source(
-            record_type,
-            read_statement(self._store, revision, record_type, content),
-            revision.entities,
-            Head(
-                revision.record,
-                revision.record_type,
-                revision.revision,
-                revision.state,
-                revision.entities,
-                revision.key,
-            ),
+            golden.record_type,
+            read_statement(self._store, revision, golden.record_type, content),
             content,
+            revision.entities,
+            revision.head,
+            content,
+            crossing,
         )
 
 

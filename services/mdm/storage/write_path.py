@@ -1,12 +1,12 @@
 """The one write path of the hub: from what sources say to golden revisions, in the caller's transaction.
 
-lock the identifiers → find who carries them → lock the golden records → restate → link → append the source revisions
-(`appending` goes on: survive → append the golden revisions → index).
+lock the identifiers → find who carries them → lock the golden records → restate → link (`appending` goes on: survive →
+append the source and golden revisions → index).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -22,9 +22,9 @@ from services.mdm.storage.appending import append
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.registry import HUB, Registry
-from services.mdm.storage.working_set import Golden, Source, WorkingSet
+from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import RecordStore
+from services.mesh.records.store import RecordStore, Revision
 
 Outcome = ingest_pb2.SubmitSourceRecordsResponse.Outcome
 LinkOrigin = ingest_pb2.SourceRecord.LinkOrigin
@@ -44,6 +44,8 @@ class Submission:
     """The entities within which the caller may reach golden records; None = all."""
     expected_revision: int = 0
     """The golden revision that a steward decided on; 0 = whatever it is."""
+    read: tuple[Read, ...] = ()
+    """What was read to decide: it need not be read again while it is still the newest."""
 
     @property
     def delivered(self) -> str:
@@ -65,6 +67,8 @@ class Applied:
     revision: int = 0
     golden: str = ""
     golden_revision: int = 0
+    made: Revision | None = field(default=None, compare=False, repr=False)
+    """The golden revision where the write made one."""
 
 
 class WritePath:
@@ -106,13 +110,14 @@ class _Write:
         """Lock and read all that the submissions touch, then restate and link each of them."""
         carried = [match_keys(s.record_type, s.content) for s in submissions]
         types = self._lock(submissions, carried)
-        known = crosswalk.by_key(self._connection, [s.crossing for s in submissions])
+        known = crosswalk.by_key(self._connection, [s.crossing for s in submissions if not s.golden])
         for submission in submissions:
             crossing = known.get(submission.crossing)
             decided = crossing.golden if crossing else submission.golden or submission.delivered
             if decided:
                 types[decided] = submission.record_type
-        self.records.load(types, [crossing.source_record for crossing in known.values()])
+        read = {each.revision.record: each for submission in submissions for each in submission.read}
+        self.records.load(types, [crossing.source_record for crossing in known.values()], read)
         for submission in submissions:
             self._require_expected(submission)
         return [self._take_one(s, held) for s, held in zip(submissions, carried, strict=True)]
@@ -125,7 +130,7 @@ class _Write:
         statement = self.records.sources[crossing.source_record].statement
         golden = self.records.goldens[statement.golden_record]
         revision = golden.head.revision if golden.head else 0
-        return Applied(outcome, statement.name, statement.revision, golden.name, revision)
+        return Applied(outcome, statement.name, statement.revision, golden.name, revision, golden.made)
 
     def _lock(
         self, submissions: Sequence[Submission], carried: Sequence[tuple[MatchKey, ...]]
@@ -134,7 +139,8 @@ class _Write:
         types = {s.record_type.name: s.record_type for s in submissions}
         wanted = [(s.record_type.name, key) for s, held in zip(submissions, carried, strict=True) for key in held]
         matters = [f"match/{name}/{key.kind}/{key.value}" for name, key in wanted]
-        keys.hold_keys(self._connection, [s.crossing for s in submissions])
+        # What is decided already is held by its golden record.
+        keys.hold_keys(self._connection, [s.crossing for s in submissions if not s.golden])
         keys.lock(self._connection, matters)
         found: dict[str, RecordType] = {}
         for holder in keys.holders(self._connection, wanted):
@@ -155,7 +161,7 @@ class _Write:
         if restated is None or (before is None and submission.said.deleted and not submission.golden):
             return Outcome.OUTCOME_UNCHANGED
         if before:
-            before.restate(restated)
+            before.restate(restated, submission.content)
         else:
             self._found(submission, carried, restated)
         for key in carried:
@@ -168,7 +174,9 @@ class _Write:
         said.golden_record = golden.name
         golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
-        self.records.sources[said.name] = Source(submission.record_type, said, entities, touched=True)
+        self.records.sources[said.name] = Source(
+            submission.record_type, said, submission.content, entities, touched=True
+        )
         self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
 
     def _entities_of(self, system: str) -> tuple[str, ...]:

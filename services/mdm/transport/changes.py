@@ -1,6 +1,6 @@
 """The change service: the feed, rendered for each subscriber."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC
 
@@ -53,7 +53,21 @@ class ChangeMethods:
     def watch(self, request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[Response]:
         """Stream what was published, a transaction a message, with bookmarks in between."""
         after = self._reader.cursor(request.cursor)
-        stream = FeedStream(self._reader, self._news, after, is_active=call.is_active, settings=self._patience(request))
+        rendered: dict[int, list[change_pb2.Change]] = {}
+
+        def render(transactions: Sequence[PublishedTransaction]) -> None:
+            """Render what was read together at once: a question to the database for each would be the slowest part."""
+            rendered.clear()
+            rendered.update(self._rendered(transactions, call))
+
+        stream = FeedStream(
+            self._reader,
+            self._news,
+            after,
+            is_active=call.is_active,
+            settings=self._patience(request),
+            announce=render,
+        )
         call.on_end(self._news.wake)
         call.on_stop(stream.stop)
         with self._slow_consumers.watching(stream, call.cancel):
@@ -61,7 +75,7 @@ class ChangeMethods:
                 if isinstance(item, Progress):
                     yield Response(cursor=item.cursor.encode())
                 else:
-                    yield self._rendered(item, call)
+                    yield _response(item, rendered.pop(item.cursor.position))
 
     def state(self, _request: change_pb2.GetFeedStateRequest, _call: Call) -> Message:
         """Say between which cursors the feed can be read, and how far it is behind."""
@@ -78,16 +92,31 @@ class ChangeMethods:
         interval = float(request.progress_interval_seconds) or self._settings.progress_interval_s
         return replace(self._settings, record_types=types, progress_interval_s=interval)
 
-    def _rendered(self, published: PublishedTransaction, call: Call) -> Response:
+    def _rendered(self, transactions: Sequence[PublishedTransaction], call: Call) -> dict[int, list[change_pb2.Change]]:
+        """Return what the caller sees of transactions, by the position behind each."""
+        found: dict[int, list[change_pb2.Change]] = {each.cursor.position: [] for each in transactions}
         scope = self._deciding.entities(call)
-        seen = [change for change in published.changes if in_scope(change.entities, scope)]
-        response = Response(cursor=published.cursor.encode())
+        seen = [
+            (each.cursor.position, change)
+            for each in transactions
+            for change in each.changes
+            if in_scope(change.entities, scope)
+        ]
         if not seen:
-            return response
+            return found
 
         def render(connection: Connection) -> list[change_pb2.Change]:
-            return self._rendering.changes(connection, seen, clear=may_see_restricted(call))
+            changes = [change for _, change in seen]
+            return self._rendering.changes(connection, changes, clear=may_see_restricted(call))
 
-        response.transaction.changes.extend(self._transactions.read(render))
+        for (position, _), change in zip(seen, self._transactions.read(render), strict=True):
+            found[position].append(change)
+        return found
+
+
+def _response(published: PublishedTransaction, changes: Sequence[change_pb2.Change]) -> Response:
+    response = Response(cursor=published.cursor.encode())
+    if changes:
+        response.transaction.changes.extend(changes)
         response.transaction.publish_time.FromDatetime(published.published_at.astimezone(UTC))
-        return response
+    return response

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
+from services.mesh.caller import EVERY_ENTITY
 from services.mesh.errors import FieldViolation
 from services.mesh.records import positions
 from services.mesh.records.idempotency import RequestKey
@@ -41,12 +42,14 @@ class Deciding:
 
     def entities(self, call: Call) -> frozenset[str] | None:
         """Return the entities within the caller's scope; None = all."""
-        if "*" in call.caller.entities:
+        if EVERY_ENTITY in call.caller.entities:
             return None
         return self.landscape().within(call.caller.entities)
 
     def entities_within(self, connection: Connection, call: Call) -> frozenset[str] | None:
         """Return the same inside a transaction, on its own connection: a second one might never come."""
+        if EVERY_ENTITY in call.caller.entities:
+            return None
         return self._registry.read(connection).within(call.caller.entities)
 
     def landscape(self) -> Landscape:

@@ -1,5 +1,6 @@
 """Deciding on masters: one implementation of the stewards' methods over every record type."""
 
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -99,6 +100,7 @@ class MasterDecisions:
                 raise _not_writable(field.name)
 
 
+@functools.cache
 def restricted_fields(record_type: RecordType) -> frozenset[str]:
     """Return the top-level fields of a type that are RESTRICTED or hold RESTRICTED fields."""
     return frozenset(path[0] for path in restricted_paths(record_type.descriptor))

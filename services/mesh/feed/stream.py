@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -41,7 +41,7 @@ class FeedStream:
     (its transport is stuck in flow control) is found by `overdue_s`, which `SlowConsumers` looks at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a stream stands on
         self,
         reader: FeedReader,
         news: News,
@@ -49,12 +49,15 @@ class FeedStream:
         *,
         is_active: Callable[[], bool] = lambda: True,
         settings: StreamSettings | None = None,
+        announce: Callable[[Sequence[PublishedTransaction]], None] = lambda _: None,
     ) -> None:
+        """Take `announce`, which is told of transactions that were read together before they are yielded one by one."""
         self._reader = reader
         self._news = news
         self._cursor = after
         self._is_active = is_active
         self._settings = settings or StreamSettings()
+        self._announce = announce
         self._stopping = threading.Event()
         self._last_sent = time.monotonic()
         self._handed_over_at: float | None = None
@@ -67,9 +70,10 @@ class FeedStream:
         """
         while self._goes_on():
             batch = self._reader.read(self._cursor, self._settings.batch)
-            for transaction in batch:
-                self._cursor = transaction.cursor
-                wanted = self._wanted(transaction)
+            pairs = [(transaction.cursor, self._wanted(transaction)) for transaction in batch]
+            self._announce([wanted for _, wanted in pairs if wanted is not None])
+            for cursor, wanted in pairs:
+                self._cursor = cursor
                 if wanted is not None:
                     yield from self._hand_over(wanted)
                     if not self._goes_on():

@@ -16,11 +16,11 @@ RETENTION = timedelta(days=7)
 _PURPOSE = "idempotency"
 _CLAIM = """
 INSERT INTO idempotency (principal, rpc, request_id, digest) VALUES (%s, %s, %s, %s)
-ON CONFLICT (principal, rpc, request_id) DO NOTHING
+ON CONFLICT (principal, rpc, request_id) DO NOTHING RETURNING 1
 """
 _RECALL = "SELECT digest, record, revision FROM idempotency WHERE (principal, rpc, request_id) = (%s, %s, %s)"
 _SETTLE = """
-UPDATE idempotency SET record = %s, revision = %s WHERE (principal, rpc, request_id) = (%s, %s, %s)
+UPDATE idempotency SET record = %s, revision = %s WHERE (principal, rpc, request_id) = (%s, %s, %s) RETURNING 1
 """
 
 
@@ -50,7 +50,7 @@ def claim(connection: Connection, sealer: Sealer, key: RequestKey, request: Mess
     raw = driver(connection)
     content = request.SerializeToString(deterministic=True)
     identity = (key.principal, key.rpc, key.request_id)
-    if raw.execute(_CLAIM, (*identity, sealer.token(content, _PURPOSE))).rowcount:
+    if raw.execute(_CLAIM, (*identity, sealer.token(content, _PURPOSE)), prepare=True).fetchone():
         return None
     row = raw.execute(_RECALL, identity).fetchone()
     if row is None:
@@ -67,7 +67,7 @@ def claim(connection: Connection, sealer: Sealer, key: RequestKey, request: Mess
 def settle(connection: Connection, key: RequestKey, answer: Answer) -> None:
     """Note what the claimed request did. Raises LookupError when the request was not claimed."""
     identity = (key.principal, key.rpc, key.request_id)
-    if not driver(connection).execute(_SETTLE, (answer.record, answer.revision, *identity)).rowcount:
+    if not driver(connection).execute(_SETTLE, (answer.record, answer.revision, *identity), prepare=True).fetchone():
         raise LookupError(f"{key.rpc}: the request was not claimed in this transaction")
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import functools
+import hashlib
 import os
 import re
 import secrets
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_BLOCK_BYTES = 64
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _LINE = re.compile(r"v([1-9][0-9]{0,8}) ([A-Za-z0-9+/]{43}=)")
 
 
@@ -45,6 +49,28 @@ class RecordKey:
 
     stored: WrappedKey
     secret: bytes
+
+    @functools.cached_property
+    def cipher(self) -> AESGCM:
+        """What content and inputs are sealed with."""
+        return AESGCM(derive(self.secret, "content"))
+
+
+class KeyedHash:
+    """HMAC-SHA256 (RFC 2104) under one key, for many digests: the key's two blocks are hashed only once."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take a key of at most 64 bytes."""
+        block = key.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+
+    def digest(self, data: bytes) -> bytes:
+        """Return the 32 bytes for `data`."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class KeyRing:

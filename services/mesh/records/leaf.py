@@ -1,7 +1,6 @@
 """Leaves: the frozen evidence of a change, with salted commitments in place of values."""
 
 import hashlib
-import hmac
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from concord.audit.v1.audit_pb2 import Leaf, Operation
-from services.mesh.records.keys import RecordKey, derive
+from services.mesh.records.keys import KeyedHash, RecordKey, derive
 
 if TYPE_CHECKING:
     from services.mesh.server.call import Call
@@ -76,16 +75,17 @@ class Commitments:
     """
 
     def __init__(self, key: RecordKey) -> None:
-        self._key = derive(key.secret, "commitments")
+        self._salts = KeyedHash(derive(key.secret, "commitments"))
 
     def commit(self, revision: int, path: str, value: bytes) -> bytes:
         """Return the 32-byte commitment to the value that `path` has in `revision`."""
-        salt = hmac.digest(self._key, b"%d %b\x01" % (revision, path.encode()), "sha256")
-        return hashlib.sha256(salt + value).digest()
+        return self.commit_all(revision, {path: value})[path]
 
     def commit_all(self, revision: int, values: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the commitments to all values of a revision, by path."""
-        return {path: self.commit(revision, path, value) for path, value in values.items()}
+        salt, sha256 = self._salts.digest, hashlib.sha256
+        begin = b"%d " % revision
+        return {path: sha256(salt(begin + path.encode() + b"\x01") + value).digest() for path, value in values.items()}
 
 
 def content_digest(record: str, revision: int, commitments: Iterable[bytes]) -> bytes:
@@ -131,9 +131,10 @@ def _add_changed_fields(leaf: Leaf, change: Change, commitments: Commitments, ne
     values, previous = change.values, change.previous
     changed = [path for path, value in values.items() if previous.get(path) != value]
     changed += [path for path in previous if path not in values]
+    replaced = {path: previous[path] for path in changed if path in previous}
+    old = commitments.commit_all(change.revision - 1, replaced)
     for path in sorted(changed):
-        old = commitments.commit(change.revision - 1, path, previous[path]) if path in previous else b""
-        leaf.fields.add(path=_bounded(path), old=old, new=new.get(path, b""))
+        leaf.fields.add(path=_bounded(path), old=old.get(path, b""), new=new.get(path, b""))
 
 
 def _bounded(path: str) -> str:

@@ -32,6 +32,7 @@ from typing import Any
 import psycopg
 
 from concord.audit.v1.audit_pb2 import Receipt
+from services.mesh.arrays import number_array
 from services.mesh.database import Database
 from services.mesh.errors import ConcordError
 from services.mesh.records import spool
@@ -52,7 +53,7 @@ _STANDBY_PAUSE_S = 0.2
 _LONGEST_BACKOFF_S = 5.0
 
 _WAITING = "SELECT array_agg(seq ORDER BY seq) FROM spool GROUP BY xid ORDER BY max(seq)"
-_LEAVES = "SELECT seq, leaf FROM changes WHERE seq = ANY(%s)"
+_LEAVES = "SELECT seq, leaf FROM changes WHERE seq = ANY(%s::bigint[])"
 _LAST = """
 SELECT coalesce(max(position), 0), greatest(clock_timestamp(), max(published_at))
 FROM (SELECT position, published_at FROM positions ORDER BY position DESC LIMIT 1) AS last
@@ -63,6 +64,8 @@ SELECT position, seq, transaction_end, %s, leaf_index, leaf_hash
 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %b::bytea[])
     AS p(position, seq, transaction_end, leaf_index, leaf_hash)
 """
+
+_TAKE = "WITH taken AS (DELETE FROM spool WHERE seq = ANY(%s::bigint[]) RETURNING 1) SELECT count(*) FROM taken"
 
 _log = logging.getLogger(__name__)
 
@@ -199,15 +202,16 @@ def _calls(leaves: list[bytes]) -> Iterator[list[bytes]]:
 
 def _load(connection: _Connection, transactions: list[list[int]]) -> _Batch:
     batch = _Batch(transactions, [])
-    found: dict[int, bytes] = dict(connection.execute(_LEAVES, (batch.numbers,), binary=True).fetchall())
+    found: dict[int, bytes] = dict(connection.execute(_LEAVES, (number_array(batch.numbers),), binary=True).fetchall())
     batch.leaves.extend(found[number] for number in batch.numbers)
     return batch
 
 
 def _publish(connection: _Connection, batch: _Batch, receipts: Sequence[Receipt]) -> None:
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISHING_LOCK,))
-        last = connection.execute(_LAST).fetchone()
+    # In a pipeline only what is fetched waits for the database, and so for the interpreter, which calls keep busy.
+    with connection.pipeline(), connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISHING_LOCK,), prepare=True)
+        last = connection.execute(_LAST, prepare=True).fetchone()
         assert last is not None  # noqa: S101 - an aggregate has one row
         base, now = last
         numbers = batch.numbers
@@ -215,10 +219,10 @@ def _publish(connection: _Connection, batch: _Batch, receipts: Sequence[Receipt]
         positions = list(range(base + 1, base + 1 + len(numbers)))
         indexes = [receipt.leaf_index for receipt in receipts]
         hashes = [receipt.leaf_hash for receipt in receipts]
-        connection.execute(_STAMP, (now, positions, numbers, ends, indexes, hashes), prepare=True)
-        if connection.execute("DELETE FROM spool WHERE seq = ANY(%s)", (numbers,)).rowcount != len(numbers):
+        connection.execute(_STAMP, (now, *map(number_array, (positions, numbers, ends, indexes)), hashes), prepare=True)
+        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(positions[-1])), prepare=True)
+        if connection.execute(_TAKE, (number_array(numbers),), prepare=True).fetchone() != (len(numbers),):
             raise RelayError("another relay has published the same changes")
-        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(positions[-1])))
 
 
 def _ends(transactions: list[list[int]]) -> Iterator[int]:

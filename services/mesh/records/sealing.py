@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import Message
 
 from services.mesh.records import cutting
-from services.mesh.records.keys import KeyRing, RecordKey, decrypt, derive, encrypt
+from services.mesh.records.keys import KeyRing, RecordKey, decrypt, encrypt
 
 M = TypeVar("M", bound=Message)
 
@@ -41,7 +40,7 @@ class Sealer:
         if secret_part is None:
             return SealedContent(body, None)
         plain = secret_part.SerializeToString(deterministic=True)
-        return SealedContent(body, encrypt(_content_cipher(key), plain, _content_context(key, revision)))
+        return SealedContent(body, encrypt(key.cipher, plain, _content_context(key, revision)))
 
     def unseal(self, key: RecordKey | None, revision: int, content: SealedContent, kind: type[M]) -> M:
         """Return the message that was sealed; without `key` (not asked for, or destroyed) only what `body` holds.
@@ -50,17 +49,17 @@ class Sealer:
         """
         message = kind.FromString(content.body)
         if key is not None and content.sealed is not None:
-            plain = decrypt(_content_cipher(key), content.sealed, _content_context(key, revision))
+            plain = decrypt(key.cipher, content.sealed, _content_context(key, revision))
             cutting.join(message, kind.FromString(plain))
         return message
 
     def seal_bytes(self, key: RecordKey, purpose: str, plain: bytes) -> bytes:
         """Encrypt bytes that are no message (quarantined originals, inputs) under the record's key."""
-        return encrypt(_content_cipher(key), plain, _bytes_context(key, purpose))
+        return encrypt(key.cipher, plain, _bytes_context(key, purpose))
 
     def unseal_bytes(self, key: RecordKey, purpose: str, sealed: bytes) -> bytes:
         """Open what `seal_bytes` made for the same record and purpose. Raises SealBroken."""
-        return decrypt(_content_cipher(key), sealed, _bytes_context(key, purpose))
+        return decrypt(key.cipher, sealed, _bytes_context(key, purpose))
 
     def token(self, value: str | bytes, purpose: str) -> str:
         """Return `t<version>:…`: equal for equal (value, purpose), tells nothing else; under the newest key."""
@@ -81,10 +80,6 @@ class Sealer:
         data = value.encode() if isinstance(value, str) else value
         digest = hmac.digest(self.ring.token_key(version, purpose), data, "sha256")
         return f"t{version}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
-
-
-def _content_cipher(key: RecordKey) -> AESGCM:
-    return AESGCM(derive(key.secret, "content"))
 
 
 def _content_context(key: RecordKey, revision: int) -> bytes:

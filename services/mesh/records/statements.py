@@ -34,16 +34,19 @@ WITH draft AS (
     INSERT INTO revisions
         (record, revision, record_type, state, body, sealed, inputs, source_time, created_at)
     SELECT record, revision, record_type, state, body, sealed, inputs, source_time, %(now)s FROM draft
+), made AS (
+    INSERT INTO changes (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
+    SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), %(traceparent)s, %(now)s, leaf
+    FROM draft WHERE (SELECT count(*) FROM first) + (SELECT count(*) FROM later) = %(count)s
+    ORDER BY place
+    RETURNING 1
 )
-INSERT INTO changes (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
-SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), %(traceparent)s, %(now)s, leaf
-FROM draft WHERE (SELECT count(*) FROM first) + (SELECT count(*) FROM later) = %(count)s
-ORDER BY place
+SELECT count(*) FROM made
 """
 
 _COLUMNS = """
 SELECT v.record, v.revision, v.record_type, c.operation, v.state, c.entities, v.source_time, v.created_at, p.position,
-    v.body, v.sealed, v.inputs, k.wrapped, k.key_version
+    v.body, v.sealed, v.inputs, k.wrapped, k.key_version, clock_timestamp()
 """
 
 _DETAILS = """
@@ -51,14 +54,23 @@ JOIN revisions v USING (record, revision)
 LEFT JOIN record_keys k ON k.record = v.record
 """
 
-READ_NEWEST: Final = f"""
+
+def read_newest(names: str) -> str:
+    """Return the statement that reads the newest revisions of the records whose names equal an SQL expression."""
+    return f"""
 {_COLUMNS}
 FROM records r
 JOIN changes c USING (record, revision)
 LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
-WHERE r.record = ANY(%(names)s)
+WHERE r.record = {names}
 """
+
+
+READ_NEWEST: Final = read_newest("ANY(%(names)s)")
+
+READ_NEWEST_ONE: Final = read_newest("%(name)s")
+"""The same for a single record: its plan is as good for every name, so that PostgreSQL keeps it."""
 
 READ_AS_OF: Final = f"""
 {_COLUMNS}
@@ -78,6 +90,15 @@ JOIN changes c USING (record, revision)
 LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
 """
+
+READ_REVISION: Final = f"""
+{_COLUMNS}
+FROM changes c
+LEFT JOIN positions p ON p.seq = c.seq
+{_DETAILS}
+WHERE c.record = %(name)s AND c.revision = %(revision)s
+"""
+"""The same for a single revision."""
 
 HISTORY: Final = f"""
 {_COLUMNS}

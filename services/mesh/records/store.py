@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import driver
+from services.mesh.arrays import number_array, text_array
+from services.mesh.database import clock, driver
 from services.mesh.errors import ConcordError
 from services.mesh.records import statements
 from services.mesh.records.keys import RecordKey, SealBroken, WrappedKey
@@ -97,6 +98,13 @@ class Revision:
     sealed: bytes | None = field(repr=False)
     sealed_inputs: bytes | None = field(repr=False)
     key: WrappedKey | None = field(repr=False)
+    read_at: datetime = field(compare=False, repr=False)
+    """When it was read, by the database's clock."""
+
+    @property
+    def head(self) -> Head:
+        """The record as of this revision."""
+        return Head(self.record, self.record_type, self.revision, self.state, self.entities, self.key)
 
 
 class RecordStore:
@@ -110,32 +118,33 @@ class RecordStore:
         """Lock the records for update, in name order, until the transaction ends; None for one that does not exist."""
         heads: dict[str, Head | None] = dict.fromkeys(names)
         for record, record_type, revision, state, entities, wrapped, version in driver(connection).execute(
-            statements.LOCK, (sorted(set(names)),)
+            statements.LOCK, (sorted(set(names)),), prepare=True
         ):
             key = WrappedKey(record, wrapped, version) if wrapped is not None else None
             heads[record] = Head(record, record_type, revision, State(state), tuple(entities), key)
         return heads
 
-    def append(self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin) -> dict[str, Head]:
-        """Append one revision each with its change row and leaf, in the order given; return the new heads.
+    def append(
+        self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin, now: datetime | None = None
+    ) -> dict[str, Revision]:
+        """Append one revision each with its change row and leaf, in the order given; return them.
 
-        A record may come once per call; a later call of the same transaction continues from the returned head.
+        `now` is the database's clock since the records were locked, None = ask it.
+
+        A record may come once per call; a later call of the same transaction continues from the returned one's.
         Raises ConcordError RECORD_EXISTS (a first revision of a record that is there), CONCURRENT_CHANGE (a head that
         is not the newest revision any more); TooManyChangesError; ValueError (a record twice, or under another type).
         """
         if not drafts:
             return {}
         _check(drafts)
-        raw = driver(connection)
-        now = _clock(raw)
+        now = now or clock(connection)
         keys = [self._key_for(draft) for draft in drafts]
-        columns = self._columns(drafts, keys, origin, now)
+        made = [self._made(draft, key, now) for draft, key in zip(drafts, keys, strict=True)]
+        columns = _columns(made) | {"leaf": self._leaves(drafts, keys, origin, now)}
         constants = {"now": now, "traceparent": origin.traceparent, "count": len(drafts)}
-        _write(raw, columns | constants, len(drafts))
-        return {
-            draft.record: Head(draft.record, draft.record_type, draft.revision, draft.state, draft.entities, key.stored)
-            for draft, key in zip(drafts, keys, strict=True)
-        }
+        _write(driver(connection), columns | constants, len(drafts))
+        return {revision.record: revision for revision in made}
 
     def read(
         self, connection: Connection, names: Collection[str], *, position: int | None = None
@@ -144,8 +153,19 @@ class RecordStore:
 
         Records that do not exist (or did not by then) are left out; deleted ones are included.
         """
-        statement = statements.READ_NEWEST if position is None else statements.READ_AS_OF
-        parameters = {"names": list(set(names)), "position": position}
+        wanted = list(set(names))
+        if not wanted:
+            return {}
+        if position is not None:
+            found = _revisions(connection, statements.READ_AS_OF, {"names": wanted, "position": position})
+        elif len(wanted) == 1:
+            found = _revisions(connection, statements.READ_NEWEST_ONE, {"name": wanted[0]})
+        else:
+            found = _revisions(connection, statements.READ_NEWEST, {"names": wanted})
+        return {each.record: each for each in found}
+
+    def read_by(self, connection: Connection, statement: str, parameters: dict[str, Any]) -> dict[str, Revision]:
+        """Read the newest revisions that a statement of `statements.read_newest` finds."""
         return {each.record: each for each in _revisions(connection, statement, parameters)}
 
     def read_revisions(
@@ -153,8 +173,12 @@ class RecordStore:
     ) -> dict[tuple[str, int], Revision]:
         """Read exactly these (record, revision) pairs; those that do not exist are left out."""
         pairs = list(set(revisions))
-        parameters = {"names": [name for name, _ in pairs], "revisions": [number for _, number in pairs]}
-        found = _revisions(connection, statements.READ_REVISIONS, parameters)
+        if len(pairs) == 1:
+            parameters: dict[str, Any] = {"name": pairs[0][0], "revision": pairs[0][1]}
+            found = _revisions(connection, statements.READ_REVISION, parameters)
+        else:
+            parameters = {"names": [name for name, _ in pairs], "revisions": [number for _, number in pairs]}
+            found = _revisions(connection, statements.READ_REVISIONS, parameters)
         return {(each.record, each.revision): each for each in found}
 
     def history(
@@ -192,33 +216,38 @@ class RecordStore:
             raise SealBroken(f"{draft.record}: its key was destroyed")
         return self.sealer.ring.unwrap(draft.head.key)
 
-    def _columns(
-        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
-    ) -> dict[str, Any]:
-        pairs = list(zip(drafts, keys, strict=True))
-        contents = [self.sealer.seal(key, draft.revision, draft.content) for draft, key in pairs]
-        return {
-            "record": [draft.record for draft in drafts],
-            "record_type": [draft.record_type for draft in drafts],
-            "revision": [draft.revision for draft in drafts],
-            "state": [int(draft.state) for draft in drafts],
-            "entities": ["\n".join(draft.entities) for draft in drafts],
-            "operation": [int(draft.operation) for draft in drafts],
-            "source_time": [draft.source_time for draft in drafts],
-            "body": [content.body for content in contents],
-            "sealed": [content.sealed for content in contents],
-            "inputs": [self._sealed_inputs(draft, key) for draft, key in pairs],
-            "leaf": [self._leaf(draft, key, origin, now) for draft, key in pairs],
-            "wrapped": [key.stored.wrapped for key in keys],
-            "key_version": [key.stored.version for key in keys],
-        }
+    def _made(self, draft: RevisionDraft, key: RecordKey, now: datetime) -> Revision:
+        """Return the revision that a draft becomes."""
+        content = self.sealer.seal(key, draft.revision, draft.content)
+        return Revision(
+            record=draft.record,
+            revision=draft.revision,
+            record_type=draft.record_type,
+            operation=draft.operation,
+            state=draft.state,
+            entities=draft.entities,
+            source_time=draft.source_time,
+            created_at=now,
+            position=None,
+            body=content.body,
+            sealed=content.sealed,
+            sealed_inputs=self._sealed_inputs(draft, key),
+            key=key.stored,
+            read_at=now,
+        )
 
     def _sealed_inputs(self, draft: RevisionDraft, key: RecordKey) -> bytes | None:
         if not draft.inputs:
             return None
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
 
-    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime) -> bytes:
+    def _leaves(
+        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
+    ) -> list[bytes]:
+        values = _Flattened()
+        return [self._leaf(draft, key, origin, now, values) for draft, key in zip(drafts, keys, strict=True)]
+
+    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened") -> bytes:
         change = Change(
             record=draft.record,
             revision=draft.revision,
@@ -226,10 +255,43 @@ class RecordStore:
             operation=draft.operation,
             entities=draft.entities,
             occurred_at=now,
-            values=flatten(draft.content),
-            previous=flatten(draft.previous) if draft.previous is not None else {},
+            values=values.of(draft.content),
+            previous=values.of(draft.previous) if draft.previous is not None else {},
         )
         return build_leaf(self.source_service, change, origin, key)
+
+
+def _columns(made: Sequence[Revision]) -> dict[str, Any]:
+    """Return what is stored of revisions, column by column."""
+    stored = [one.key for one in made if one.key is not None]
+    return {
+        "record": text_array([one.record for one in made]),
+        "record_type": text_array([one.record_type for one in made]),
+        "revision": number_array([one.revision for one in made]),
+        "state": number_array([int(one.state) for one in made]),
+        "entities": text_array(["\n".join(one.entities) for one in made]),
+        "operation": number_array([int(one.operation) for one in made]),
+        "source_time": [one.source_time for one in made],
+        "body": [one.body for one in made],
+        "sealed": [one.sealed for one in made],
+        "inputs": [one.sealed_inputs for one in made],
+        "wrapped": [key.wrapped for key in stored],
+        "key_version": number_array([key.version for key in stored]),
+    }
+
+
+class _Flattened:
+    """Contents as flat maps, equal ones flattened once: a golden record often becomes what one source says."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], dict[str, bytes]] = {}
+
+    def of(self, content: Message) -> dict[str, bytes]:
+        """Return the flat map of a content, which is not to be changed."""
+        key = (content.DESCRIPTOR.full_name, content.SerializeToString(deterministic=True))
+        if key not in self._known:
+            self._known[key] = flatten(content)
+        return self._known[key]
 
 
 def _check(drafts: Sequence[RevisionDraft]) -> None:
@@ -244,16 +306,9 @@ def _check(drafts: Sequence[RevisionDraft]) -> None:
             raise ValueError(f"{draft.record}: an entity's name is empty or has a line break")
 
 
-def _clock(raw: psycopg.Connection[tuple[Any, ...]]) -> datetime:
-    row = raw.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-    now: datetime = row[0]
-    return now
-
-
 def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any], count: int) -> None:
     try:
-        written = raw.execute(statements.APPEND, parameters, prepare=True).rowcount
+        written = raw.execute(statements.APPEND, parameters, prepare=True).fetchone()
     except errors.UniqueViolation as error:
         if error.diag.constraint_name == "records_pkey":
             raise ConcordError(reasons.ERROR_REASON_RECORD_EXISTS, "a record with this name exists") from error
@@ -262,12 +317,12 @@ def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any],
         if error.sqlstate == _TOO_MANY_CHANGES:
             raise TooManyChangesError(str(error.diag.message_primary)) from error
         raise
-    if written != count:
+    if written != (count,):
         raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED)
 
 
 def _revisions(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Revision]:
-    rows = driver(connection).execute(statement.encode(), parameters, binary=True)
+    rows = driver(connection).execute(statement.encode(), parameters, prepare=True, binary=True)
     return [
         Revision(
             record=row[0],
@@ -283,6 +338,7 @@ def _revisions(connection: Connection, statement: str, parameters: dict[str, Any
             sealed=row[10],
             sealed_inputs=row[11],
             key=WrappedKey(row[0], row[12], row[13]) if row[12] is not None else None,
+            read_at=row[14],
         )
         for row in rows
     ]

@@ -1,9 +1,11 @@
 """Values: a message as a flat map from path to canonical bytes, which commitments are made over."""
 
+import functools
 import json
 import struct
-from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Any as Anything
+from typing import NamedTuple
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.descriptor import FieldDescriptor
@@ -22,35 +24,65 @@ def flatten(message: Message) -> dict[str, bytes]:
     endian), s (UTF-8), b (bytes), m (a message that is there but empty), t (type of a packed message, whose values
     follow under the same path), r (a map whose keys are RESTRICTED too, serialised). Equal messages give equal maps.
     """
-    return dict(_walk(message, ""))
+    found: dict[str, bytes] = {}
+    _walk(message, "", found)
+    return found
 
 
-def _walk(message: Message, prefix: str) -> Iterator[tuple[str, bytes]]:
+class _Form(Enum):
+    SCALAR = auto()
+    MESSAGE = auto()
+    PACKED = auto()
+
+
+class _Shape(NamedTuple):
+    """What the walk has to know of a field, looked up once."""
+
+    name: str
+    form: _Form
+    kind: int
+    repeated: bool
+    entry: "_Shape | None"
+    """The values of a map."""
+    whole: bool
+    """Whether it is a map whose keys are RESTRICTED, too."""
+
+
+@functools.cache
+def _shape(field: FieldDescriptor) -> _Shape:
+    message = field.message_type
+    form = _Form.SCALAR if message is None else _Form.PACKED if message.full_name == _ANY else _Form.MESSAGE
+    entry_value = cutting.map_value(field)
+    entry = _shape(entry_value) if entry_value is not None else None
+    whole = entry is not None and cutting.is_restricted(field)
+    return _Shape(field.name, form, field.cpp_type, field.is_repeated, entry, whole)
+
+
+def _walk(message: Message, prefix: str, found: dict[str, bytes]) -> None:
     for field, value in message.ListFields():
-        path = prefix + field.name
-        if not field.is_repeated:
-            yield from _one(field, value, path)
-            continue
-        entry_value = cutting.map_value(field)
-        if entry_value is None:
+        shape = _shape(field)
+        path = prefix + shape.name
+        if not shape.repeated:
+            _one(shape, value, path, found)
+        elif shape.entry is None:
             for index, each in enumerate(value):
-                yield from _one(field, each, f"{path}[{index}]")
-        elif cutting.is_restricted(field):
-            yield path, _restricted_map(entry_value, value)
+                _one(shape, each, f"{path}[{index}]", found)
+        elif shape.whole:
+            found[path] = _restricted_map(shape.entry, value)
         else:
             for key in value:
-                yield from _one(entry_value, value[key], f"{path}[{json.dumps(key)}]")
+                _one(shape.entry, value[key], f"{path}[{json.dumps(key)}]", found)
 
 
-def _one(field: FieldDescriptor, value: Anything, path: str) -> Iterator[tuple[str, bytes]]:
-    if field.message_type is None:
-        yield path, _scalar(field.cpp_type, value)
-    elif field.message_type.full_name == _ANY:
-        yield from _packed(value, path)
+def _one(shape: _Shape, value: Anything, path: str, found: dict[str, bytes]) -> None:
+    if shape.form is _Form.SCALAR:
+        found[path] = _scalar(shape.kind, value)
+    elif shape.form is _Form.PACKED:
+        _packed(value, path, found)
     elif value.ByteSize():
-        yield from _walk(value, f"{path}.")
+        _walk(value, f"{path}.", found)
     else:
-        yield path, b"m"
+        found[path] = b"m"
 
 
 def _scalar(kind: int, value: Anything) -> bytes:
@@ -63,23 +95,23 @@ def _scalar(kind: int, value: Anything) -> bytes:
     return b"i%d" % value
 
 
-def _packed(packed: Any, path: str) -> Iterator[tuple[str, bytes]]:
-    yield path, b"t" + packed.type_url.encode()
+def _packed(packed: Any, path: str, found: dict[str, bytes]) -> None:
+    found[path] = b"t" + packed.type_url.encode()
     inner = cutting.unpacked(packed)
     if inner is None:
-        yield f"{path}.value", b"b" + packed.value
+        found[f"{path}.value"] = b"b" + packed.value
     else:
-        yield from _walk(inner, f"{path}.")
+        _walk(inner, f"{path}.", found)
 
 
-def _restricted_map(entry_value: FieldDescriptor, value: Anything) -> bytes:
+def _restricted_map(entry: _Shape, value: Anything) -> bytes:
     keys = sorted(value, key=json.dumps)
-    parts = [json.dumps(key).encode() + b"=" + _map_value(entry_value, value[key]) for key in keys]
+    parts = [json.dumps(key).encode() + b"=" + _map_value(entry, value[key]) for key in keys]
     return b"r" + b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def _map_value(field: FieldDescriptor, value: Anything) -> bytes:
-    if field.message_type is None:
-        return _scalar(field.cpp_type, value)
+def _map_value(entry: _Shape, value: Anything) -> bytes:
+    if entry.form is _Form.SCALAR:
+        return _scalar(entry.kind, value)
     serialised: bytes = value.SerializeToString(deterministic=True)
     return serialised

@@ -3,7 +3,18 @@
 from services.mesh.caller import Caller
 from services.mesh.server.builder import MeshServer, build_server
 from services.mesh.server.call import Call
+from services.mesh.server.request_stream import RequestStream
 from services.mesh.server.service import GrpcService, Handler
 from services.mesh.server.settings import ServerSettings, ServerTls
 
-__all__ = ["Call", "Caller", "GrpcService", "Handler", "MeshServer", "ServerSettings", "ServerTls", "build_server"]
+__all__ = [
+    "Call",
+    "Caller",
+    "GrpcService",
+    "Handler",
+    "MeshServer",
+    "RequestStream",
+    "ServerSettings",
+    "ServerTls",
+    "build_server",
+]

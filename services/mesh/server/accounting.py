@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+from opentelemetry import trace
 
 from services.mesh.server.call import NEVER_STOPPING, Call, Stopping, open_call
 from services.mesh.server.method import Method, Single, Streamed
 from services.mesh.telemetry import REASON_ATTRIBUTE, ServedCall, Telemetry, current_span, current_traceparent
 
 _UNGOVERNED = "ungoverned"
+_STATUS_ATTRIBUTE = "rpc.grpc.status_code"
 
 
 class Accounting:
@@ -60,7 +62,17 @@ class Accounting:
     def _close(self, call: Call, seconds: float) -> None:
         rpc = call.policy.full_name if call.policy.permission else _UNGOVERNED
         reason = call.failure.reason_name if call.failure is not None else ""
-        if reason:
-            current_span().set_attribute(REASON_ATTRIBUTE, reason)
+        _tell(current_span(), call.code, reason)
         served = ServedCall(rpc, call.code, reason, call.caller.client, seconds, call.traceparent)
         self._telemetry.record_call(served)
+
+
+def _tell(span: trace.Span, code: grpc.StatusCode, reason: str) -> None:
+    """Tell a call's span how the call ended."""
+    if not span.is_recording():
+        return
+    span.set_attribute(_STATUS_ATTRIBUTE, code.value[0])
+    if code is not grpc.StatusCode.OK:
+        span.set_status(trace.StatusCode.ERROR, code.name)
+    if reason:
+        span.set_attribute(REASON_ATTRIBUTE, reason)

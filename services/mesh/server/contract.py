@@ -49,7 +49,7 @@ class Contract:
         decode = self._decoder(method)
         if not method.takes_stream:
             return lambda request, _call: decode(request)
-        return lambda requests, call: map(decode, RequestStream(requests, call, shutting_down))
+        return lambda requests, call: RequestStream(requests, call, decode, shutting_down)
 
     def _decoder(self, method: Method) -> Callable[[bytes], Message]:
         limit, parse, validated = self._max_request_bytes, method.request_type.FromString, method.validated

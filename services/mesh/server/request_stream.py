@@ -6,26 +6,39 @@ The transport's own iterator blocks until the client speaks, and nothing but the
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from services.mesh.errors import ConcordError
 from services.mesh.server.call import Call
 
-_READ_AHEAD = 32
+M = TypeVar("M")
+
+_READ_AHEAD = 100
 
 _END = object()
 _WAKE = object()
 
 
-class RequestStream:
-    """Iterates over a stream's requests as bytes; once the server is about to stop it raises instead."""
+class RequestStream(Generic[M]):
+    """Iterates over a stream's requests; once the server is about to stop it raises instead.
 
-    def __init__(self, source: Iterator[bytes], call: Call, stopped: Callable[[], ConcordError]) -> None:
+    What `decode` raises comes to whoever asks for that request, in its place.
+    """
+
+    def __init__(
+        self,
+        source: Iterator[bytes],
+        call: Call,
+        decode: Callable[[bytes], M],
+        stopped: Callable[[], ConcordError],
+    ) -> None:
         self._source = source
         self._call = call
+        self._decode = decode
         self._stopped = stopped
         self._items: queue.Queue[Any] = queue.Queue(_READ_AHEAD)
         self._over = False
+        self._failure: Exception | None = None
         call.on_stop(self._wake)
         call.on_end(self._abandon)
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -33,18 +46,38 @@ class RequestStream:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> M:
+        if self._failure is not None:
+            raise self._failure
         while not self._over:
             if self._call.stopping.begun:
                 raise self._stopped()
             item = self._items.get()
             if isinstance(item, bytes):
-                return item
+                return self._decode(item)
             if item is not _WAKE:
                 self._over = True
                 if isinstance(item, Exception):
                     raise item
         raise StopIteration
+
+    def batch(self, most: int) -> list[M]:
+        """Return what has arrived so far, at least one request and at most so many; none when there are no more.
+
+        What `next` would raise is raised after everything before it was returned.
+        """
+        found: list[M] = []
+        while len(found) < most and not (found and self._items.empty()):
+            try:
+                found.append(next(self))
+            except StopIteration:
+                break
+            except Exception as error:
+                if not found:
+                    raise
+                self._failure = error
+                break
+        return found
 
     def _read(self) -> None:
         try:

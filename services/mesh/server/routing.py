@@ -1,19 +1,19 @@
 """From a method's name on the wire to its wrapped handler; what is not known is refused by the same stages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from opentelemetry.instrumentation.grpc import server_interceptor
 from opentelemetry.sdk.trace import TracerProvider
 
 from concord.governance.v1 import options_pb2 as options
 from services.mesh.governance import MethodPolicy
 from services.mesh.server.call import Call
 from services.mesh.server.method import Method
+from services.mesh.server.spans import Spans
 from services.mesh.server.stages import Stages
 
 # Generic in its type stubs only.
@@ -31,7 +31,7 @@ class Routing(grpc.GenericRpcHandler):
     ) -> None:
         self._stages = stages
         self._streams = streams
-        self._spans: Any = server_interceptor(tracer_provider)  # type: ignore[no-untyped-call]
+        self._spans = Spans(tracer_provider)
         self._handlers = {method.policy.full_name: self._handler(method, method.policy.full_name) for method in methods}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> TransportHandler:
@@ -42,34 +42,23 @@ class Routing(grpc.GenericRpcHandler):
     def _handler(self, method: Method, span_name: str) -> TransportHandler:
         """Wrap a method in its stages and those in the span.
 
-        The span is the library's interceptor, applied here once instead of on every call. No deserialiser is named:
-        bytes come in, so that undecodable ones are refused by the stages and not by the transport.
+        No deserialiser is named: bytes come in, so that undecodable ones are refused by the stages and not by the
+        transport.
         """
-        raw = _ARITIES[method.takes_stream, method.gives_stream].make(self._stages.wrap(method))
-        details = _Details(span_name, ())
-        handler: TransportHandler = self._spans.intercept_service(lambda _: raw, details)
+        staged = self._stages.wrap(method)
+        spanned = self._spans.streamed if method.gives_stream else self._spans.single
+        behaviour: Any = spanned(span_name, staged)
         if (method.takes_stream or method.gives_stream) and method.policy.permission:
             # The transport looks for the pool on the outermost behaviour only.
-            behaviour = getattr(handler, _ARITIES[method.takes_stream, method.gives_stream].attribute)
             behaviour.experimental_thread_pool = self._streams
-        return handler
+        return _ARITIES[method.takes_stream, method.gives_stream](behaviour)
 
 
-class _Details(NamedTuple):
-    method: str
-    invocation_metadata: tuple[()]
-
-
-class _Arity(NamedTuple):
-    attribute: str
-    make: "Callable[..., TransportHandler]"
-
-
-_ARITIES = {
-    (False, False): _Arity("unary_unary", grpc.unary_unary_rpc_method_handler),
-    (False, True): _Arity("unary_stream", grpc.unary_stream_rpc_method_handler),
-    (True, False): _Arity("stream_unary", grpc.stream_unary_rpc_method_handler),
-    (True, True): _Arity("stream_stream", grpc.stream_stream_rpc_method_handler),
+_ARITIES: "Mapping[tuple[bool, bool], Callable[..., TransportHandler]]" = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
 }
 
 

@@ -34,6 +34,31 @@ def test_reading_cannot_write(database: Database) -> None:
         driver(connection).execute("DELETE FROM idempotency")
 
 
+def test_what_was_prepared_for_reading_stays_prepared(database: Database) -> None:
+    for _ in range(2):
+        with database.reading() as connection:
+            driver(connection).execute("SELECT count(*) FROM idempotency", prepare=True)
+            prepared = driver(connection).execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            assert prepared == (1,)
+
+
+def test_a_read_sees_what_was_committed_since_the_one_before(database: Database) -> None:
+    with database.reading() as connection:
+        assert driver(connection).execute("SELECT count(*) FROM idempotency").fetchone() == (0,)
+        with database.transaction() as other:
+            row = "INSERT INTO idempotency (principal, rpc, request_id, digest) VALUES ('a', 'b', 'c', 'd')"
+            driver(other).execute(row)
+        assert driver(connection).execute("SELECT count(*) FROM idempotency").fetchone() == (1,)
+
+
+def test_plans_of_transactions_are_kept_and_look_records_up(database: Database) -> None:
+    with database.transaction() as connection:
+        raw = driver(connection)
+        raw.execute("PREPARE wanted(text[]) AS SELECT * FROM revisions WHERE record = ANY($1)")
+        plan = "\n".join(line for (line,) in raw.execute("EXPLAIN EXECUTE wanted('{a}')"))
+    assert "Index Cond: (record = ANY ($1))" in plan
+
+
 def test_a_deadlock_is_a_concurrent_change(database: Database) -> None:
     barrier = threading.Barrier(2)
     found: list[object] = []

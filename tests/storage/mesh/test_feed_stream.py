@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -45,6 +45,24 @@ def test_only_the_wanted_types_are_sent(ledger: Ledger, database: Database, audi
     for types, expected in ((frozenset({"supplier"}), PublishedTransaction), (frozenset({"item"}), Progress)):
         settings = StreamSettings(record_types=types, progress_interval_s=0.05)
         assert isinstance(next(iter(FeedStream(reader, news, reader.beginning(), settings=settings))), expected)
+
+
+def test_what_was_read_together_is_announced_before_it_is_sent(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    for name in ("suppliers/1", "suppliers/2"):
+        ledger.write(name)
+    publish_everything(database, audit)
+    reader = FeedReader(database)
+    announced: list[list[str]] = []
+
+    def announce(transactions: Sequence[PublishedTransaction]) -> None:
+        announced.append([change.record for each in transactions for change in each.changes])
+
+    first = next(iter(FeedStream(reader, news, reader.beginning(), announce=announce)))
+    assert isinstance(first, PublishedTransaction)
+    assert [change.record for change in first.changes] == ["suppliers/1"]
+    assert announced == [["suppliers/1", "suppliers/2"]]
 
 
 def test_a_stream_whose_caller_is_gone_ends(database: Database, news: News) -> None:

@@ -1,5 +1,7 @@
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
+from hypothesis import strategies as st
 
 from concord.mdm.v1 import cost_center_pb2, item_pb2, supplier_pb2
 from services.mdm.domain.indexing import (
@@ -10,11 +12,28 @@ from services.mdm.domain.indexing import (
     index_entries,
     is_restricted,
 )
+from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import FIRST_DAY, period_message, suppliers
+from tests.support.strategies import FIRST_DAY, contents, period_message, suppliers
+
+
+@given(
+    st.sampled_from(RECORD_TYPES).flatmap(lambda kind: st.tuples(st.just(kind), contents(kind), contents(kind))),
+)
+def test_entries_differ_only_where_fields_do(case: tuple[RecordType, Message, Message]) -> None:
+    kind, one, other = case
+    fields = differing_fields(one, other)
+    assert set(index_entries(kind, one)) ^ set(index_entries(kind, other)) == set(
+        index_entries(kind, one, fields)
+    ) ^ set(index_entries(kind, other, fields))
+
+
+def test_a_flag_that_is_said_to_be_false_differs_from_one_that_is_not_said() -> None:
+    assert differing_fields(item_pb2.Item(sterile=False), item_pb2.Item()) == {"sterile"}
 
 
 def test_text_is_trimmed_and_folded_and_enums_are_named() -> None:

@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import cost_center_pb2, supplier_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mdm.domain.slot import assembled, element_path, slots_of
+from services.mdm.domain.slot import assembled, differing_fields, element_path, slots_of
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import FIRST_DAY, contents, period_message
 
+pairs_of_contents = st.sampled_from(RECORD_TYPES).flatmap(
+    lambda record_type: st.tuples(st.just(record_type), contents(record_type), contents(record_type))
+)
 typed_contents = st.sampled_from(RECORD_TYPES).flatmap(
     lambda record_type: st.tuples(st.just(record_type), contents(record_type))
 )
@@ -21,6 +24,15 @@ def test_a_content_is_the_sum_of_its_slots(case: tuple[RecordType, Message]) -> 
     record_type, content = case
     slots = slots_of(record_type, content)
     assert slots_of(record_type, assembled(record_type, slots)) == slots
+
+
+@given(pairs_of_contents)
+def test_slots_differ_only_where_fields_do(case: tuple[RecordType, Message, Message]) -> None:
+    record_type, one, other = case
+    fields = differing_fields(one, other)
+    ours, theirs = slots_of(record_type, one), slots_of(record_type, other)
+    within = slots_of(record_type, one, fields).keys() | slots_of(record_type, other, fields).keys()
+    assert {path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)} <= within
 
 
 @given(typed_contents, st.randoms())

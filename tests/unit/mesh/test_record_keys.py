@@ -1,12 +1,15 @@
 """Key files and record keys."""
 
 import base64
+import hmac
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.mesh.records.keys import KeyFileError, KeyRing, SealBroken, write_key_file
+from services.mesh.records.keys import KeyedHash, KeyFileError, KeyRing, SealBroken, write_key_file
 
 OTHER = f"v2 {base64.b64encode(bytes(32)).decode()}"
 LINE = f"v1 {base64.b64encode(bytes(32)).decode()}"
@@ -76,3 +79,9 @@ def test_a_key_does_not_show_itself() -> None:
     key = KeyRing({1: bytes(32)}).new_record_key("suppliers/1")
     assert key.secret.hex() not in repr(key)
     assert repr(key.secret) not in repr(key)
+
+
+@given(st.binary(max_size=64), st.lists(st.binary(max_size=200), min_size=1))
+def test_a_keyed_hash_is_hmac_however_often_it_is_asked(key: bytes, parts: list[bytes]) -> None:
+    hashing = KeyedHash(key)
+    assert [hashing.digest(part) for part in parts] == [hmac.digest(key, part, "sha256") for part in parts]

@@ -1,0 +1,151 @@
+"""The hub under measurement: audit and hub as the local mesh runs them, on a PostgreSQL that really writes to disk."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from concord.mdm.v1 import supplier_pb2, system_pb2
+from services.mesh.server import ServerSettings
+from tools import mesh
+from tools.bench.processor_time import ProcessorTime, of_processes, of_tree
+from tools.bench.requests import ENTITY, ERP
+from tools.guarded_process import GuardedProcess
+from tools.landscape.callers import ADMINISTRATOR, STEWARD, Callers
+from tools.leftovers import end_server, wait_until
+from tools.mesh import LocalMesh, Running, ServiceKind
+from tools.postgres import PostgresServer
+
+_SUBMIT = ("mdm.source_records.write",)
+_PAGE = 1000
+_DRAINED_S = 60.0
+_STARTED_S = 20.0
+
+_COMMITTED = """
+SELECT record, revision, extract(epoch FROM pg_xact_commit_timestamp(xid::xid))
+FROM changes JOIN unnest(%s::text[], %s::bigint[]) AS wanted(record, revision) USING (record, revision)
+"""
+
+# As in production; the local mesh records every trace.
+_SAMPLING = "0.01"
+
+
+class Hub:
+    """A running hub, what its processes have computed so far, and the way to its records."""
+
+    def __init__(self, directory: Path, postgres: PostgresServer, running: LocalMesh, callers: Callers) -> None:
+        self.directory = directory
+        self._mesh = running
+        self._postmaster = int((postgres.directory / "cluster" / "postmaster.pid").read_text().split("\n", 1)[0])
+        self._url = postgres.url("mdm")
+        self._calls = callers.hub(STEWARD)
+        self.steward_token_file = callers.token_file(STEWARD)
+        self.steward = self.steward_token_file.read_text()
+        self.submitter = running.token("erp@concord.local", _SUBMIT)
+        self.one: Sequence[Running] = (running.services["mdm"],)
+        self._pair: Sequence[Running] = ()
+
+    @property
+    def target(self) -> str:
+        """Where the one process that everything is measured at serves."""
+        return self.one[0].target
+
+    def pair(self) -> Sequence[Running]:
+        """Return two further processes that share one port, started at the first call."""
+        if not self._pair:
+            first = self._mesh.start_beside("mdm")
+            self._pair = (first, self._mesh.start_beside("mdm", first.port))
+        return self._pair
+
+    def used(self, processes: Sequence[Running]) -> ProcessorTime:
+        """Return the processor time that these processes, the audit and PostgreSQL have used so far."""
+        audit = of_processes([self._mesh.services["audit"].process.pid])
+        service = of_processes([running.process.pid for running in processes])
+        return ProcessorTime(service, audit, of_tree(self._postmaster))
+
+    def await_drained(self) -> bool:
+        """Wait until nothing waits for its receipt; false when something still does after a minute."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            count = "SELECT count(*) FROM (SELECT FROM spool LIMIT 1) AS waiting"
+            return wait_until(lambda: connection.execute(count).fetchone() == (0,), timeout_s=_DRAINED_S)
+
+    def committed(self, changes: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
+        """Return when changes (record, revision) were committed, in seconds since 1970."""
+        columns = ([record for record, _ in changes], [revision for _, revision in changes])
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            rows = connection.execute(_COMMITTED, columns).fetchall()
+        return {(record, revision): float(at) for record, revision, at in rows}
+
+    def suppliers(self, count: int) -> list[supplier_pb2.Supplier]:
+        """Return so many suppliers as they are now, the oldest first. Raises LookupError when there are fewer."""
+        found: list[supplier_pb2.Supplier] = []
+        token = ""
+        while len(found) < count:
+            request = supplier_pb2.ListSuppliersRequest(page_size=_PAGE, page_token=token)
+            page = self._calls.suppliers.ListSuppliers(request)
+            found += page.suppliers
+            token = page.next_page_token
+            if not token:
+                break
+        if len(found) < count:
+            raise LookupError(f"{len(found)} suppliers, {count} are needed")
+        return found[:count]
+
+
+@contextmanager
+def running_hub(directory: Path) -> Iterator[Hub]:
+    """Start PostgreSQL, audit and hub in a directory, which is emptied first; stop them at the end of the block."""
+    end_server(directory / "postgres" / "cluster" / "postmaster.pid", str(directory))
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    _keep_commit_times(directory / "postgres")
+    with (
+        PostgresServer.start(directory / "postgres", fsync=True) as postgres,
+        LocalMesh(directory / "mesh", postgres) as running,
+        Callers(running) as callers,
+    ):
+        for kind in (mesh.AUDIT, mesh.MDM):
+            running.start(kind, {f"{kind.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        _register(callers)
+        yield Hub(directory, postgres, running, callers)
+
+
+def _keep_commit_times(directory: Path) -> None:
+    """Make a PostgreSQL that remembers when each transaction was committed, from its next start on."""
+    with PostgresServer.start(directory) as postgres, psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+
+
+@contextmanager
+def running_yardstick(directory: Path) -> Iterator[Running]:
+    """Start the bare server that calls are compared with."""
+    log = directory / "empty.log"
+    log.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tools.bench.empty_server", str(ServerSettings().workers)]
+    with GuardedProcess.start(command, log=log) as process:
+        if not wait_until(lambda: log.read_text().endswith("\n"), timeout_s=_STARTED_S):
+            raise mesh.MeshError("the bare server did not start")
+        kind = ServiceKind("empty", "tools.bench.empty_server", "", ())
+        yield Running(kind, process, int(log.read_text()), {})
+
+
+def _register(callers: Callers) -> None:
+    hub = callers.hub(ADMINISTRATOR)
+    entity = system_pb2.Entity(name=ENTITY, display_name="Bench")
+    hub.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
+    for name, kind, rank in (("systems/hub", "hub", 1), (ERP, "erp", 10)):
+        system = system_pb2.System(
+            name=name,
+            display_name=name,
+            kind=kind,
+            entity=ENTITY,
+            business_owner="Bench",
+            technical_owner="Bench",
+            authored_attributes=["supplier", "item"],
+            trust_rank=rank,
+        )
+        hub.systems.CreateSystem(system_pb2.CreateSystemRequest(system=system, request_id=str(uuid.uuid4())))
