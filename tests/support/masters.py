@@ -76,10 +76,13 @@ class Master:
 
     def send(self, verb: str, request: Message) -> Any:
         """Send a request; return the response."""
+        return self.send_bytes(verb, request.SerializeToString())
+
+    def send_bytes(self, verb: str, request: bytes) -> Any:
+        """Send a request as it goes over the wire; return the response."""
         method = self._methods[verb]
         call = self.client.channel.unary_unary(
             f"/{self.record_type.service}/{method.name}",
-            request_serializer=GetMessageClass(method.input_type).SerializeToString,
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
         return call(request)

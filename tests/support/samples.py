@@ -1,6 +1,6 @@
 """Contents of any master from its declaration alone: every field said, each as its contract allows.
 
-`sample` is what a system may say; `for_stewards` says nothing about other records. Contents of different numbers
+`sample` is what a system may say, `for_stewards` what a steward may. Contents of different numbers
 carry different identifiers. Where a type's rules ask for more than the contract tells, one function in `_AMENDING`
 amends the generic content; a type without one needs none.
 """
@@ -62,12 +62,18 @@ def sample(record_type: RecordType, number: int) -> Message:
     return content
 
 
-def for_stewards(record_type: RecordType, number: int) -> Any:
-    """Return a content that refers to no other record, for stewards to create."""
+def independent(record_type: RecordType, number: int) -> Message:
+    """Return a sample that refers to no other record."""
     content = sample(record_type, number)
     for holder in _holders(record_type, content):
         for reference in record_type.references:
             holder.ClearField(reference.field)
+    return content
+
+
+def for_stewards(record_type: RecordType, number: int) -> Any:
+    """Return an independent sample for stewards to create: they refer only to what is there."""
+    content = independent(record_type, number)
     content.entities.append("entities/north")  # type: ignore[attr-defined] # every master has it
     return content
 
@@ -130,6 +136,18 @@ def identified(record_type: RecordType, number: int) -> Any:
     return whole
 
 
+def misspelt(record_type: RecordType, content: Message) -> Iterator[tuple[str, Any]]:
+    """Give contents with one identifier each that only its check digit gives away, with the identifier's field."""
+    for field in record_type.descriptor.fields:
+        for text in {text for text in _texts(_only(content, field.name)) if text[-1:].isdigit()}:
+            wrong = record_type.message()
+            wrong.CopyFrom(content)
+            _replace(wrong, text, text[:-1] + str((int(text[-1]) + 1) % 10))
+            found = violations(record_type, wrong, strict=True)
+            if len(found) == 1 and not violations(record_type, wrong, strict=False):
+                yield found[0].field, wrong
+
+
 def values(record_type: RecordType, content: Message, path: str) -> list[Any]:
     """Return what a content says at a dotted path."""
     found: list[Any] = [content]
@@ -189,6 +207,33 @@ def _identifies(record_type: RecordType, whole: Message, group: Group) -> bool:
     for field in group.fields:
         without.ClearField(field)
     return match_keys(record_type, without) != match_keys(record_type, whole)
+
+
+def _only(message: Message, field: str) -> Message:
+    part = type(message)()
+    part.CopyFrom(message)
+    for other, _ in message.ListFields():
+        if other.name != field:
+            part.ClearField(other.name)
+    return part
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for field, value in message.ListFields():
+        for part in value if field.is_repeated else (value,):
+            if isinstance(part, Message):
+                yield from _texts(part)
+            elif isinstance(part, str):
+                yield part
+
+
+def _replace(message: Message, text: str, other: str) -> None:
+    for field, value in message.ListFields():
+        for part in value if field.is_repeated else (value,):
+            if isinstance(part, Message):
+                _replace(part, text, other)
+        if not field.is_repeated and value == text:
+            setattr(message, field.name, other)
 
 
 def _fill(message: Message, groups: tuple[Group, ...], number: int, record_type: RecordType) -> None:
