@@ -14,7 +14,8 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import FIRST_DAY, period_message, suppliers
+from tests.support.periods import period_message
+from tests.support.strategies import FIRST_DAY, suppliers
 
 
 def test_text_is_trimmed_and_folded_and_enums_are_named() -> None:
