@@ -81,7 +81,7 @@ class Master:
     def send_bytes(self, verb: str, request: bytes) -> Any:
         """Send a request as it goes over the wire; return the response."""
         method = self._methods[verb]
-        call = self.client.channel.unary_unary(
+        call: Any = self.client.channel.unary_unary(
             f"/{self.record_type.service}/{method.name}",
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )

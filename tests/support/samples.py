@@ -22,7 +22,7 @@ from services.mdm.domain.record_type import METADATA, Group, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.validity import violations
 from services.mesh import validation
-from tests.support.periods import date_message, period_message
+from tests.support.periods import period_message
 
 BEGINNING, GAP, RETURN, END = date(2020, 1, 1), date(2023, 1, 1), date(2024, 1, 1), date(2030, 1, 1)
 """A sliced sample is in effect until the day before the gap, and again from the return to the day before the end."""

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from google.protobuf.message import Message
+from google.type.decimal_pb2 import Decimal
 from google.type.money_pb2 import Money
 from google.type.postal_address_pb2 import PostalAddress
-from google.type.decimal_pb2 import Decimal
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -183,7 +183,9 @@ shift_differentials = st.builds(
     code=shifts,
     hourly_amount=st.builds(Money, currency_code=st.just("USD"), units=st.integers(1, 3)),
 ) | st.builds(
-    workforce_pb2.ShiftDifferential, code=shifts, percentage=st.sampled_from(["12.5", "5"]).map(lambda v: Decimal(value=v))
+    workforce_pb2.ShiftDifferential,
+    code=shifts,
+    percentage=st.builds(Decimal, value=st.sampled_from(["12.5", "5"])),
 )
 work_contacts = st.builds(
     workforce_pb2.WorkContact,

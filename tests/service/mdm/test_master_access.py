@@ -9,9 +9,10 @@ from concord.mdm.v1 import change_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.sensitivity import clear_restricted, holds_restricted
-from services.mdm.transport.decisions import restricted_fields
 from services.mdm.transport.deciding import RESTRICTED
+from services.mdm.transport.decisions import restricted_fields
 from tests.service.mdm.test_master_decisions import decisions, moment
+from tests.service.mdm.test_master_feed import cursor
 from tests.support.masters import Master, numbers
 from tests.support.samples import BEGINNING, for_stewards, said, sample, values, wording
 from tests.support.served_hub import EVERYTHING, READER, WRITER, Client, ServedHub, refused
@@ -105,6 +106,16 @@ def test_restricted_fields_are_not_shown_without_clearance(
         assert (shown if verb == "get" else shown[0]) == hidden
     assert _delivered(master.client, master, one.name) == one
     assert _delivered(reader.client, master, one.name) == hidden
+
+
+def test_the_feed_leaves_out_what_is_out_of_scope(master: Master, shared_mesh: ServedHub) -> None:
+    start = cursor(master)
+    master.created()
+    south = shared_mesh.client(entities=["entities/south"])
+    stream = south.changes.WatchChanges(change_pb2.WatchChangesRequest(cursor=start, progress_interval_seconds=1))
+    first = next(iter(stream))
+    assert (list(first.transaction.changes), bool(first.cursor)) == ([], True)
+    stream.cancel()
 
 
 def _delivered(client: Client, master: Master, name: str) -> Any:

@@ -1,7 +1,7 @@
 """Every value of every master tells who said it, whom it beat and by which rule."""
 
-import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,7 @@ Rule = record_pb2.ValueExplanation.Rule
 EARLY, LATE = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
 
 
-def explained(master: Master, *words: tuple[str, datetime]) -> record_pb2.ValueExplanation:
+def explained(master: Master, *words: tuple[str, datetime]) -> Any:
     """Let systems say a text each, about one thing; return why the golden record says which."""
     number, text = next(numbers), wording(master.record_type)
     content = identified(master.record_type, number)
@@ -61,7 +61,7 @@ def test_among_equally_trusted_systems_the_newer_word_wins(
 def test_one_system_alone_is_the_only_source(master: Master) -> None:
     value = explained(master, ("systems/legacy", EARLY))
     assert (value.rule, list(value.losers)) == (Rule.RULE_ONLY_SOURCE, [])
-    assert "systems/legacy" in json.dumps(json.loads(value.winner.value))
+    assert "systems/legacy" in value.winner.value
 
 
 def test_every_value_of_a_record_is_explained(master: Master) -> None:

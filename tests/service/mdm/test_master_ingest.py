@@ -1,6 +1,6 @@
 """Every master is taken in from systems in the same way: one answer for each submission, a typed one for a bad one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,16 +13,19 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.errors import from_status
 from tests.support.hub import statement
 from tests.support.masters import Master, numbers, rid
-from tests.support.samples import sample, said, wording
+from tests.support.samples import said, sample, wording
 from tests.support.submitting import submit
 
+Spoil = Callable[[RecordType, Any], str]
 Response = ingest_pb2.SubmitSourceRecordsResponse
 
 
 def test_a_record_is_created_then_unchanged_then_updated(master: Master) -> None:
     words, number = wording(master.record_type), next(numbers)
     content = sample(master.record_type, number)
-    same, changed = (statement("systems/erp", master.key(number), one) for one in (content, words.changed(content, "2")))
+    same, changed = (
+        statement("systems/erp", master.key(number), one) for one in (content, words.changed(content, "2"))
+    )
     answers = submit(master.client, same, same, changed, changed)
     assert [answer.outcome for answer in answers] == [
         Response.OUTCOME_CREATED,
@@ -95,14 +98,14 @@ def _too_long(record_type: RecordType, content: Any) -> str:
     return "content."
 
 
-CONTRADICTIONS = {
-    "metadata": (_metadata, reasons.ERROR_REASON_INVALID_CONTENT, lambda _kind: True),
-    "nul": (_nul, reasons.ERROR_REASON_INVALID_CONTENT, lambda _kind: True),
-    "twice": (_twice, reasons.ERROR_REASON_INVALID_CONTENT, lambda _kind: True),
+CONTRADICTIONS: Mapping[str, tuple[Spoil, reasons.ErrorReason.ValueType, Callable[[RecordType], object]]] = {
+    "metadata": (_metadata, reasons.ERROR_REASON_INVALID_CONTENT, bool),
+    "nul": (_nul, reasons.ERROR_REASON_INVALID_CONTENT, bool),
+    "twice": (_twice, reasons.ERROR_REASON_INVALID_CONTENT, bool),
     "overlap": (_overlap, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.slice_field),
     "no_day": (_no_day, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.period_field),
     "backwards": (_backwards, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.period_field),
-    "too_long": (_too_long, reasons.ERROR_REASON_CONSTRAINT_VIOLATED, lambda _kind: True),
+    "too_long": (_too_long, reasons.ERROR_REASON_CONSTRAINT_VIOLATED, bool),
 }
 """What contradicts itself: how to write it into a content (the function names the field), for which types."""
 
@@ -118,7 +121,7 @@ CASES = [
 def test_a_content_that_contradicts_itself_is_quarantined_and_replayed_corrected(
     master: Master,
     record_type: RecordType,
-    spoil: Callable[[RecordType, Any], str],
+    spoil: Spoil,
     reason: reasons.ErrorReason.ValueType,
 ) -> None:
     number, content = next(numbers), sample(record_type, next(numbers))
