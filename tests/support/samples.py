@@ -32,13 +32,13 @@ LEDGER = "ledgers/general"
 
 _TEXTS: tuple[Callable[[str, int], str], ...] = (
     lambda field, number: f"{field} {number}",
-    *(lambda _field, number, digits=digits: f"{number:0{digits}d}" for digits in (5, 8, 9, 10, 13, 14)),  # type: ignore[misc]
+    *(lambda _field, number, digits=digits: f"{number:0{digits}d}" for digits in (5, 8, 9, 10, 13, 14)),
     lambda _field, _number: "US",
     lambda _field, _number: "USD",
     lambda _field, number: f"5299{number:014d}00",
     lambda field, number: f"{field}s/{number}",
     lambda _field, _number: "entities/north",
-    *(lambda _field, number, kind=kind: f"{kind.collection}/{number}" for kind in RECORD_TYPES),  # type: ignore[misc]
+    *(lambda _field, number, kind=kind: f"{kind.collection}/{number}" for kind in RECORD_TYPES),
     lambda _field, number: f"{10000 + number}-001-01"[1:],
     lambda _field, number: f"+A{number % 1000:03d}{number:06d}",
 )

@@ -125,7 +125,7 @@ def _delivered(client: Client, master: Master, name: str) -> Any:
     found = next(
         change.content for message in stream for change in message.transaction.changes if change.record == name
     )
-    stream.cancel()  # type: ignore[attr-defined]
+    stream.cancel()
     return master.record_type.unpack(found)
 
 

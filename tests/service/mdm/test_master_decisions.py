@@ -121,7 +121,7 @@ def test_a_rehearsal_answers_as_the_decision_would_and_changes_nothing(master: M
 
 def test_a_rehearsal_fails_where_the_decision_fails(master: Master) -> None:
     one = master.created()
-    stale = master.record_type.message()
+    stale: Any = master.record_type.message()
     stale.CopyFrom(one)
     stale.etag = '"stale"'
     for verb, request in decisions(master).items():

@@ -21,7 +21,7 @@ def watched(master: Master, cursor: bytes, types: Sequence[str], count: int) -> 
         seen += message.transaction.changes
         if len(seen) >= count:
             break
-    stream.cancel()  # type: ignore[attr-defined]
+    stream.cancel()
     return seen
 
 
