@@ -1,4 +1,4 @@
-"""A further master is one contract and one declaration: with these two files alone, the suite over the masters passes."""
+"""A further master is one contract and one declaration: with these two files alone the suite over them passes."""
 
 import os
 import re

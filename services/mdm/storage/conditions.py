@@ -91,14 +91,14 @@ class Conditions:
         if path in _OWN_PATHS:
             return
         try:
-            restricted = is_restricted(self.record_type, path)
+            self.record_type.fields_of(path)
         except ValueError as error:
             raise ConcordError(
                 reasons.ERROR_REASON_UNKNOWN_FIELD,
                 f"{self.record_type.name} has no field {path}",
                 metadata={"field": path, "type": self.record_type.descriptor.full_name},
             ) from error
-        if path not in self.record_type.filterable or (restricted and not self.clear):
+        if path not in self.record_type.filterable or (is_restricted(self.record_type, path) and not self.clear):
             raise _not_filterable(path)
 
     def _comparison(self, comparison: Comparison, base: Base) -> sa.ColumnElement[bool]:

@@ -31,7 +31,7 @@ SELECT i.record, i.path FROM record_index i
 JOIN LATERAL (
     SELECT max(c.revision) AS revision FROM changes c JOIN positions p USING (seq)
     WHERE c.record = i.record AND p.position <= %(position)s
-) AS then ON i.from_revision <= then.revision AND (i.to_revision IS NULL OR i.to_revision > then.revision)
+) AS shown ON i.from_revision <= shown.revision AND (i.to_revision IS NULL OR i.to_revision > shown.revision)
 WHERE i.record_type = %(type)s AND i.path = ANY(%(paths)s) AND i.value = ANY(%(values)s) AND i.record > %(after)s
 ORDER BY i.record LIMIT %(limit)s
 """

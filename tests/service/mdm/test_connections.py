@@ -9,10 +9,10 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mesh.database import Database
 from services.mesh.records.sealing import Sealer
 from tests.service.mdm.test_ingest import supplier
-from tests.service.mdm.test_masters import rid
 from tests.support.databases import Databases
 from tests.support.hub import TestHub
 from tests.support.ledger import RING
+from tests.support.masters import rid
 from tests.support.served_hub import served
 from tests.support.submitting import submit
 

@@ -8,13 +8,12 @@ import grpc
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, party_pb2, supplier_pb2
+from concord.mdm.v1 import change_pb2, supplier_pb2
 from services.mesh.errors import from_rpc_error
 from services.mesh.feed.reader import FeedReader
-from tests.service.mdm.test_masters import create
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, statement, test_hub
-from tests.support.served_hub import READER, Client, ServedHub, served
+from tests.support.served_hub import Client, ServedHub, served
 from tests.support.submitting import submit
 
 Watched = list[tuple[int, str, int]]
@@ -117,33 +116,6 @@ def test_a_silent_feed_sends_bookmarks_that_can_be_resumed_from(steward: Client)
     stream.cancel()  # type: ignore[attr-defined]
     submit(steward, statement("systems/erp", "1", supplier_pb2.Supplier(legal_name="S")))
     assert take(steward, last + 1, bookmark.cursor, "source_record", "supplier")[0][0] == last + 1
-
-
-def test_a_golden_change_carries_its_body_and_its_keys(steward: Client) -> None:
-    lei = "529900T8BM49AURSDO55"
-    content = supplier_pb2.Supplier(legal_name="BD", lei=lei)
-    submit(steward, statement("systems/erp", "1", content), statement("systems/erp", "2", content))
-    change = next(message for message in watch(steward) if message.transaction.changes).transaction.changes[0]
-    body = supplier_pb2.Supplier()
-    change.content.Unpack(body)
-    assert (body.legal_name, body.name, body.revision) == ("BD", change.record, 1)
-    assert [(entry.system, entry.key) for entry in change.crosswalk] == [("systems/erp", "1"), ("systems/erp", "2")]
-
-
-def test_subscribers_see_what_they_may_see(mesh: ServedHub, steward: Client) -> None:
-    tax_id = party_pb2.TaxId(country="US", scheme="ein", value="041234567")
-    create(steward, legal_name="BD", tax_ids=[tax_id])
-    wait_published(steward)
-
-    def first(client: Client) -> supplier_pb2.Supplier:
-        body = supplier_pb2.Supplier()
-        next(m for m in watch(client) if m.transaction.changes).transaction.changes[0].content.Unpack(body)
-        return body
-
-    assert first(steward).tax_ids[0].value == "041234567"
-    assert first(mesh.client(READER)).tax_ids[0].value == ""
-    south = watch(mesh.client(READER, entities=["entities/south"]))
-    assert not next(iter(south)).transaction.changes
 
 
 @pytest.mark.parametrize("foreign", [True, False])

@@ -9,18 +9,17 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import cost_center_pb2, ingest_pb2, party_pb2, supplier_pb2
+from concord.mdm.v1 import cost_center_pb2, ingest_pb2, supplier_pb2
 from services.mesh.errors import from_status
 from services.mesh.pagination import PageToken
 from tests.service.mdm.test_ingest import supplier
-from tests.service.mdm.test_masters import rid
 from tests.support.hub import GROUP
+from tests.support.masters import rid
 from tests.support.served_hub import Client, refused
 from tests.support.submitting import submit
 
 Response = ingest_pb2.SubmitSourceRecordsResponse
 NUL = "a\0b"
-CENTER = f"costCenters/{rid()}"
 NO_TIMES = (
     Timestamp(seconds=10**18),
     Timestamp(seconds=-(10**18)),
@@ -29,31 +28,6 @@ NO_TIMES = (
     Timestamp(nanos=2 * 10**9),
 )
 NO_DAYS = ((0, 1, 1), (2026, 2, 30), (2026, 0, 0), (10000, 1, 1), (-5, 1, 1))
-
-
-@pytest.mark.parametrize("moment", NO_TIMES, ids=str)
-def test_a_time_that_is_none_is_refused_by_its_field(steward: Client, moment: Timestamp) -> None:
-    centers = steward.cost_centers
-    calls: tuple[tuple[str, Callable[[], Message]], ...] = (
-        (
-            "read_time",
-            lambda: centers.GetCostCenter(cost_center_pb2.GetCostCenterRequest(name=CENTER, read_time=moment)),
-        ),
-        (
-            "effective_time",
-            lambda: centers.ListCostCenters(cost_center_pb2.ListCostCentersRequest(effective_time=moment)),
-        ),
-        (
-            "effective_time",
-            lambda: centers.CloseCostCenter(
-                cost_center_pb2.CloseCostCenterRequest(name=CENTER, etag="x", request_id=rid(), effective_time=moment)
-            ),
-        ),
-    )
-    for field, call in calls:
-        error = refused(call)
-        assert error.reason == reasons.ERROR_REASON_CONSTRAINT_VIOLATED
-        assert [violation.field for violation in error.violations] == [field]
 
 
 @pytest.mark.parametrize("moment", NO_TIMES, ids=str)
@@ -68,14 +42,6 @@ def test_a_record_of_no_time_is_quarantined_and_the_rest_goes_on(steward: Client
 @pytest.mark.parametrize(
     "call",
     [
-        lambda c: c.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=f"suppliers/{NUL}")),
-        lambda c: c.suppliers.LookupSupplier(supplier_pb2.LookupSupplierRequest(system="systems/erp", key=NUL)),
-        lambda c: c.suppliers.ListSupplierRevisions(supplier_pb2.ListSupplierRevisionsRequest(name=f"suppliers/{NUL}")),
-        lambda c: c.suppliers.UpdateSupplier(
-            supplier_pb2.UpdateSupplierRequest(
-                supplier=supplier_pb2.Supplier(name=f"suppliers/{NUL}", legal_name="A"), etag="x", request_id=rid()
-            )
-        ),
         lambda c: c.ingest.ListSourceRecords(ingest_pb2.ListSourceRecordsRequest(golden_record=NUL)),
         lambda c: c.ingest.GetSourceRecord(ingest_pb2.GetSourceRecordRequest(name=f"systems/a/sourceRecords/{NUL}")),
         lambda c: c.ingest.ListQuarantinedRecords(ingest_pb2.ListQuarantinedRecordsRequest(system=f"systems/{NUL}")),
@@ -125,20 +91,6 @@ def test_a_steward_names_days_of_the_calendar(steward: Client, day: tuple[int, i
         )
         error = refused(lambda update=update: steward.cost_centers.UpdateCostCenter(update))  # type: ignore[misc]
         assert error.reason == reasons.ERROR_REASON_INVALID_CONTENT
-
-
-def test_what_a_steward_says_twice_is_refused_not_dropped(steward: Client) -> None:
-    twice = [party_pb2.TaxId(country="US", scheme="ein", value=value) for value in ("041234567", "047654321")]
-    content = supplier_pb2.Supplier(entities=[GROUP], legal_name="BD", tax_ids=twice)
-    create = supplier_pb2.CreateSupplierRequest(supplier=content, request_id=rid())
-    error = refused(lambda: steward.suppliers.CreateSupplier(create))
-    assert error.reason == reasons.ERROR_REASON_INVALID_CONTENT
-    assert error.violations[0].field == "tax_ids[US/ein]"
-    made = center(steward)
-    overlapping = cost_center_pb2.CostCenter(name=made.name, slices=[piece(2025, 1, 1), piece(2026, 1, 1)])
-    update = cost_center_pb2.UpdateCostCenterRequest(cost_center=overlapping, etag=made.etag, request_id=rid())
-    error = refused(lambda: steward.cost_centers.UpdateCostCenter(update))
-    assert error.violations[0].field == "slices[1].effective_period"
 
 
 def forged(request: Message, keys: bytes) -> str:

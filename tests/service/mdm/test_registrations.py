@@ -3,8 +3,8 @@
 from google.protobuf import field_mask_pb2
 
 from concord.mdm.v1 import system_pb2
-from tests.service.mdm.test_masters import rid
 from tests.support.hub import GROUP
+from tests.support.masters import rid
 from tests.support.served_hub import Client
 
 

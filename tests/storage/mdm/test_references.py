@@ -14,7 +14,7 @@ from services.mdm.storage.references import BrokenReference, Question
 from services.mdm.storage.write_path import Applied
 from services.mesh.errors import ConcordError
 from tests.support.hub import TestHub, decision, statement
-from tests.support.strategies import period_message
+from tests.support.periods import period_message
 from tests.support.waiting import eventually
 
 CLOSING = date(2026, 7, 1)

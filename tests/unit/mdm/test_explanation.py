@@ -5,7 +5,8 @@ from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.domain.explanation import explain
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.survivorship import survive
-from tests.support.strategies import FIRST_DAY, period_message
+from tests.support.periods import period_message
+from tests.support.strategies import FIRST_DAY
 from tests.unit.mdm.test_survivorship import TRUST, _named, _source
 
 

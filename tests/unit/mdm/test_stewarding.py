@@ -14,7 +14,8 @@ from services.mdm.domain.stewarding import assert_fields, close, writable_fields
 from services.mdm.domain.survivorship import survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import FIRST_DAY, contents, days, names, period_message
+from tests.support.periods import period_message
+from tests.support.strategies import FIRST_DAY, contents, days, names
 from tests.unit.mdm.test_survivorship import TRUST, _golden, _named, _source, families
 
 LATER = FIRST_DAY + timedelta(days=90)

@@ -16,7 +16,8 @@ from services.mdm.domain.survivorship import Golden, Trust, canonical_digest, su
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.domain.validity import violations
-from tests.support.strategies import FIRST_DAY, contents, days, period_message, submissions
+from tests.support.periods import period_message
+from tests.support.strategies import FIRST_DAY, contents, days, submissions
 
 TRUST = {
     "systems/hub": Trust(1, "systems/hub@1"),

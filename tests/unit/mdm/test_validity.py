@@ -12,7 +12,8 @@ from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.domain.validity import violations
-from tests.support.strategies import FIRST_DAY, cost_centers, period_message
+from tests.support.periods import period_message
+from tests.support.strategies import FIRST_DAY, cost_centers
 
 SECOND_DAY = FIRST_DAY.replace(day=2)
 
