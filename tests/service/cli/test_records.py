@@ -21,8 +21,8 @@ from services.mdm.domain.registry import RECORD_TYPES
 from tests.service.cli.conftest import LEI
 from tests.support.command_line import CommandLine, too_wide
 from tests.support.hub import statement
-from tests.support.served_hub import READER, ServedHub
 from tests.support.periods import period_message
+from tests.support.served_hub import READER, ServedHub
 from tests.support.waiting import eventually
 
 
