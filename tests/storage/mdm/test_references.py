@@ -130,6 +130,15 @@ def test_a_steward_cant_refer_to_what_is_not_there(hub: TestHub) -> None:
     assert [v.field for v in refused.value.violations] == ["slices.assignments[entities%2Fnorth/NOWHERE]"]
 
 
+def test_a_steward_brings_back_what_a_system_let_refer_to_nothing(hub: TestHub) -> None:
+    worker = taken(hub, "systems/workforce", "1", nurse("1", "GONE"))
+    for deleted in (True, False):
+        etag: str = hub.golden(worker).etag  # type: ignore[attr-defined]
+        request = employee_pb2.DeleteEmployeeRequest(name=worker, etag=etag)
+        hub.parts.stewardship.delete(EMPLOYEE, worker, etag, decision(request), deleted=deleted)
+        assert len(broken(hub)) == (0 if deleted else 1)
+
+
 def test_a_caller_sees_exceptions_of_their_entities_and_questions_by_type_and_day(hub: TestHub) -> None:
     taken(hub, "systems/erp", "cc", ward(end=CLOSING))
     taken(hub, "systems/workforce", "1", nurse("1", "A1"))
