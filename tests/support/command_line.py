@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,7 +96,10 @@ class CommandLine:
         return said.out
 
     def process(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command as a process of its own."""
+        """Start a command as a process of its own, which an interrupt reaches."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # The tests run in the background of a shell: what they start would inherit their deafness.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [sys.executable, "-m", "clients.cli", *arguments],
             env={**os.environ, **self.environment},
