@@ -31,6 +31,9 @@ pytestmark = pytest.mark.xdist_group("mesh")
 Request = ingest_pb2.SubmitSourceRecordsRequest
 Answer = ingest_pb2.SubmitSourceRecordsResponse
 CONCORD_DATABASES = ("audit", *SOURCES)
+_SUPPLIERS_OF_ERP = """
+SELECT DISTINCT golden FROM crosswalk WHERE golden LIKE 'suppliers/%' AND system = 'systems/erp'
+"""
 IN_BOTH = """
 SELECT golden FROM crosswalk WHERE golden LIKE 'costCenters/%'
 GROUP BY golden HAVING count(DISTINCT system) = 2 ORDER BY golden
@@ -46,7 +49,7 @@ def _two_source_supplier(hub: Hub, databases: MeshDatabases) -> supplier_pb2.Sup
 def test_duplicates_with_an_equal_strong_identifier_are_one_golden_record(
     landscape: Landscape, databases: MeshDatabases
 ) -> None:
-    rows = databases.rows("mdm", "SELECT DISTINCT golden FROM crosswalk WHERE golden LIKE 'suppliers/%'")
+    rows = databases.rows("mdm", _SUPPLIERS_OF_ERP)
     suppliers = {golden for (golden,) in rows}
     assert len(suppliers) == _expected_suppliers(landscape)
     assert len(suppliers) < len(landscape.catalogue.suppliers)
