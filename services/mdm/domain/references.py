@@ -37,7 +37,7 @@ def reference_spans(record_type: RecordType, content: Message) -> tuple[Span, ..
     if not record_type.references or record_type.is_over(content):
         return ()
     joined: list[Span] = []
-    for span in sorted(_spans(record_type, content), key=lambda span: span.order):
+    for span in sorted(set(_spans(record_type, content)), key=lambda span: span.order):
         last = joined[-1] if joined else None
         if last and last.period.end == span.period.start and replace(last, period=span.period) == span:
             joined[-1] = replace(span, period=Period(last.period.start, span.period.end))
@@ -58,24 +58,21 @@ def presence(record_type: RecordType, content: Message) -> Period:
     return period_of(content, record_type.period_field) if record_type.period_field else ALWAYS
 
 
-def uncovered(reference: Period, presences: Iterable[Period]) -> Period | None:
-    """Return when a reference holds and nothing is there to refer to; None = at no time.
+def uncovered(reference: Period, presences: Iterable[Period]) -> tuple[Period, ...]:
+    """Return the periods, in order, in which a reference holds and nothing is there to refer to.
 
     Several records with one key (`presences`) stand in for each other one at a time, not piece by piece.
     """
-    missing = [_uncovered(reference, there) for there in presences]
-    if not missing:
-        return reference
-    return None if None in missing else min((part for part in missing if part), key=lambda part: part.order)
+    missing = (tuple(_uncovered(reference, there)) for there in presences)
+    return min(missing, key=lambda parts: [part.order for part in parts], default=(reference,))
 
 
-def _uncovered(reference: Period, there: Period) -> Period | None:
+def _uncovered(reference: Period, there: Period) -> Iterator[Period]:
     if reference.start is not None and there.start is not None and reference.start < there.start:
         ends = [end for end in (reference.end, there.start) if end is not None]
-        return Period(reference.start, min(ends))
+        yield Period(reference.start, min(ends))
     if there.end is not None and (reference.end is None or there.end < reference.end):
-        return Period(max(there.end, reference.start or there.end), reference.end)
-    return None
+        yield Period(max(there.end, reference.start or there.end), reference.end)
 
 
 def _spans(record_type: RecordType, content: Message) -> Iterator[Span]:

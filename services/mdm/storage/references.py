@@ -4,8 +4,9 @@ Writers of a record hold its key for themselves, writers of references to it hol
 assignment to what is closed never pass each other unseen.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ SELECT CASE WHEN alone THEN pg_advisory_xact_lock(lock) ELSE pg_advisory_xact_lo
 FROM (SELECT lock, bool_or(alone) AS alone FROM unnest(%s::bigint[], %s::boolean[]) AS wanted(lock, alone)
       GROUP BY lock ORDER BY lock) AS locks
 """
+_KEPT = "SELECT record FROM presences WHERE record = ANY(%s)"
 _FORGET_SPANS = "DELETE FROM reference_spans WHERE record = ANY(%s)"
 _FORGET_PRESENCES = "DELETE FROM presences WHERE record = ANY(%s)"
 _ADD_SPANS = """
@@ -97,7 +99,10 @@ class Referring:
 
 @dataclass(frozen=True)
 class BrokenReference:
-    """A reference that does not hold: who refers, where, to what; `target` is empty when there is no such record."""
+    """A reference that does not hold: who refers, where, to what, and when (`gaps`, in order) nothing is there.
+
+    `target` is empty when there is no such record.
+    """
 
     record: str
     record_type: str
@@ -106,7 +111,17 @@ class BrokenReference:
     target_key: str
     target: str
     said: Period
-    missing: Period
+    gaps: tuple[Period, ...]
+
+    @property
+    def missing(self) -> Period:
+        """When first nothing is there."""
+        return self.gaps[0]
+
+    @property
+    def reference(self) -> tuple[str, str, str, str]:
+        """What tells references apart, whenever they hold."""
+        return (self.record, self.path, self.target_type, self.target_key)
 
     @property
     def sort_key(self) -> tuple[str, str, str, str, str]:
@@ -143,8 +158,12 @@ class Question:
 
 
 def put(connection: Connection, changed: Collection[tuple[Referring, Referring]]) -> None:
-    """Bring references up to date with golden records that changed, given before and after; hold their keys first."""
-    changed = [(before, after) for before, after in changed if not before.same(after)]
+    """Bring references up to date with golden records that changed, given before and after; hold their keys first.
+
+    What was stored before references were kept changes with its next revision, whatever that says.
+    """
+    unkept = _unkept(connection, [after for before, after in changed if before.same(after)])
+    changed = [(before, after) for before, after in changed if after.record in unkept or not before.same(after)]
     if not changed:
         return
     _lock(connection, changed)
@@ -172,25 +191,49 @@ def broken(
     found = []
     for record_type, record, path, target_type, target_key, start, end in rows:
         targets, said = there.get((target_type, target_key), []), Period(start, end)
-        missing = uncovered(said, [period for _, period in targets]) or said
+        gaps = uncovered(said, [period for _, period in targets]) or (said,)
         name = targets[0][0] if targets else ""
-        found.append(BrokenReference(record, record_type, path, target_type, target_key, name, said, missing))
+        found.append(BrokenReference(record, record_type, path, target_type, target_key, name, said, gaps))
     return found
 
 
 def newly_broken(
     connection: Connection, question: Question, change: Callable[[], T]
 ) -> tuple[T, list[BrokenReference]]:
-    """Make a change; return its result and the references that do not hold because of it."""
-    before = set(broken(connection, question))
+    """Make a change; return its result and the references that do not hold because of it.
+
+    Those name only when nothing is there any more: who puts a reference right in part may, though it still does not hold.
+    """
+    before = _gaps_by_reference(broken(connection, question))
     result = change()
-    return result, [each for each in broken(connection, question) if each not in before]
+    return result, [new for each in broken(connection, question) if (new := _further(each, before[each.reference]))]
+
+
+def _gaps_by_reference(found: Iterable[BrokenReference]) -> defaultdict[tuple[str, ...], list[Period]]:
+    gaps: defaultdict[tuple[str, ...], list[Period]] = defaultdict(list)
+    for each in found:
+        gaps[each.reference] += each.gaps
+    return gaps
+
+
+def _further(each: BrokenReference, before: Collection[Period]) -> BrokenReference | None:
+    """Return a reference with the gaps that lie in none of those before; None when there is none."""
+    gaps = tuple(gap for gap in each.gaps if not any(one.covers(gap) for one in before))
+    return replace(each, gaps=gaps) if gaps else None
 
 
 def count(connection: Connection, question: Question) -> int:
     """Count the references that do not hold."""
     row = driver(connection).execute(_COUNT, question.parameters).fetchone()
     return row[0] if row else 0
+
+
+def _unkept(connection: Connection, unchanged: Iterable[Referring]) -> set[str]:
+    """Return those of the records that are there and that nothing is kept of."""
+    there = {each.record for each in unchanged if each.there}
+    if not there:
+        return there
+    return there - {record for (record,) in driver(connection).execute(_KEPT, (sorted(there),), prepare=True)}
 
 
 def _lock(connection: Connection, changed: Iterable[tuple[Referring, Referring]]) -> None:

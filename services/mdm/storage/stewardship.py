@@ -378,17 +378,9 @@ def still_referenced(
             metadata={"name": name},
             violations=[FieldViolation(each.path, f"names no {each.target_type} that is there then") for each in own],
         )
-    shown = set(
-        broken(
-            connection,
-            Question(
-                records=(name,),
-                own_type=lost[0].target_type,
-                keys=tuple({each.target_key for each in lost}),
-                scope=scope,
-            ),
-        )
-    )
+    keys_lost = tuple({each.target_key for each in lost})
+    asked = Question(records=(name,), own_type=lost[0].target_type, keys=keys_lost, scope=scope)
+    shown = {each.record for each in broken(connection, asked)}
     return ConcordError(
         reasons.ERROR_REASON_RECORD_STILL_REFERENCED,
         f"{name} is still referred to {len(lost)} times",
@@ -396,7 +388,7 @@ def still_referenced(
         preconditions=[
             Precondition("REFERENCE", each.record, f"{each.path} refers to it {_during(each.missing)}")
             for each in lost
-            if each in shown
+            if each.record in shown
         ],
     )
 

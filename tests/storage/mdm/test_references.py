@@ -4,9 +4,12 @@ import threading
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from concord.mdm.v1 import cost_center_pb2, employee_pb2, workforce_pb2
 from services.mdm.domain.effective import Period
+from services.mdm.domain.references import uncovered
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.storage import references
@@ -17,6 +20,7 @@ from tests.support.hub import TestHub, decision, statement
 from tests.support.periods import period_message
 from tests.support.waiting import eventually
 
+JUNE = date(2026, 6, 1)
 CLOSING = date(2026, 7, 1)
 LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -190,3 +194,105 @@ def test_a_closing_and_an_assignment_at_the_same_time_do_not_pass_unseen(hub: Te
         eventually(lambda alive=threads: not any(thread.is_alive() for thread in alive))  # type: ignore[misc]
         seen = [each for each in broken(hub) if each.target_key.endswith(code.casefold())]
         assert (len(refusals), len(seen)) in {(1, 0), (0, 1)}
+
+
+def assigned(number: str, start: date | None, end: date | None = None) -> employee_pb2.Employee:
+    employee = nurse(number, "A1")
+    employee.effective_period.CopyFrom(period_message(start, end))
+    return employee
+
+
+def test_a_closing_is_refused_although_the_assignment_began_too_early_already(hub: TestHub) -> None:
+    center = ward()
+    center.effective_period.CopyFrom(period_message(date(2020, 1, 1), None))
+    name = taken(hub, "systems/erp", "cc", center)
+    taken(hub, "systems/workforce", "1", assigned("1", date(2019, 1, 1)))
+    assert [each.missing for each in broken(hub)] == [Period(date(2019, 1, 1), date(2020, 1, 1))]
+    with pytest.raises(ConcordError) as refused:
+        close(hub, name)
+    assert refused.value.reason_name == "RECORD_STILL_REFERENCED"
+    assert "from 2026-07-01" in refused.value.preconditions[0].description
+
+
+def test_a_steward_may_put_a_reference_right_in_part(hub: TestHub) -> None:
+    center = taken(hub, "systems/erp", "cc", ward(end=CLOSING))
+    worker = taken(hub, "systems/workforce", "1", assigned("1", None))
+    etag: str = hub.golden(worker).etag  # type: ignore[attr-defined]
+    request = employee_pb2.CloseEmployeeRequest(name=worker, etag=etag)
+    hub.parts.stewardship.close(EMPLOYEE, worker, etag, date(2026, 9, 1), decision(request))
+    assert [each.missing for each in broken(hub)] == [Period(CLOSING, date(2026, 9, 1))]
+
+    def until_august(present: object) -> tuple[cost_center_pb2.CostCenter, list[str]]:
+        assert isinstance(present, cost_center_pb2.CostCenter)
+        longer = cost_center_pb2.CostCenter(entity=present.entity, code=present.code)
+        longer.effective_period.CopyFrom(period_message(None, date(2026, 8, 1)))
+        return longer, ["effective_period"]
+
+    etag = hub.golden(center).etag  # type: ignore[attr-defined]
+    hub.parts.stewardship.update(COST_CENTER, center, etag, until_august, None, decision(ward()))
+    assert [each.missing for each in broken(hub)] == [Period(date(2026, 8, 1), date(2026, 9, 1))]
+
+
+def test_two_shares_of_one_assignment_are_one_reference(hub: TestHub) -> None:
+    halves = nurse("1", "A1", "A1")
+    halves.effective_period.CopyFrom(period_message(date(2026, 1, 1), date(2027, 1, 1)))
+    taken(hub, "systems/workforce", "1", halves)
+    assert len(broken(hub)) == 1
+
+
+def test_a_record_from_before_references_were_kept_is_there_with_its_next_revision(hub: TestHub) -> None:
+    taken(hub, "systems/erp", "cc", ward())
+    taken(hub, "systems/workforce", "1", nurse("1", "A1"))
+    with hub.database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM presences")
+        connection.exec_driver_sql("DELETE FROM reference_spans")
+    renamed = ward()
+    renamed.slices.add(display_name="Ward A1")
+    taken(hub, "systems/erp", "cc", renamed, at=LATER)
+    promoted = nurse("1", "A1")
+    promoted.slices[0].job_title = "Head nurse"
+    taken(hub, "systems/workforce", "1", promoted, at=LATER)
+    assert broken(hub) == []
+    assert hub.rows("SELECT count(*) FROM presences") == [(2,)]
+    assert hub.rows("SELECT count(*) FROM reference_spans") == [(1,)]
+
+
+@st.composite
+def dated(draw: st.DrawFn) -> Period:
+    start, end = sorted(draw(st.sets(st.dates(JUNE, date(2026, 6, 8)), min_size=2, max_size=2)))
+    return Period(start if draw(st.booleans()) else None, end if draw(st.booleans()) else None)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), dated()), max_size=6, unique=True),
+    st.lists(st.tuples(st.sampled_from("ab"), dated()), max_size=4),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+def test_the_database_finds_what_the_rule_says_does_not_hold(
+    hub: TestHub, spans: list[tuple[str, Period]], there: list[tuple[str, Period]]
+) -> None:
+    with hub.database.transaction() as connection:
+        for key, said in spans:
+            connection.exec_driver_sql(
+                "INSERT INTO reference_spans VALUES ('employee', %s, 'p', 'cost_center', %s, %s, %s)",
+                ("employees/1", key, said.start, said.end),
+            )
+        for number, (key, present) in enumerate(there):
+            connection.exec_driver_sql(
+                "INSERT INTO presences VALUES ('cost_center', %s, %s, %s, %s)",
+                (key, f"costCenters/{number}", present.start, present.end),
+            )
+        found = references.broken(connection, Question())
+        paged, after = [], None
+        while page := references.broken(connection, Question(), after=after, limit=1):
+            paged += page
+            after = page[-1].sort_key
+        connection.rollback()
+    wanted = {
+        (key, said, gaps)
+        for key, said in spans
+        if (gaps := uncovered(said, [present for other, present in there if other == key]))
+    }
+    assert {(each.target_key, each.said, each.gaps) for each in found} == wanted
+    if len({(each.target_key, each.said.start) for each in found}) == len(found):
+        assert paged == found

@@ -75,20 +75,26 @@ def test_a_record_is_there_for_its_effective_period_under_its_scope_and_key() ->
     ],
 )
 def test_what_is_not_covered(reference: Period, there: list[Period], missing: Period | None) -> None:
-    assert uncovered(reference, there) == missing
+    assert uncovered(reference, there) == ((missing,) if missing else ())
+
+
+def test_a_reference_may_lack_its_target_before_and_after() -> None:
+    assert uncovered(Period(date(2026, 5, 1), None), [Period(JUNE, JULY)]) == (
+        Period(date(2026, 5, 1), JUNE),
+        Period(JULY, None),
+    )
 
 
 @given(periods(), st.lists(periods(), max_size=3))
 def test_what_is_not_covered_lies_within_the_reference_and_outside_one_of_the_records(
     reference: Period, there: list[Period]
 ) -> None:
-    missing = uncovered(reference, there)
-    if missing is None:
-        assert there
-        return
-    assert reference.covers(missing)
-    assert not missing.empty
-    assert not there or any(one.clip(missing).empty for one in there)
+    gaps = uncovered(reference, there)
+    assert gaps or there
+    for missing in gaps:
+        assert reference.covers(missing)
+        assert not missing.empty
+        assert not there or any(one.clip(missing).empty for one in there)
 
 
 @given(referring, days)
