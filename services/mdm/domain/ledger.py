@@ -42,6 +42,7 @@ def structure_violations(ledger: pb.Ledger) -> Iterator[Violation]:
     yield from _repeated("segments", (segment.name for segment in ledger.segments))
     yield from _repeated("rules", (rule.name for rule in ledger.rules))
     yield from _repeated("periods", (period.name for period in ledger.periods))
+    yield from _impossible_values(ledger)
     names = {segment.name for segment in ledger.segments}
     for number, rule in enumerate(ledger.rules):
         for part, conditions in (("when", rule.when), ("then", rule.then)):
@@ -183,6 +184,18 @@ def _impossible_ranges(path: str, condition: pb.SegmentCondition) -> Iterator[Vi
     for number, each in enumerate(condition.ranges):
         if len(each.first) != len(each.last) or each.first > each.last:
             yield Violation(f"{path}.ranges[{number}]", "does not go from a value to a later one of the same length")
+
+
+def _impossible_values(ledger: pb.Ledger) -> Iterator[Violation]:
+    for number, segment in enumerate(ledger.segments):
+        for place, value in enumerate(segment.values):
+            try:
+                empty = period_of(value).empty
+            except ValueError:
+                yield Violation(f"segments[{number}].values[{place}]", "has a day that is none of the calendar")
+                continue
+            if empty:
+                yield Violation(f"segments[{number}].values[{place}]", "ends before it begins or on the same day")
 
 
 def _impossible_periods(ledger: pb.Ledger) -> Iterator[Violation]:

@@ -150,3 +150,12 @@ def test_a_structure_that_contradicts_itself_is_told() -> None:
     ]
     wrong.periods[0].end_date.month = 7
     assert [v.field for v in structure_violations(wrong)][-1] == "periods[2]"
+
+
+def test_a_value_is_in_use_during_a_period_that_the_calendar_has() -> None:
+    wrong = ParseDict(STRUCTURE, ledger_pb2.Ledger())
+    wrong.segments[0].values[0].effective_period.start_date.CopyFrom(Date(year=2026, month=2, day=30))
+    day = Date(year=2026, month=3, day=1)
+    for bound in ("start_date", "end_date"):
+        getattr(wrong.segments[0].values[1].effective_period, bound).CopyFrom(day)
+    assert [v.field for v in structure_violations(wrong)] == ["segments[0].values[0]", "segments[0].values[1]"]
