@@ -10,9 +10,10 @@ from datetime import date
 from typing import Any
 
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from services.mdm.domain.effective import ALWAYS, Period, period_of
-from services.mdm.domain.record_type import Group, RecordType, Reference
+from services.mdm.domain.record_type import PARENTS, Group, RecordType, Reference
 from services.mdm.domain.referring import qualified
 from services.mdm.domain.slot import element_path
 
@@ -73,6 +74,13 @@ def _uncovered(reference: Period, there: Period) -> Iterator[Period]:
         yield Period(reference.start, min(ends))
     if there.end is not None and (reference.end is None or there.end < reference.end):
         yield Period(max(there.end, reference.start or there.end), reference.end)
+
+
+def parents_path(record_type: RecordType, hierarchy: str) -> str:
+    """Return the path at which spans to parents in a hierarchy lie."""
+    piece: Any = GetMessageClass(record_type.slice_descriptor)()
+    element = piece.parents.add(hierarchy=hierarchy)
+    return f"{record_type.slice_field}.{element_path(record_type.slice_group_by_field[PARENTS], element)}"
 
 
 def _spans(record_type: RecordType, content: Message) -> Iterator[Span]:

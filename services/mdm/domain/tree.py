@@ -14,7 +14,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from services.mdm.domain.effective import at, period_of
+from services.mdm.domain.effective import at
 from services.mdm.domain.record_type import PARENTS, RecordType
 
 NANOS = 1_000_000_000
@@ -138,11 +138,18 @@ class Tree:
         """The members by record name, those in cycles too."""
         return {member.name: member for member in self._members.values()}
 
+    @cached_property
+    def _places_by_key(self) -> Mapping[str, Sequence[Place]]:
+        found: defaultdict[str, list[Place]] = defaultdict(list)
+        for place in self._members:
+            found[place[1]].append(place)
+        return found
+
     def find(self, scope: str, key: str, *, exactly: bool = False) -> Place | None:
         """Return the place of a key: in this scope, else (unless `exactly`) the only one; None = there is none."""
         if (scope, bare(key)) in self._members:
             return scope, bare(key)
-        others = [] if exactly else [place for place in self._members if place[1] == bare(key)]
+        others = [] if exactly else self._places_by_key.get(bare(key), [])
         return others[0] if len(others) == 1 else None
 
     def under(self, place: Place) -> tuple[Node, ...]:
@@ -245,16 +252,6 @@ def hierarchies(record_type: RecordType, contents: Iterable[Message]) -> list[st
     """Return the hierarchies that records ever stand in, by name."""
     pieces = (piece for content in contents for piece in getattr(content, record_type.slice_field or ""))
     return sorted({parent.hierarchy for piece in pieces for parent in getattr(piece, PARENTS)})
-
-
-def days_of_change(record_type: RecordType, contents: Iterable[Message], since: date) -> list[date]:
-    """Return a day and the later ones on which some record begins, ends or changes."""
-    found = {since}
-    for content in contents:
-        periods = [period_of(piece) for piece in getattr(content, record_type.slice_field or "")]
-        periods += [period_of(content, record_type.period_field)] if record_type.period_field else []
-        found |= {bound for period in periods for bound in (period.start, period.end) if bound and bound > since}
-    return sorted(found)
 
 
 def differences(before: Tree, after: Tree) -> list[Difference]:

@@ -46,7 +46,7 @@ class Forest:
     def contents(
         self, connection: Connection, where: TreeScope, entities: frozenset[str] | None, position: int | None = None
     ) -> Contents:
-        """Return the records in a where that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
+        """Return the records of a tree's scope that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
         assert where.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
         scope_field = where.record_type.identity[0]
         question = Question(
@@ -58,7 +58,7 @@ class Forest:
             clear=False,
         )
         names = self._listing.page(connection, question, position, None, _ALL).records
-        if not names and not self._is_entity(connection, where, scope_field, entities):
+        if not names and not self._is_registered(connection, scope_field, where.scope, entities):
             raise ConcordError(
                 reasons.ERROR_REASON_RECORD_NOT_FOUND,
                 f"there is no {where.scope}",
@@ -82,11 +82,15 @@ class Forest:
         today: date = row[0]
         return today
 
-    def _is_entity(
-        self, connection: Connection, where: TreeScope, scope_field: str, entities: frozenset[str] | None
+    def _is_registered(
+        self, connection: Connection, scope_field: str, scope: str, entities: frozenset[str] | None
     ) -> bool:
-        known = scope_field == _ENTITY and where.scope in self._registry.read(connection).entities
-        return known and in_scope((where.scope,), entities)
+        """Tell whether a scope is an entity's or a ledger's that a caller with these entities may know of."""
+        landscape = self._registry.read(connection)
+        if scope_field == _ENTITY:
+            return scope in landscape.entities and in_scope((scope,), entities)
+        ledger = landscape.ledgers.get(scope)
+        return ledger is not None and in_scope((ledger.entity,), entities)
 
 
 def tree_scope(record_type: str, scope: str) -> TreeScope:

@@ -1,23 +1,29 @@
 """The promotion of a tree proposal: each change becomes a steward's word on its record, in the caller's transaction."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import tree_pb2
 from services.mdm.domain import stewarding, tree
 from services.mdm.domain.effective import at, to_date
-from services.mdm.domain.record_type import PARENTS
-from services.mdm.domain.references import identity_key
-from services.mdm.domain.tree import Member, Wrong, bare, days_of_change
-from services.mdm.storage.forest import Contents, Forest, TreeScope, tree_of, tree_scope
-from services.mdm.storage.references import BrokenReference, Question, broken, newly_broken
-from services.mdm.storage.stewardship import Stewardship
+from services.mdm.domain.identifiers import match_keys
+from services.mdm.domain.record_type import PARENTS, RecordType
+from services.mdm.domain.references import identity_key, parents_path
+from services.mdm.domain.tree import Member, bare
+from services.mdm.storage import match_keys as keys
+from services.mdm.storage.forest import Contents, Forest, TreeScope, tree_scope
+from services.mdm.storage.references import BrokenReference, Question, broken, cycles, newly_broken
+from services.mdm.storage.registry import HUB
+from services.mdm.storage.stewardship import Standing, Stewardship
 from services.mdm.storage.write_path import Submission, WritePath
+from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
+from services.mesh.records.store import State
 
 Kind = tree_pb2.TreeProblem.Kind
 
@@ -45,29 +51,39 @@ class Promotion:
         if problems:
             return problems
         changed = {known.found(change)[0].name: change for change in proposal.changes}
+        self._hold(connection, where.record_type, {name: contents[name] for name in changed})
         submissions = [
-            self._submission(connection, where, name, change, proposal.hierarchy, day, entities)
+            self._submission(connection, where, contents[name], (name, change), proposal, entities)
             for name, change in changed.items()
         ]
-        keys = tuple(identity_key(where.record_type, contents[name]) for name in changed)
-        about = Question(records=tuple(changed), own_type=where.record_type.name, keys=keys)
+        identities = tuple(identity_key(where.record_type, contents[name]) for name in changed)
+        about = Question(records=tuple(changed), own_type=where.record_type.name, keys=identities)
         _, lost = newly_broken(connection, about, lambda: self._path.apply(connection, submissions, origin))
         told = {each.record for each in broken(connection, _within(about, entities))} if lost else set()
-        after = self._forest.contents(connection, where, entities)
-        return (*_broken(changed, lost, told), *_cycles(where, after, proposal.hierarchy, day))
+        path = parents_path(where.record_type, proposal.hierarchy)
+        routes = cycles(connection, changed, path, day)
+        return (*_broken(changed, lost, told), *_cycles(where.record_type, contents, routes))
+
+    def _hold(self, connection: Connection, record_type: RecordType, contents: Contents) -> None:
+        """Hold what will be changed until the transaction ends, in the write path's order: nothing collides later."""
+        carried = (key for content in contents.values() for key in match_keys(record_type, content))
+        keys.hold_keys(connection, [(HUB, name) for name in contents])
+        keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])
+        self._path.store.lock(connection, list(contents))
 
     def _submission(  # noqa: PLR0913 - a change has many parts
         self,
         connection: Connection,
         where: TreeScope,
-        name: str,
-        change: tree_pb2.TreeChange,
-        hierarchy: str,
-        day: date,
+        seen: Message,
+        changed: tuple[str, tree_pb2.TreeChange],
+        proposal: tree_pb2.TreeProposal,
         entities: frozenset[str] | None,
     ) -> Submission:
-        kind = where.record_type
+        kind, (name, change) = where.record_type, changed
+        hierarchy, day = proposal.hierarchy, to_date(proposal.effective_date)
         standing = self._stewardship.standing(connection, kind, name, entities)
+        _require_unchanged(kind, standing, seen, day)
         if change.close:
             said = stewarding.close(kind, standing.hub, standing.golden, day)
         else:
@@ -93,7 +109,15 @@ class _Known:
         return [member for member in named if member.scope == self._scope] or named
 
 
+def _require_unchanged(record_type: RecordType, standing: Standing, seen: Message, day: date) -> None:
+    """Raise CONCURRENT_CHANGE unless a change means the record that it meant before the record was held."""
+    there = standing.revision.state is State.ACTIVE and at(record_type, standing.golden, day) is not None
+    if not there or identity_key(record_type, standing.golden) != identity_key(record_type, seen):
+        raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, f"{standing.revision.record} changed meanwhile")
+
+
 def _unclear(proposal: tree_pb2.TreeProposal, known: _Known) -> Iterator[tree_pb2.TreeProblem]:
+    times = Counter(member.name for change in proposal.changes for member in known.found(change))
     for change in proposal.changes:
         found = known.found(change)
         names = [member.name for member in found]
@@ -102,6 +126,9 @@ def _unclear(proposal: tree_pb2.TreeProposal, known: _Known) -> Iterator[tree_pb
             yield tree_pb2.TreeProblem(kind=Kind.KIND_UNKNOWN_KEY, key=change.key, description=text)
         elif len(found) > 1:
             text = "is the key of several records"
+            yield tree_pb2.TreeProblem(kind=Kind.KIND_AMBIGUOUS_KEY, key=change.key, description=text, records=names)
+        elif times[names[0]] > 1:
+            text = "is changed more than once, by several spellings of its key"
             yield tree_pb2.TreeProblem(kind=Kind.KIND_AMBIGUOUS_KEY, key=change.key, description=text, records=names)
         elif (change.parent_scope or found[0].scope, bare(change.parent_key)) == found[0].place:
             text = "would hang below itself"
@@ -135,14 +162,14 @@ def _broken(
     ending: defaultdict[str, list[BrokenReference]] = defaultdict(list)
     for each in lost:
         change = changed.get(each.record)
-        if change is not None and each.target_key.rpartition("|")[2] == bare(change.parent_key):
-            text = f"{each.path} would name {each.target_key.rpartition('|')[2]}, which is not there all the time"
+        if change is not None and each.target_key.partition("|")[2] == bare(change.parent_key):
+            text = f"{each.path} would name {each.target_key.partition('|')[2]}, which is not there all the time"
             yield tree_pb2.TreeProblem(kind=Kind.KIND_ORPHAN, key=change.key, description=text, records=[each.record])
         else:
             ending[each.target_key].append(each)
     spelt = {bare(change.key): change.key for change in changed.values()}
     for target_key, each_of in sorted(ending.items()):
-        scope, _, key = target_key.rpartition("|")
+        scope, _, key = target_key.partition("|")
         kinds = ", ".join(sorted({each.record_type for each in each_of}))
         yield tree_pb2.TreeProblem(
             kind=Kind.KIND_STILL_REFERENCED,
@@ -153,17 +180,21 @@ def _broken(
         )
 
 
-def _cycles(where: TreeScope, contents: Contents, hierarchy: str, day: date) -> Iterator[tree_pb2.TreeProblem]:
-    """Give the cycles that the tree has from a day on, each once."""
-    seen: set[str] = set()
-    for change_day in days_of_change(where.record_type, contents.values(), day):
-        for problem in tree_of(where, contents, hierarchy, change_day).problems:
-            if problem.kind is Wrong.CYCLE and problem.description not in seen:
-                seen.add(problem.description)
-                yield tree_pb2.TreeProblem(
-                    kind=Kind.KIND_CYCLE,
-                    scope=problem.scope,
-                    key=problem.key,
-                    description=problem.description,
-                    records=problem.records,
-                )
+def _cycles(
+    record_type: RecordType, contents: Contents, routes: Iterable[Sequence[str]]
+) -> Iterator[tree_pb2.TreeProblem]:
+    """Give the cycles that changed records would hang in; what the caller may not see of them is not told."""
+    assert record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
+    scope_field, key_field = record_type.identity
+    for route in routes:
+        seen = [name for name in route if name in contents]
+        first = seen.index(min(seen, key=lambda name: bare(getattr(contents[name], key_field))))
+        circle = [*seen[first:], *seen[:first], seen[first]]
+        spelt = " → ".join(getattr(contents[name], key_field) for name in circle)
+        yield tree_pb2.TreeProblem(
+            kind=Kind.KIND_CYCLE,
+            scope=getattr(contents[circle[0]], scope_field),
+            key=getattr(contents[circle[0]], key_field),
+            description=f"hangs below itself: {spelt}" if len(seen) == len(route) else "hangs below itself elsewhere",
+            records=seen,
+        )

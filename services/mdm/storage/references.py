@@ -62,8 +62,26 @@ SELECT r.record_type, r.record, r.path, r.target_type, r.target_key, r.start_dat
 """
 _COUNT = f"SELECT count(*) {_BROKEN}"
 _PRESENCES = """
-SELECT p.record_type, p.key, p.record, p.start_date, p.end_date FROM presences p
-JOIN unnest(%s::text[], %s::text[]) AS wanted(record_type, key) USING (record_type, key) ORDER BY p.record
+SELECT p.record_type, p.key, CASE WHEN t.seen THEN p.record ELSE '' END, p.start_date, p.end_date FROM presences p
+JOIN unnest(%s::text[], %s::text[]) AS wanted(record_type, key) USING (record_type, key)
+CROSS JOIN LATERAL (
+    SELECT %s::text[] IS NULL OR EXISTS (SELECT FROM records r WHERE r.record = p.record AND r.entities && %s) AS seen
+) AS t ORDER BY p.record
+"""
+_CYCLES = """
+WITH RECURSIVE above(origin, record, route, since, until, closed) AS (
+    SELECT name, name, ARRAY[name], %(day)s::date, NULL::date, false
+    FROM (SELECT unnest(%(records)s::text[]) COLLATE "C" AS name) AS named
+    UNION
+    SELECT a.origin, p.record, a.route || p.record, greatest(a.since, s.start_date), least(a.until, s.end_date),
+        p.record = a.origin
+    FROM above a
+    JOIN reference_spans s ON s.record = a.record AND s.path = %(path)s
+    JOIN presences p ON p.record_type = s.target_type AND p.key = s.target_key
+    WHERE NOT a.closed AND (p.record = a.origin OR p.record <> ALL(a.route))
+    AND greatest(a.since, s.start_date) < coalesce(least(a.until, s.end_date), 'infinity')
+)
+SELECT DISTINCT route[:cardinality(route) - 1] FROM above WHERE closed ORDER BY 1
 """
 _BEFORE_ALL = ("", "", "", "", "")
 _MOST = 2**31 - 1
@@ -101,7 +119,7 @@ class Referring:
 class BrokenReference:
     """A reference that does not hold: who refers, where, to what, and when (`gaps`, in order) nothing is there.
 
-    `target` is empty when there is no such record.
+    `target` is empty when there is no such record in the entities that were asked for.
     """
 
     record: str
@@ -187,12 +205,12 @@ def broken(
     """Return references that do not hold, by record, path, target and time, those behind `after`."""
     behind = dict(zip("abcde", after or _BEFORE_ALL, strict=True))
     rows = driver(connection).execute(_PAGE, question.parameters | behind | {"limit": limit}).fetchall()
-    there = _presences(connection, [(row[3], row[4]) for row in rows])
+    there = _presences(connection, [(row[3], row[4]) for row in rows], question.scope)
     found = []
     for record_type, record, path, target_type, target_key, start, end in rows:
         targets, said = there.get((target_type, target_key), []), Period(start, end)
         gaps = uncovered(said, [period for _, period in targets]) or (said,)
-        name = targets[0][0] if targets else ""
+        name = next((record for record, _ in targets if record), "")
         found.append(BrokenReference(record, record_type, path, target_type, target_key, name, said, gaps))
     return found
 
@@ -202,7 +220,7 @@ def newly_broken(
 ) -> tuple[T, list[BrokenReference]]:
     """Make a change; return its result and the references that do not hold because of it.
 
-    Those name only when nothing is there any more: who puts a reference right in part may, though it still does not hold.
+    Those tell only when nothing is there any more: putting a reference right in part breaks nothing.
     """
     before = _gaps_by_reference(broken(connection, question))
     result = change()
@@ -226,6 +244,18 @@ def count(connection: Connection, question: Question) -> int:
     """Count the references that do not hold."""
     row = driver(connection).execute(_COUNT, question.parameters).fetchone()
     return row[0] if row else 0
+
+
+def cycles(connection: Connection, records: Collection[str], path: str, day: date) -> list[tuple[str, ...]]:
+    """Return the routes along which, on a day or later, records refer to themselves by a path, each route once.
+
+    A route begins at a record of `records` and names every record on it, whosever they are.
+    """
+    asked = {"records": sorted(records), "path": path, "day": day}
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    for (route,) in driver(connection).execute(_CYCLES, asked):
+        found.setdefault(frozenset(route), tuple(route))
+    return list(found.values())
 
 
 def _unkept(connection: Connection, unchanged: Iterable[Referring]) -> set[str]:
@@ -259,11 +289,12 @@ def _replace(
 
 
 def _presences(
-    connection: Connection, keys: Collection[tuple[str, str]]
+    connection: Connection, keys: Collection[tuple[str, str]], scope: frozenset[str] | None
 ) -> Mapping[tuple[str, str], list[tuple[str, Period]]]:
     wanted = sorted(set(keys))
     found: dict[tuple[str, str], list[tuple[str, Period]]] = {}
-    columns = ([kind for kind, _ in wanted], [key for _, key in wanted])
+    seen = None if scope is None else sorted(scope)
+    columns = ([kind for kind, _ in wanted], [key for _, key in wanted], seen, seen)
     for kind, key, record, start, end in driver(connection).execute(_PRESENCES, columns):
         found.setdefault((kind, key), []).append((record, Period(start, end)))
     return found

@@ -248,6 +248,11 @@ def _require_sound(proposal: tree_pb2.TreeProposal) -> None:
         for number, key in enumerate(keys)
         if key in keys[:number]
     ]
+    violations += [
+        FieldViolation(f"changes[{number}].parent_key", "is blank")
+        for number, change in enumerate(proposal.changes)
+        if change.parent_key and not bare(change.parent_key)
+    ]
     try:
         to_date(proposal.effective_date)
     except ValueError:

@@ -26,6 +26,8 @@ from services.mesh.validation import constraint_violated
 
 SERVICE = "concord.mdm.v1.TreeService"
 
+_MOST_NANOS = 2**63 * NANOS
+
 _KINDS = {
     tree.Wrong.CYCLE: tree_pb2.TreeProblem.KIND_CYCLE,
     tree.Wrong.ORPHAN: tree_pb2.TreeProblem.KIND_ORPHAN,
@@ -72,7 +74,7 @@ class TreeMethods:
         )
 
     def list_hierarchies(self, request: tree_pb2.ListHierarchiesRequest, call: Call) -> Message:
-        """List the hierarchies of a where."""
+        """List the hierarchies that records stand in."""
         size, after = page_size(request.page_size), PageToken.decode(request.page_token, request)
         where = tree_scope(request.record_type, request.scope)
 
@@ -110,10 +112,12 @@ class TreeMethods:
         _require_money(request.amounts)
         asked = self._asked(request, call)
         booked, unplaced = _booked(asked.tree, request)
+        totals = asked.tree.roll_up(booked)
+        _require_holdable(totals)
         return tree_pb2.RollUpTreeResponse(
             totals=[
                 tree_pb2.TreeTotal(node=_node(each.node), own=_moneys(each.own), total=_moneys(each.total))
-                for each in asked.tree.roll_up(booked)
+                for each in totals
             ],
             unplaced=unplaced,
             effective_date=_date(asked.day),
@@ -206,6 +210,13 @@ def _require_money(amounts: Iterable[tree_pb2.TreeAmount]) -> None:
     ]
     if wrong:
         raise constraint_violated(wrong)
+
+
+def _require_holdable(totals: Iterable[tree.Total]) -> None:
+    """Raise CONSTRAINT_VIOLATED for sums that no amount of money can hold."""
+    sums = (nanos for each in totals for amounts in (each.own, each.total) for nanos in amounts.values())
+    if any(abs(nanos) >= _MOST_NANOS for nanos in sums):
+        raise constraint_violated([FieldViolation("amounts", "add up to more than an amount of money can hold")])
 
 
 def _booked(

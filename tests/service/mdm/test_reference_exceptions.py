@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import employee_pb2, stewardship_pb2, workforce_pb2
+from concord.mdm.v1 import cost_center_pb2, employee_pb2, stewardship_pb2, workforce_pb2
 from tests.support.hub import statement
 from tests.support.periods import period_message
 from tests.support.served_hub import Client, ServedHub, refused
@@ -54,3 +54,16 @@ def test_an_unknown_type_is_refused_and_other_entities_are_not_told(mesh: Served
     assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE, "target_type")
     north = mesh.client(entities=["entities/north"])
     assert north.stewardship.ListReferenceExceptions(Request()).total_count == 0
+
+
+def test_what_is_referred_to_is_named_to_those_who_may_know_of_it(mesh: ServedHub, steward: Client) -> None:
+    closed = cost_center_pb2.CostCenter(entity="entities/north", code="ICU")
+    closed.effective_period.CopyFrom(period_message(None, date(2026, 7, 1)))
+    employee = employee_pb2.Employee(entity="entities/south", employee_number="1")
+    employee.slices.add(assignments=[workforce_pb2.Assignment(entity="entities/north", cost_center_code="ICU")])
+    mesh.hub.submit(statement("systems/erp", "ICU", closed), statement("systems/workforce", "1", employee))
+    (told,) = steward.stewardship.ListReferenceExceptions(Request()).exceptions
+    assert told.target.startswith("costCenters/")
+    south = mesh.client(entities=["entities/south"])
+    (untold,) = south.stewardship.ListReferenceExceptions(Request()).exceptions
+    assert (untold.record, untold.target, untold.target_key) == (told.record, "", "entities/north|icu")

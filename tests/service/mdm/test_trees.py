@@ -9,7 +9,7 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, cost_center_pb2, employee_pb2, tree_pb2, workforce_pb2
+from concord.mdm.v1 import change_pb2, cost_center_pb2, employee_pb2, ledger_pb2, tree_pb2, workforce_pb2
 from tests.support.hub import GROUP, TestHub, statement
 from tests.support.periods import period_message
 from tests.support.served_hub import WRITER, Client, ServedHub, refused
@@ -315,3 +315,73 @@ def test_proposals_and_what_they_change_are_in_the_feed(hospital: ServedHub, ste
     stream.cancel()
     packed = [tree_pb2.TreeProposal.FromString(change.content.value).state for change in seen]
     assert packed == [tree_pb2.TreeProposal.STATE_PROPOSED, tree_pb2.TreeProposal.STATE_PROMOTED]
+
+
+@pytest.mark.usefixtures("hospital")
+def test_amounts_that_no_amount_can_hold_together_are_refused(steward: Client) -> None:
+    most = Money(currency_code="USD", units=2**63 - 1)
+    amounts = [tree_pb2.TreeAmount(key=key, amount=most) for key in ("ICU", "ED")]
+    request = tree_pb2.RollUpTreeRequest(**MANAGEMENT, amounts=amounts)  # type: ignore[arg-type]
+    error = refused(lambda: steward.trees.RollUpTree(request))
+    assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_CONSTRAINT_VIOLATED, "amounts")
+    (alone,) = steward.trees.RollUpTree(
+        tree_pb2.RollUpTreeRequest(**{**MANAGEMENT, "hierarchy": "legal"}, amounts=amounts[:1])  # type: ignore[arg-type]
+    ).totals[-1:]
+    assert alone.own == [most]
+
+
+@pytest.mark.usefixtures("hospital")
+def test_a_record_that_several_changes_are_about_is_told_and_none_is_lost(steward: Client) -> None:
+    again = tree_pb2.TreeChange(key="ICU", scope=NORTH, parent_key="ED")
+    found = compared(steward, propose(steward, move("ICU", "LAB"), again)).problems
+    assert [(each.kind, each.key) for each in found] == [(Problem.KIND_AMBIGUOUS_KEY, "ICU")] * 2
+
+
+def test_a_key_may_contain_what_separates_scopes_from_keys(hospital: ServedHub, steward: Client) -> None:
+    plant(hospital.hub, ("A|B", "ALL"))
+    assert not compared(steward, propose(steward, move("ICU", "A|B"))).problems
+    (nowhere,) = compared(steward, propose(steward, move("ICU", "X|Y"))).problems
+    assert (nowhere.kind, nowhere.key) == (Problem.KIND_ORPHAN, "ICU")
+    error = refused(lambda: propose(steward, move("ICU", "  ")))
+    assert error.violations[0].field == "tree_proposal.changes[0].parent_key"
+
+
+def test_a_cycle_through_another_entity_is_told_without_its_records(hospital: ServedHub, steward: Client) -> None:
+    ward = cost_center_pb2.CostCenter(entity="entities/south", code="S")
+    hung = cost_center_pb2.HierarchyParent(hierarchy="management", parent_code="ICU", parent_scope=NORTH)
+    ward.slices.add(parents=[hung])
+    hospital.hub.submit(statement("systems/workforce", "1", ward))
+    change = tree_pb2.TreeChange(key="NURSE", parent_key="S", parent_scope="entities/south")
+    (cycle,) = compared(steward, propose(steward, change)).problems
+    assert (cycle.kind, cycle.key, len(cycle.records)) == (Problem.KIND_CYCLE, "ICU", 2)
+    assert all(hospital.hub.golden(name).entity == NORTH for name in cycle.records)  # type: ignore[attr-defined]
+
+
+def test_a_cycle_on_a_later_day_stands_in_the_way(hospital: ServedHub, steward: Client) -> None:
+    later = propose(steward, move("LAB", "ICU"), effective_date=Date(year=2026, month=9, day=1))
+    promote(hospital.client(subject="controller"), later)
+    (cycle,) = compared(steward, propose(steward, move("NURSE", "LAB"))).problems
+    assert (cycle.kind, cycle.description) == (Problem.KIND_CYCLE, "hangs below itself: ICU → NURSE → LAB → ICU")
+
+
+def test_a_cycle_that_a_proposal_has_no_part_in_does_not_hinder_it(hospital: ServedHub, steward: Client) -> None:
+    plant(hospital.hub, ("C1", "C2"), ("C2", "C1"))
+    promote(hospital.client(subject="controller"), propose(steward, move("ICU", "LAB")))
+
+
+def test_records_whose_parents_began_later_than_they_can_still_be_moved(hospital: ServedHub, steward: Client) -> None:
+    younger = center("YOUNG")
+    younger.effective_period.CopyFrom(period_message(date(2022, 1, 1), None))
+    hospital.hub.submit(
+        statement("systems/erp", "YOUNG", younger), statement("systems/erp", "OLD", center("OLD", "YOUNG"))
+    )
+    assert not compared(steward, propose(steward, move("OLD", "LAB"))).problems
+
+
+def test_a_ledger_without_accounts_has_an_empty_tree(mesh: ServedHub, steward: Client) -> None:
+    said = ledger_pb2.Ledger(name="ledgers/new", display_name="New", entity=NORTH, currency_code="USD")
+    steward.ledgers.CreateLedger(ledger_pb2.CreateLedgerRequest(ledger=said, request_id=rid()))
+    asked = tree_pb2.GetTreeRequest(record_type="account", hierarchy="management", scope="ledgers/new")
+    assert not steward.trees.GetTree(asked).nodes
+    south = mesh.client(entities=["entities/south"])
+    assert refused(lambda: south.trees.GetTree(asked)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
