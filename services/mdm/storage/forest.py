@@ -49,9 +49,10 @@ class Forest:
         """Return the records of a tree's scope that a caller with these entities may see. Raises RECORD_NOT_FOUND."""
         assert where.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
         scope_field = where.record_type.identity[0]
+        scopes = self._scopes(connection, scope_field, where.scope)
         question = Question(
             record_type=where.record_type,
-            expression=self._within(connection, scope_field, where.scope),
+            expression=_within(scope_field, scopes),
             orders=(),
             show_deleted=False,
             entities=entities,
@@ -67,13 +68,28 @@ class Forest:
             )
         revisions = self._store.read(connection, names, position=position)
         message = where.record_type.message
-        return {name: self._store.content(revisions[name], message, clear=False) for name in names}
+        found = {name: self._store.content(revisions[name], message, clear=False) for name in names}
+        # The index tells no case apart, scopes do.
+        return {name: content for name, content in found.items() if getattr(content, scope_field) in scopes}
 
-    def _within(self, connection: Connection, scope_field: str, scope: str) -> Expression:
-        """Return the condition that a record stands in a scope: an entity counts with all below it."""
+    def owners(self, connection: Connection, where: TreeScope, contents: Contents) -> tuple[str, ...]:
+        """Return the entities that a proposal on a tree belongs to.
+
+        They are the tree's own, or that of its ledger, or those of the records of a ledger that nobody registered.
+        """
+        assert where.record_type.identity is not None  # noqa: S101 - what hangs in trees has a key
+        if where.record_type.identity[0] == _ENTITY:
+            return (where.scope,)
+        ledger = self._registry.read(connection).ledgers.get(where.scope)
+        if ledger is not None:
+            return (ledger.entity,)
+        revisions = self._store.read(connection, list(contents)).values()
+        return tuple(sorted({entity for revision in revisions for entity in revision.entities}))
+
+    def _scopes(self, connection: Connection, scope_field: str, scope: str) -> frozenset[str]:
+        """Return the scopes that a tree covers: an entity counts with all below it."""
         below = self._registry.read(connection).within((scope,)) if scope_field == _ENTITY else None
-        parts = [Comparison(scope_field, "=", each) for each in sorted(below or {scope})]
-        return Or(tuple(parts)) if len(parts) > 1 else parts[0]
+        return below or frozenset({scope})
 
     def today(self, connection: Connection) -> date:
         """Return the database's day, in UTC."""
@@ -91,6 +107,11 @@ class Forest:
             return scope in landscape.entities and in_scope((scope,), entities)
         ledger = landscape.ledgers.get(scope)
         return ledger is not None and in_scope((ledger.entity,), entities)
+
+
+def _within(scope_field: str, scopes: frozenset[str]) -> Expression:
+    parts = [Comparison(scope_field, "=", each) for each in sorted(scopes)]
+    return Or(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 def tree_scope(record_type: str, scope: str) -> TreeScope:

@@ -59,23 +59,34 @@ class Ledgers:
         return present_registered(self._store, revision, ledger_pb2.Ledger)
 
     def validate(
-        self, connection: Connection, ledger: ledger_pb2.Ledger, asked: Asked, position: int | None
+        self,
+        connection: Connection,
+        ledger: ledger_pb2.Ledger,
+        asked: Asked,
+        entities: frozenset[str] | None,
+        position: int | None,
     ) -> list[ledger_pb2.PostingViolation]:
-        """Return everything that stands in the way of a posting, whosever records these are."""
-        account = self._booked(connection, ACCOUNT, ledger.name, asked.account_number, position)
+        """Return everything that stands in the way of a posting; what is out of the caller's scope is unknown to it."""
+        account = self._booked(connection, ACCOUNT, ledger.name, asked.account_number, entities, position)
         cost_center = None
         if asked.cost_center_code:
             books = asked.cost_center_entity or ledger.entity
-            cost_center = self._booked(connection, COST_CENTER, books, asked.cost_center_code, position)
+            cost_center = self._booked(connection, COST_CENTER, books, asked.cost_center_code, entities, position)
         return rules.posting_violations(ledger, account, cost_center, asked.posting)
 
-    def _booked(
-        self, connection: Connection, record_type: RecordType, scope: str, key: str, position: int | None
+    def _booked(  # noqa: PLR0913 - what is sought, for whom, and as of when
+        self,
+        connection: Connection,
+        record_type: RecordType,
+        scope: str,
+        key: str,
+        entities: frozenset[str] | None,
+        position: int | None,
     ) -> Booked:
         assert record_type.identity is not None  # noqa: S101 - what is posted to has a key
         scope_field, key_field = record_type.identity
         named = And((Comparison(scope_field, "=", scope), Comparison(key_field, "=", key)))
-        question = Question(record_type, named, (), show_deleted=False, entities=None, clear=False)
+        question = Question(record_type, named, (), show_deleted=False, entities=entities, clear=False)
         names = self._listing.page(connection, question, position, None, 1).records
         if not names:
             return Booked(record_type, "", None)

@@ -83,11 +83,8 @@ class TreeProposals:
             kept = tree_pb2.TreeProposal()
             kept.CopyFrom(proposal)
             kept.state, kept.author = State.STATE_PROPOSED, decision.key.principal
-            entities = self._store.read(connection, list(contents))
-            owners = {proposal.scope} if proposal.scope.startswith("entities/") else set[str]()
-            owners |= set() if owners else {entity for each in entities.values() for entity in each.entities}
-            name = f"treeProposals/{self._new_id()}"
-            return self._append(connection, name, kept, None, tuple(sorted(owners)), decision.origin)
+            owners = self._forest.owners(connection, where, contents)
+            return self._append(connection, f"treeProposals/{self._new_id()}", kept, None, owners, decision.origin)
 
         return self._decide(decision, apply)
 

@@ -46,7 +46,7 @@ class PostingMethods:
                 request.cost_center_entity,
                 request.cost_center_code,
             )
-            found = self._ledgers.validate(connection, ledger, asked, position)
+            found = self._ledgers.validate(connection, ledger, asked, scope, position)
             return ledger_pb2.ValidatePostingResponse(allowed=not found, violations=found, read_position=position or 0)
 
         return self._transactions.read(read)

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import account_pb2, ledger_pb2
+from concord.mdm.v1 import account_pb2, cost_center_pb2, ledger_pb2, tree_pb2
 from tests.support.hub import GROUP, statement
 from tests.support.served_hub import Client, ServedHub, refused
 from tests.support.waiting import eventually
@@ -123,6 +123,34 @@ def test_a_posting_is_allowed_in_an_open_period_and_as_of_then(
     eventually(lambda: not mesh.hub.rows("SELECT 1 FROM spool"))
     assert not posting(steward, "1000").allowed
     assert posting(steward, "1000", read_time=then).allowed
+
+
+def test_a_posting_to_what_is_out_of_scope_tells_nothing_of_it(mesh: ServedHub, steward: Client) -> None:
+    said = ledger_pb2.Ledger(name="ledgers/general", display_name="x", entity="entities/south", currency_code="USD")
+    steward.ledgers.CreateLedger(ledger_pb2.CreateLedgerRequest(ledger=said, request_id=rid()))
+    center = cost_center_pb2.CostCenter(entity="entities/north", code="ICU", kind="KIND_DEPARTMENT")
+    booked = account_pb2.Account(ledger="ledgers/general", account_number="1")
+    mesh.hub.submit(statement("systems/erp", "1", center), statement("systems/workforce", "1", booked))
+    named = {"cost_center_code": "ICU", "cost_center_entity": "entities/north"}
+    (blocked,) = posting(steward, "1", **named).violations
+    assert blocked.kind == ledger_pb2.PostingViolation.KIND_COST_CENTER_BLOCKED
+    (unknown,) = posting(mesh.client(entities=["entities/south"]), "1", **named).violations
+    assert (unknown.kind, unknown.record) == (ledger_pb2.PostingViolation.KIND_COST_CENTER_UNKNOWN, "")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_proposal_on_a_ledgers_tree_is_its_entitys(mesh: ServedHub, steward: Client) -> None:
+    north = account_pb2.Account(ledger="ledgers/general", account_number="1000")
+    mesh.hub.submit(statement("systems/erp", "1", north))
+    proposal = tree_pb2.TreeProposal(record_type="account", hierarchy="chart", scope="ledgers/general")
+    proposal.effective_date.CopyFrom(JULY)
+    proposal.changes.add(key="1000", parent_key="1")
+    request = tree_pb2.CreateTreeProposalRequest(tree_proposal=proposal, request_id=rid())
+    made = steward.trees.CreateTreeProposal(request).tree_proposal
+    found = tree_pb2.GetTreeProposalRequest(name=made.name)
+    assert mesh.client(entities=[GROUP]).trees.GetTreeProposal(found).tree_proposal == made
+    outsider = mesh.client(entities=["entities/north"])
+    assert refused(lambda: outsider.trees.GetTreeProposal(found)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
 
 
 @pytest.mark.usefixtures("ledger")
