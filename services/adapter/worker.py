@@ -107,7 +107,12 @@ class Worker:
             self._guard.check()
             with self.outpost.database.reading() as connection:
                 if self.states.is_paused(connection):
-                    raise ConcordError(reasons.ERROR_REASON_SYNC_PAUSED, f"{self.outpost.name} is paused")
+                    raise ConcordError(
+                        reasons.ERROR_REASON_SYNC_PAUSED,
+                        f"{self.outpost.name} is paused",
+                        metadata={"system": self.outpost.name},
+                        resource=("system", self.outpost.name),
+                    )
             try:
                 counts = self._pull(full=full)
             except RemoteError as error:

@@ -72,7 +72,7 @@ def test_a_paused_system_is_left_alone_until_it_is_resumed(
     assert paused.state == pb.SystemState.STATE_PAUSED
     assert client.PauseSystem(request).system_state.state == pb.SystemState.STATE_PAUSED
     error = refused(lambda: client.SyncSystem(pb.SyncSystemRequest(system=ERP)))
-    assert error.reason == reasons.ERROR_REASON_SYNC_PAUSED
+    assert (error.reason, error.metadata) == (reasons.ERROR_REASON_SYNC_PAUSED, {"system": ERP})
     version = running.state().pull_cursor
     system.edit("vendor/1", phone="31")
     client.ResumeSystem(pb.ResumeSystemRequest(system=ERP, request_id=str(uuid.uuid4()), validate_only=True))

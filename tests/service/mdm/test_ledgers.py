@@ -128,7 +128,9 @@ def test_a_posting_is_allowed_in_an_open_period_and_as_of_then(
 def test_a_posting_to_what_is_out_of_scope_tells_nothing_of_it(mesh: ServedHub, steward: Client) -> None:
     said = ledger_pb2.Ledger(name="ledgers/general", display_name="x", entity="entities/south", currency_code="USD")
     steward.ledgers.CreateLedger(ledger_pb2.CreateLedgerRequest(ledger=said, request_id=rid()))
-    center = cost_center_pb2.CostCenter(entity="entities/north", code="ICU", kind="KIND_DEPARTMENT")
+    center = cost_center_pb2.CostCenter(
+        entity="entities/north", code="ICU", kind=cost_center_pb2.CostCenter.KIND_DEPARTMENT
+    )
     booked = account_pb2.Account(ledger="ledgers/general", account_number="1")
     mesh.hub.submit(statement("systems/erp", "1", center), statement("systems/workforce", "1", booked))
     named = {"cost_center_code": "ICU", "cost_center_entity": "entities/north"}
