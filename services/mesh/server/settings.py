@@ -21,15 +21,15 @@ class ServerSettings:
     """Where to listen and the limits of what is taken on.
 
     `port` 0 takes a free one. `streams` is the number of streams served at once, apart from the `workers` that serve
-    unary calls. `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on
-    addresses other than loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port.
-    `reflection` tells the contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext:
-    probes hold no credentials.
+    unary calls; more of these than the cores keep busy hand the interpreter to one another (docs/how-to/bench.md).
+    `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on addresses other than
+    loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
+    contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
-    workers: int = 16
+    workers: int = 8
     streams: int = 64
     max_request_bytes: int = 4 * 1024 * 1024
     max_response_bytes: int = 16 * 1024 * 1024
