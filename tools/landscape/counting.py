@@ -4,10 +4,7 @@ from typing import LiteralString
 
 import psycopg
 
-from services.mdm.domain.registry import RECORD_TYPES
 from tools.postgres import PostgresServer
-
-GOLDEN_TYPES = tuple(record_type.name for record_type in RECORD_TYPES)
 
 _REVISIONS = "SELECT record_type, count(*) FROM revisions GROUP BY record_type"
 _CHANGES = "SELECT record_type, count(*) FROM changes GROUP BY record_type"
