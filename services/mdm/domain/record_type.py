@@ -9,6 +9,7 @@ from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from services.mdm.domain.matching.declaration import Matching
 from services.mdm.domain.violation import Violation
 
 METADATA = frozenset({"name", "etag", "revision", "state", "create_time", "update_time", "entities"})
@@ -125,13 +126,16 @@ class RecordType:
     """What no content may say."""
     strict_validators: tuple[Validator, ...] = ()
     """What a steward's content may not say: identifiers with wrong check digits."""
+    matching: Matching | None = None
+    """How records without a strong identifier in common are compared; None = they never are."""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that does not fit its message."""
         _check_groups(self.descriptor, self.groups, METADATA | ({self.slice_field} if self.slice_field else set()))
         if self.slice_field is not None:
             _check_groups(self.slice_descriptor, self.slice_groups, frozenset({"effective_period"}))
-        for path in (*self.filterable, *self.searchable, *(self.identity or ())):
+        compared = [path for attribute in (self.matching.attributes if self.matching else ()) for path in attribute.paths]
+        for path in (*self.filterable, *self.searchable, *(self.identity or ()), *compared):
             self.fields_of(path)
         for reference in self.references:
             if reference.field not in (self.slice_group_by_field if self.slice_field else self.group_by_field):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from concord.mdm.v1 import employee_pb2, workforce_pb2
+from services.mdm.domain.matching.declarations.employee import MATCHING
 from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
 from services.mdm.domain.referring import qualified
 from services.mdm.domain.violation import Violation
@@ -42,6 +43,13 @@ def _share(assignment: workforce_pb2.Assignment) -> Fraction:
     return Fraction(share.numerator, share.denominator) if assignment.HasField("share") else Fraction(1)
 
 
+def _without_number(content: employee_pb2.Employee) -> Iterable[Violation]:
+    """Give what says nothing without its RESTRICTED number, which a caller who may not see it can't send back."""
+    for national_id in content.national_ids:
+        if not national_id.value:
+            yield Violation(f"national_ids[{national_id.country}/{national_id.scheme}].value", "is missing")
+
+
 def _differentials(content: employee_pb2.Employee) -> Iterable[Violation]:
     for number, piece in enumerate(content.slices):
         for paid in piece.shift_differentials:
@@ -67,7 +75,9 @@ EMPLOYEE = RecordType(
         Group("identity", ("entity", "employee_number")),
         Group("engagement", ("worker_type", "contractor_classification", "agency")),
         *single("display_name", "given_name", "family_name", "status", "effective_period"),
+        *single("birth_date", "home_address"),
         keyed("work_contacts", "channel", "label"),
+        keyed("national_ids", "country", "scheme"),
     ),
     slice_field="slices",
     slice_groups=(
@@ -90,5 +100,6 @@ EMPLOYEE = RecordType(
         Reference("manager_number", target="employee"),
     ),
     is_over=_has_ended,
-    validators=(_engagement, _shares, _differentials, _own_manager),
+    validators=(_engagement, _shares, _without_number, _differentials, _own_manager),
+    matching=MATCHING,
 )

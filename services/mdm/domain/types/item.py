@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concord.mdm.v1 import item_pb2
 from services.mdm.domain import packs
 from services.mdm.domain.check_digits import GTIN_LENGTH, is_gtin, is_restricted_circulation
+from services.mdm.domain.matching.declarations.item import MATCHING
 from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
 
@@ -87,4 +88,5 @@ ITEM = RecordType(
     ),
     validators=(_packs,),
     strict_validators=(_check_digits,),
+    matching=MATCHING,
 )

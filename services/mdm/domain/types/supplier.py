@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.check_digits import is_duns, is_gln, is_lei, is_npi
+from services.mdm.domain.matching.declarations.supplier import MATCHING
 from services.mdm.domain.record_type import RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
 
@@ -77,4 +78,5 @@ SUPPLIER = RecordType(
     ),
     validators=(_own_parent, _without_number),
     strict_validators=(_check_digits,),
+    matching=MATCHING,
 )

@@ -1,0 +1,162 @@
+"""How similar two standard values are, in thousandths, and how much they share.
+
+Similarities are whole numbers from exact arithmetic or from one and the same library call, so that a pair has the
+same similarity whenever and wherever it is compared.
+"""
+
+from collections.abc import Callable, Iterable
+from math import isqrt
+from typing import NamedTuple
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from services.mdm.domain.matching.declaration import Comparison
+
+SAME = 1000
+Rarity = Callable[[str], int]
+"""How rare a token or value is: millibits, -1000 log2 of its share of the records."""
+
+
+class Likeness(NamedTuple):
+    """How alike two values are."""
+
+    similarity: int
+    """Thousandths; 1000 = the same."""
+    shared: int
+    """How rare what they share is, millibits; 0 = they share nothing whose rarity counts."""
+
+
+NOTHING = Likeness(0, 0)
+
+LEVELS: dict[Comparison, tuple[int, ...]] = {
+    Comparison.EXACT: (0, SAME),
+    Comparison.CODE: (0, 800, 900, SAME),
+    Comparison.PHONE: (0, 600, 850, 950, SAME),
+    Comparison.DATE: (0, 700, 900, SAME),
+    Comparison.PERSON: (0, 700, 800, 880, 940, SAME),
+    Comparison.TEXT: (0, 150, 300, 450, 600, 700, 800, 900, SAME),
+    Comparison.CODES: (0, 700, SAME),
+    Comparison.NUMBER: (0, 700, 850, 950, SAME),
+}
+"""The lowest similarity of each level, thousandths."""
+
+_SHORTEST_TYPO = 4
+_SHORTEST_MODEL = 4
+_FUZZY = 600
+
+
+def level(comparison: Comparison, similarity: int) -> int:
+    """Return the level of a similarity: the highest whose lowest similarity it reaches."""
+    return sum(similarity >= lowest for lowest in LEVELS[comparison]) - 1
+
+
+def likeness(comparison: Comparison, one: str, other: str, rarity: Rarity) -> Likeness:
+    """Return how alike two standard values are."""
+    if one == other:
+        return Likeness(SAME, shared_rarity(comparison, one, rarity))
+    return _COMPARE[comparison](one, other, rarity)
+
+
+def shared_rarity(comparison: Comparison, value: str, rarity: Rarity) -> int:
+    """Return how rare a value is that two records share."""
+    if comparison is Comparison.TEXT:
+        return sum(map(rarity, set(value.split())))
+    if comparison is Comparison.CODES:
+        return max(map(rarity, value.split()))
+    return rarity(value)
+
+
+def _exact(_one: str, _other: str, _rarity: Rarity) -> Likeness:
+    return NOTHING
+
+
+def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
+    if min(len(one), len(other)) < _SHORTEST_TYPO:
+        return NOTHING
+    typos = OSA.distance(one, other, score_cutoff=2)
+    return Likeness((SAME, 900, 800 if min(len(one), len(other)) > _SHORTEST_TYPO + 2 else 0, 0)[typos], 0)
+
+
+def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
+    short, long = sorted((one, other), key=len)
+    if long.endswith(short) and len(short) > _SHORTEST_TYPO:
+        return Likeness(950, rarity(short))
+    if short[-7:] == long[-7:]:
+        return Likeness(950, 0)
+    if OSA.distance(short[-7:], long[-7:], score_cutoff=1) == 1:
+        return Likeness(850, 0)
+    return Likeness(600, 0) if short[:-4][-3:] == long[:-4][-3:] else NOTHING
+
+
+def _date(one: str, other: str, _rarity: Rarity) -> Likeness:
+    if OSA.distance(one, other, score_cutoff=1) == 1:
+        return Likeness(900, 0)
+    parts = [(date[:4], date[4:6], date[6:]) for date in (one, other)]
+    if parts[0][0] == parts[1][0] and parts[0][1:] == parts[1][:0:-1]:
+        return Likeness(900, 0)
+    return Likeness(700, 0) if sum(map(str.__eq__, *parts)) == 2 else NOTHING  # noqa: PLR2004 - two of three
+
+
+def _person(one: str, other: str, _rarity: Rarity) -> Likeness:
+    return Likeness(int(JaroWinkler.similarity(one, other) * 999), 0)
+
+
+def _text(one: str, other: str, rarity: Rarity) -> Likeness:
+    first, second = one.split(), other.split()
+    ours, theirs = set(first), set(second)
+    both = ours & theirs
+    shared = _weight(both, rarity)
+    mine = _weight(ours - both, rarity)
+    others = _weight(theirs - both, rarity)
+    common = sum(map(rarity, both))
+    if not mine and not others:
+        return Likeness(SAME - 1, common)
+    alike = 0
+    if mine and others:
+        alike = _rest(first, second, both)
+        shared += alike * isqrt(mine * others) // SAME
+        mine, others = mine * (SAME - alike) // SAME, others * (SAME - alike) // SAME
+    whole = isqrt((shared + mine) * (shared + others)) or 1
+    return Likeness(min(SAME - 1, SAME * shared // whole), common)
+
+
+def _rest(first: list[str], second: list[str], both: set[str]) -> int:
+    rest = ("".join(word for word in words if word not in both) for words in (first, second))
+    return int(fuzz.ratio(*rest, score_cutoff=_FUZZY / 10) * 10)
+
+
+def _weight(tokens: Iterable[str], rarity: Rarity) -> int:
+    return sum(rarity(token) ** 2 for token in tokens)
+
+
+def _codes(one: str, other: str, rarity: Rarity) -> Likeness:
+    first, second = one.split(), other.split()
+    both = set(first) & set(second)
+    if both:
+        return Likeness(SAME, max(map(rarity, both)))
+    begun = [
+        min(mine, theirs, key=len)
+        for mine in first
+        for theirs in second
+        if min(len(mine), len(theirs)) >= _SHORTEST_MODEL and (mine.startswith(theirs) or theirs.startswith(mine))
+    ]
+    return Likeness(700, max(map(rarity, begun))) if begun else NOTHING
+
+
+def _number(one: str, other: str, _rarity: Rarity) -> Likeness:
+    smaller, larger = sorted((float(one), float(other)))
+    difference = (larger - smaller) / larger
+    return Likeness(950 if difference <= 0.02 else 850 if difference <= 0.1 else 700 if difference <= 0.3 else 0, 0)  # noqa: PLR2004 - the levels
+
+
+_COMPARE: dict[Comparison, Callable[[str, str, Rarity], Likeness]] = {
+    Comparison.EXACT: _exact,
+    Comparison.CODE: _code,
+    Comparison.PHONE: _phone,
+    Comparison.DATE: _date,
+    Comparison.PERSON: _person,
+    Comparison.TEXT: _text,
+    Comparison.CODES: _codes,
+    Comparison.NUMBER: _number,
+}

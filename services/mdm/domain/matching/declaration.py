@@ -1,0 +1,95 @@
+"""How the records of a type are matched, as data: attributes, how they are standardised and compared, block keys."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+Standard = Callable[[str], str]
+"""Turns a raw value into its standard form, without control characters; "" = it says nothing."""
+
+
+class Comparison(Enum):
+    """What makes two standard values similar; `comparisons` gives the similarity in thousandths."""
+
+    EXACT = "exact"
+    """Equal or not."""
+    CODE = "code"
+    """Equal but for typing errors."""
+    PHONE = "phone"
+    """Equal, equal without area codes, equal but for a typing error."""
+    DATE = "date"
+    """Equal, equal but for a typing error or swapped parts, equal in two of year, month and day."""
+    PERSON = "person"
+    """Equal, or similar from the beginning on, as given and family names are."""
+    TEXT = "text"
+    """The rarer the tokens shared, in whatever order, the more similar; typing errors allowed."""
+    CODES = "codes"
+    """Sets of codes: one shared, or one that begins with the other's."""
+    NUMBER = "number"
+    """Relative difference."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that is compared: where it lies in the message, its standard form, its comparison.
+
+    Every path gives values of its own; with `joined` they are one value together.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    standard: Standard
+    comparison: Comparison
+    joined: bool = False
+
+
+class Feature(Enum):
+    """What of an attribute's standard value goes into a block key."""
+
+    WHOLE = "whole"
+    """The value itself."""
+    END = "end"
+    """Its last seven characters: a phone number without its area code."""
+    START = "start"
+    """Its first four characters."""
+    TOKENS = "tokens"
+    """Its rarest tokens."""
+    SOUNDS = "sounds"
+    """How its rarest tokens sound."""
+    PAIRS = "pairs"
+    """Its rarest tokens two by two."""
+    GRAMS = "grams"
+    """Its rarest runs of four characters, spaces left out."""
+
+
+@dataclass(frozen=True)
+class BlockKey:
+    """Records that share this are compared: one feature, or two together."""
+
+    name: str
+    parts: tuple[tuple[str, Feature], ...]
+    """Attribute and feature, one or two."""
+    limit: int = 4
+    """At most so many keys a record, the rarest."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How records of one type are matched. `version` goes up whenever profiles would differ."""
+
+    version: int
+    attributes: tuple[Attribute, ...]
+    keys: tuple[BlockKey, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse keys of attributes that there are not."""
+        names = [attribute.name for attribute in self.attributes]
+        if len(set(names)) < len(names):
+            raise ValueError("two attributes of one name")
+        for key in self.keys:
+            if not 1 <= len(key.parts) <= 2 or not {attribute for attribute, _ in key.parts} <= set(names):  # noqa: PLR2004 - one feature or two together
+                raise ValueError(f"{key.name}: needs one or two attributes that are declared")
+
+    def index(self, name: str) -> int:
+        """Return the place of an attribute. Raises ValueError when there is none of this name."""
+        return [attribute.name for attribute in self.attributes].index(name)

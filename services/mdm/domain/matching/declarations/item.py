@@ -1,0 +1,30 @@
+"""How items are matched: by what they are called, by part numbers and codes, by manufacturer and price."""
+
+from services.mdm.domain.matching import standards
+from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+
+_TEXTS = ("display_name", "manufacturer_part_number")
+
+MATCHING = Matching(
+    version=1,
+    attributes=(
+        Attribute("name", ("display_name",), standards.description, Comparison.TEXT),
+        Attribute("description", ("display_name", "description"), standards.description, Comparison.TEXT, joined=True),
+        Attribute("models", _TEXTS, standards.model_codes, Comparison.CODES, joined=True),
+        Attribute("manufacturer", ("manufacturer_name",), standards.organisation, Comparison.TEXT),
+        Attribute("ndc", ("ndc",), standards.code, Comparison.CODE),
+        Attribute("hibc", ("hibc",), standards.code, Comparison.CODE),
+        Attribute("price", ("prices.price",), standards.number, Comparison.NUMBER),
+        Attribute("unspsc", ("unspsc_code",), standards.exact, Comparison.EXACT),
+    ),
+    keys=(
+        BlockKey("models", (("models", Feature.TOKENS),), 6),
+        BlockKey("name", (("name", Feature.WHOLE),)),
+        BlockKey("name_pairs", (("name", Feature.PAIRS),), 6),
+        BlockKey("name_tokens", (("name", Feature.TOKENS),), 5),
+        BlockKey("name_grams", (("name", Feature.GRAMS),), 6),
+        BlockKey("description_tokens", (("description", Feature.TOKENS),), 6),
+        BlockKey("ndc", (("ndc", Feature.WHOLE),)),
+        BlockKey("hibc", (("hibc", Feature.WHOLE),)),
+    ),
+)

@@ -1,0 +1,153 @@
+"""The match model: what agreement and disagreement weigh, frozen in one revision."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from concord.mdm.v1 import match_model_pb2 as pb
+from services.mdm.domain.matching.comparisons import LEVELS, SAME, Likeness, level, likeness
+from services.mdm.domain.matching.declaration import Attribute, Comparison, Matching
+from services.mdm.domain.matching.hashing import hashed
+from services.mdm.domain.matching.profile import Profile
+
+MISSING = -1
+"""The level of an attribute that one of the records says nothing of: it weighs nothing."""
+
+
+class Part(NamedTuple):
+    """What one attribute says about a pair."""
+
+    attribute: str
+    level: int
+    """Index into the levels of its comparison; `MISSING` = one of the two says nothing."""
+    millibits: int
+
+
+class Score(NamedTuple):
+    """How strong the evidence is that two source records are one thing."""
+
+    millibits: int
+    """Thousandths of a bit of evidence, positive for the same thing."""
+    parts: tuple[Part, ...]
+    forbidden: str
+    """The kind of exclusive identifier in which they differ: they are never linked automatically; "" = none."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What one attribute's levels weigh."""
+
+    millibits: tuple[int, ...]
+    """Per level of the comparison."""
+    usual_rarity: int
+    """How rare what two agreeing records share usually is, millibits."""
+    unseen_rarity: int
+    """How rare a token or value is that the population did not show twice, millibits."""
+    rarity_range: tuple[int, int] = (0, 0)
+    """How far a rarity other than the usual moves the weight, down and up, millibits."""
+
+
+@dataclass(frozen=True)
+class MatchModel:
+    """What matching of one record type needs to know, frozen: arrival order cannot matter."""
+
+    record_type: str
+    matching: Matching
+    exclusive: frozenset[str]
+    """Kinds of identifiers of which a thing has one at most."""
+    weights: tuple[Weights, ...]
+    """Per attribute of the declaration."""
+    review_millibits: int
+    margin_millibits: int
+    link_millibits: int | None
+    """None = nothing is linked automatically."""
+    rarities: Mapping[int, int] = field(default_factory=dict)
+    """By hash of attribute and token or value: how rare it is, millibits."""
+    common_keys: frozenset[int] = frozenset()
+    """Block keys that so many records hold that they say nothing."""
+    revision: int = 0
+    origin: "pb.MatchModel.Origin.ValueType" = pb.MatchModel.ORIGIN_DEFAULT
+    record_count: int = 0
+    decision_count: int = 0
+
+    def rarity_of(self, place: int) -> Callable[[str], int]:
+        """Return how rare the tokens and values of an attribute are."""
+        return self._rarity[place]
+
+    def score(self, one: Profile, other: Profile) -> Score:
+        """Return the evidence that two records are one thing; their order does not matter."""
+        parts = tuple(
+            self.part(place, one.values[place], other.values[place]) for place in range(len(self.matching.attributes))
+        )
+        return Score(sum(part.millibits for part in parts), parts, forbidding(self.exclusive, one, other))
+
+    def part(self, place: int, ours: tuple[str, ...], theirs: tuple[str, ...]) -> Part:
+        """Return what one attribute says: the heaviest of all pairs of values."""
+        attribute = self.matching.attributes[place]
+        if not ours or not theirs:
+            return Part(attribute.name, MISSING, 0)
+        rarity = self._rarity[place]
+        alike = (likeness(attribute.comparison, one, other, rarity) for one in ours for other in theirs)
+        best, similarity = max((self.weight(place, found), found.similarity) for found in alike)
+        return Part(attribute.name, level(attribute.comparison, similarity), best)
+
+    def weight(self, place: int, found: Likeness) -> int:
+        """Return what a likeness weighs, millibits."""
+        weights, attribute = self.weights[place], self.matching.attributes[place]
+        base = between(attribute.comparison, weights.millibits, found.similarity)
+        if not found.shared or base <= 0:
+            return base
+        low, high = weights.rarity_range
+        return base + min(high, max(low, found.shared - weights.usual_rarity))
+
+    @cached_property
+    def _rarity(self) -> tuple[Callable[[str], int], ...]:
+        return tuple(
+            self._rarity_within(attribute, weights.unseen_rarity)
+            for attribute, weights in zip(self.matching.attributes, self.weights, strict=True)
+        )
+
+    def _rarity_within(self, attribute: Attribute, unseen: int) -> Callable[[str], int]:
+        rarities = self.rarities
+        known: dict[str, int] = {}
+
+        def rarity(token: str) -> int:
+            found = known.get(token)
+            if found is None:
+                found = known[token] = rarities.get(rarity_key(attribute.name, token), unseen)
+            return found
+
+        return rarity
+
+
+def rarity_key(attribute: str, token: str) -> int:
+    """Return the key of a token or value of an attribute among a model's rarities."""
+    return hashed(f"{attribute}\x1f{token}")
+
+
+def forbidding(exclusive: frozenset[str], one: Profile, other: Profile) -> str:
+    """Return the first kind of exclusive identifier in which two records differ; "" = in none."""
+    for kind in sorted(exclusive):
+        ours, theirs = ({value for of, value in each.identifiers if of == kind} for each in (one, other))
+        if ours and theirs and not ours & theirs:
+            return kind
+    return ""
+
+
+def between(comparison: Comparison, millibits: tuple[int, ...], similarity: int) -> int:
+    """Return the weight of a similarity: that of its level, for texts in between the levels' middles too."""
+    place = level(comparison, similarity)
+    if comparison is not Comparison.TEXT or similarity >= SAME:
+        return millibits[place]
+    edges = LEVELS[comparison]
+    middle = (edges[place] + edges[place + 1]) // 2
+    if similarity >= middle:
+        if place + 1 == len(edges) - 1:
+            return millibits[place]
+        upper, weight = (edges[place + 1] + edges[place + 2]) // 2, millibits[place + 1]
+        return millibits[place] + (weight - millibits[place]) * (similarity - middle) // (upper - middle)
+    if not place:
+        return millibits[0]
+    lower = (edges[place - 1] + edges[place]) // 2
+    return millibits[place - 1] + (millibits[place] - millibits[place - 1]) * (similarity - lower) // (middle - lower)

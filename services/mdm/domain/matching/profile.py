@@ -1,0 +1,93 @@
+"""The profile of a source record: what of it counts for matching, in standard form."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.mdm.domain.identifiers import match_keys
+from services.mdm.domain.matching.declaration import Attribute, Matching
+from services.mdm.domain.matching.values import texts
+from services.mdm.domain.record_type import RecordType
+
+Token = Callable[[str, str], str]
+"""Makes a keyed token of a RESTRICTED value, for a purpose such as `match`."""
+
+TOKEN_PURPOSE = "match"  # noqa: S105 - a purpose, no secret
+_FIELD, _VALUE, _PART = "\x1d", "\x1e", "\x1f"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One source record's standardised content.
+
+    `values` holds for every attribute of the type's declaration, in its order, the distinct standard
+    values, sorted. `identifiers` are the valid strong identifiers, as (kind, value), sorted.
+    """
+
+    record_type: str
+    version: int
+    identifiers: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, ...], ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the profile as bytes, the same for equal profiles."""
+        identifiers = _VALUE.join(f"{kind}{_PART}{value}" for kind, value in self.identifiers)
+        values = (_VALUE.join(values) for values in self.values)
+        return _FIELD.join((self.record_type, str(self.version), identifiers, *values)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Profile":
+        """Return the profile that `to_bytes` gave. Raises ValueError for other bytes."""
+        try:
+            name, version, identifiers, *values = data.decode().split(_FIELD)
+            kinds = tuple(_kind_and_value(each) for each in _split(identifiers))
+            return cls(name, int(version), kinds, tuple(_split(value) for value in values))
+        except ValueError as error:
+            raise ValueError("these bytes are no profile") from error
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.split(_VALUE)) if text else ()
+
+
+def _kind_and_value(text: str) -> tuple[str, str]:
+    kind, separator, value = text.partition(_PART)
+    if not separator:
+        raise ValueError("an identifier without its kind")
+    return kind, value
+
+
+def matching_of(record_type: RecordType) -> Matching:
+    """Return how a type's records are matched. Raises ValueError for types that are linked by identifiers alone."""
+    if record_type.matching is None:
+        raise ValueError(f"{record_type.name} declares no matching")
+    return record_type.matching
+
+
+def profile(record_type: RecordType, content: Message, token: Token) -> Profile:
+    """Return the profile of a content; RESTRICTED values enter it as tokens only.
+
+    Raises ValueError for types that declare no matching.
+    """
+    matching = matching_of(record_type)
+    identifiers = tuple((key.kind, key.value) for key in match_keys(record_type, content))
+    values = tuple(_standard_values(record_type, attribute, content, token) for attribute in matching.attributes)
+    return Profile(record_type.name, matching.version, identifiers, values)
+
+
+def _standard_values(record_type: RecordType, attribute: Attribute, content: Message, token: Token) -> tuple[str, ...]:
+    raw = _joined(record_type, attribute, content) if attribute.joined else _each(record_type, attribute, content)
+    found = {(attribute.standard(text), restricted) for text, restricted in raw}
+    return tuple(sorted({token(text, TOKEN_PURPOSE) if restricted else text for text, restricted in found if text}))
+
+
+def _each(record_type: RecordType, attribute: Attribute, content: Any) -> Iterator[tuple[str, bool]]:
+    for path in attribute.paths:
+        yield from texts(record_type, path, content)
+
+
+def _joined(record_type: RecordType, attribute: Attribute, content: Any) -> Iterable[tuple[str, bool]]:
+    found = list(_each(record_type, attribute, content))
+    return [(" ".join(text for text, _ in found), any(restricted for _, restricted in found))] if found else []
