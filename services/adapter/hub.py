@@ -20,6 +20,7 @@ from concord.mdm.v1 import (
     system_pb2,
     system_pb2_grpc,
 )
+from services.adapter.golden import identity, open_golden
 from services.adapter.masters import masters
 from services.mesh.errors import ConcordError, from_rpc_error
 
@@ -143,14 +144,16 @@ class Hub:
                 return
 
     def golden_record(self, record_type: str, name: str) -> Any | None:
-        """Return a golden record as it is now; None when there is none that the adapter may see."""
+        """Return a golden record as it is now; None when there is none (any more) that the adapter may see."""
         try:
             with _typed_errors():
-                return self._masters[record_type].one(name)
+                found = self._masters[record_type].one(name)
         except ConcordError as error:
             if error.code is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
+        # What was merged away is answered by the record that it goes on in, which comes by itself.
+        return found if identity(open_golden(found))[0] == name else None
 
 
 def _requests(

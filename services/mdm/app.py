@@ -9,10 +9,12 @@ from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
+from services.mdm.transport.matches import MatchMethods
 from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
 from services.mdm.transport.sources import SourceMethods
+from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
 from services.mdm.transport.systems import system_service
 from services.mdm.transport.trees import TreeMethods
@@ -63,7 +65,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         storage.transactions, feed.reader, feed.news, storage.rendering, deciding, feed.slow_consumers, settings
     )
     return [
-        *(master_service(record_type, reads, storage.stewardship) for record_type in RECORD_TYPES),
+        *(master_service(record_type, reads, storage.stewardship, storage.merging) for record_type in RECORD_TYPES),
         ingest_service(
             Submitting(storage.intake, deciding),
             SourceMethods(storage.transactions, storage.sources, deciding),
@@ -74,7 +76,10 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         PostingMethods(storage.transactions, storage.ledgers, deciding).service(),
         changes.service(),
         TreeMethods(storage.transactions, storage.forest, storage.tree_proposals, deciding).service(),
-        ExceptionMethods(storage.transactions, deciding).service(),
+        stewardship_service(
+            ExceptionMethods(storage.transactions, deciding),
+            MatchMethods(storage.transactions, storage.merging, storage.match_decisions, deciding),
+        ),
     ]
 
 

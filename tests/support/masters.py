@@ -49,6 +49,7 @@ class Master:
             "update": f"Update{one}",
             "delete": f"Delete{one}",
             "undelete": f"Undelete{one}",
+            "merge": f"Merge{many}",
             **({"close": f"Close{one}"} if record_type.period_field else {}),
         }
         service = descriptor_pool.Default().FindServiceByName(record_type.service)

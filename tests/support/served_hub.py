@@ -40,6 +40,7 @@ T = TypeVar("T")
 READER = (
     *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.exceptions.read",
+    "mdm.matches.read",
     "mdm.trees.read",
     "mdm.ledgers.read",
     "mdm.postings.validate",
@@ -52,6 +53,7 @@ READER = (
 WRITER = (
     *READER,
     *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
+    "mdm.matches.decide",
     "mdm.trees.write",
     "mdm.trees.promote",
     "mdm.ledgers.write",

@@ -34,13 +34,18 @@ _READ = (
     "mdm.changes.read",
     "mdm.quarantine.read",
     "mdm.exceptions.read",
+    "mdm.matches.read",
     "mdm.trees.read",
     "mdm.ledgers.read",
     "mdm.postings.validate",
     "mdm.systems.read",
     "mdm.entities.read",
 )
-_DECIDE = (*(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES), "mdm.trees.write")
+_DECIDE = (
+    *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
+    "mdm.trees.write",
+    "mdm.matches.decide",
+)
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
 

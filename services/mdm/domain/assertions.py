@@ -56,7 +56,10 @@ def standing(record_type: RecordType, source: pb.SourceRecord) -> dict[str, Stan
 
 
 def restate(
-    record_type: RecordType, previous: pb.SourceRecord | None, submitted: pb.SourceRecord
+    record_type: RecordType,
+    previous: pb.SourceRecord | None,
+    submitted: pb.SourceRecord,
+    anew: frozenset[str] = frozenset(),
 ) -> pb.SourceRecord | None:
     """Return the next revision of a source record; None = the submission says nothing new.
 
@@ -65,12 +68,13 @@ def restate(
     new, nor are paths that are listed as echoes in another way with the same effect.
 
     Per path: an echo leaves the earlier word as it stands. A value that the system said before
-    keeps its time and revision, unless the document showed another one (an echo) in between.
+    keeps its time and revision, unless the document showed another one (an echo) in between, or
+    the path is one of `anew`: a steward decided for it again, against somebody who said otherwise since.
     Anything else is the system's word as of the submission. Content beats a withdrawal of the same
     path; for slices such a withdrawal means: where the content is silent, there is nothing.
     """
     content = slots_of(record_type, record_type.unpack(submitted.content))
-    restated = _Restatement(record_type, previous, submitted, content).standing()
+    restated = _Restatement(record_type, previous, submitted, content, anew).standing()
     result = pb.SourceRecord()
     result.CopyFrom(submitted)
     result.revision = previous.revision + 1 if previous is not None else 1
@@ -82,7 +86,12 @@ class _Restatement:
     """One submission against the revision before it."""
 
     def __init__(
-        self, record_type: RecordType, previous: pb.SourceRecord | None, submitted: pb.SourceRecord, content: Slots
+        self,
+        record_type: RecordType,
+        previous: pb.SourceRecord | None,
+        submitted: pb.SourceRecord,
+        content: Slots,
+        anew: frozenset[str],
     ) -> None:
         self._record_type = record_type
         self._submitted = submitted
@@ -92,6 +101,7 @@ class _Restatement:
         self._shown = slots_of(record_type, record_type.unpack(previous.content)) if previous is not None else {}
         self._withdrawn = frozenset(_canonical_withdrawals(record_type, submitted))
         self._echoed = frozenset(submitted.echo.paths)
+        self._anew = anew
 
     def standing(self) -> dict[str, Standing]:
         candidates = sorted(self._content.keys() | self._withdrawn | self._earlier.keys())
@@ -115,7 +125,7 @@ class _Restatement:
         return is_sliced(self._record_type, path) and not self._withdrawn.isdisjoint(withdrawing(path))
 
     def _unchanged(self, path: str, earlier: Standing, value: Message | None, *, withdrawn: bool) -> bool:
-        said_before = earlier.value == value and earlier.assertion.withdrawn == withdrawn
+        said_before = earlier.value == value and earlier.assertion.withdrawn == withdrawn and path not in self._anew
         return said_before and (not earlier.assertion.echoed or self._shown.get(path) == value)
 
 

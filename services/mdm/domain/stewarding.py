@@ -6,6 +6,7 @@ or a withdrawal of the hub, slot by slot, and only where the golden record says 
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -13,6 +14,17 @@ from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.effective import Period, Timeline, clipped, combined, joined, period_of, set_period
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.slot import Slots, assembled, is_sliced, slots_of, timeline, value_of, withdrawing
+
+HUB = "systems/hub"
+"""The system whose source records are the stewards' word; their key is the name of the golden record they are about."""
+
+
+class Word(NamedTuple):
+    """What the hub says from now on, and the paths that this decision is about: there it is said anew."""
+
+    content: Message
+    withdrawn: list[str]
+    decided: frozenset[str]
 
 
 def writable_fields(record_type: RecordType) -> tuple[str, ...]:
@@ -27,8 +39,8 @@ def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     desired: Message,
     paths: Sequence[str],
     day: date | None,
-) -> tuple[Message, list[str]]:
-    """Return the hub's next content and withdrawn paths that make fields of the golden record as desired.
+) -> Word:
+    """Return the hub's next word, which makes fields of the golden record as desired.
 
     `paths` are top-level fields (ValueError for others). Of a group of which only some fields are
     named, the others stay as the golden record has them. For an effective-dated type with a `day`,
@@ -53,10 +65,8 @@ def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     return decision.said()
 
 
-def close(
-    record_type: RecordType, hub: pb.SourceRecord | None, golden: Message, day: date
-) -> tuple[Message, list[str]]:
-    """Return the hub's next content and withdrawn paths that end the record on a day: the first it is not in effect.
+def close(record_type: RecordType, hub: pb.SourceRecord | None, golden: Message, day: date) -> Word:
+    """Return the hub's next word, which ends the record on a day: the first on which it is not in effect.
 
     Whether the record ends earlier already, or begins later, is for the caller to check. Raises
     ValueError for types without an effective period.
@@ -77,11 +87,13 @@ class _Decision:
         self._record_type = record_type
         self._content: Slots = slots_of(record_type, record_type.unpack(hub.content)) if hub is not None else {}
         self._withdrawn = set(hub.withdrawn_paths) if hub is not None else set()
+        self._decided: set[str] = set()
 
     def make(self, path: str, before: Message | None, after: Message | None) -> None:
         """Let a slot of the golden record become `after`."""
         if before == after:
             return
+        self._decided.add(path)
         if is_sliced(self._record_type, path):
             self._make_sliced(path, timeline(self._record_type, before), timeline(self._record_type, after))
         elif after is None:
@@ -91,9 +103,10 @@ class _Decision:
             self._content[path] = after
             self._withdrawn.discard(path)
 
-    def said(self) -> tuple[Message, list[str]]:
-        """Return content and withdrawn paths."""
-        return assembled(self._record_type, self._content), sorted(self._withdrawn)
+    def said(self) -> Word:
+        """Return what the hub says then."""
+        content = assembled(self._record_type, self._content)
+        return Word(content, sorted(self._withdrawn), frozenset(self._decided))
 
     def _make_sliced(self, path: str, before: Timeline, after: Timeline) -> None:
         if combined([before, after], lambda _, values: values[0] if values[1] is None else None):

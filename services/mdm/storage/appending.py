@@ -55,8 +55,7 @@ def _derive_from_sources(connection: Connection, touched: Sequence[Source]) -> N
     for source in touched:
         said, kind = source.statement, source.record_type.name
         identifiers, before = source.identifiers(), source.identified
-        moved = source.crossed is not None and source.crossed.golden != said.golden_record
-        if identifiers != before or moved:
+        if identifiers != before or source.relinked:
             held += [keys.Holder(kind, key, said.golden_record, said.system, said.name) for key in identifiers]
             forgetting += [said.name] if before else []
     keys.put(connection, forgetting, held)
@@ -68,7 +67,7 @@ def _source_draft(source: Source) -> RevisionDraft:
     return RevisionDraft(
         record=said.name,
         record_type="source_record",
-        operation=_operation(source.head, state),
+        operation=Operation.OPERATION_RELINK if source.relinked else _operation(source.head, state),
         content=source.content,
         head=source.head,
         previous=source.previous,
@@ -80,6 +79,8 @@ def _source_draft(source: Source) -> RevisionDraft:
 
 
 def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscape) -> RevisionDraft | None:
+    if not sources:
+        return _merged_draft(golden)
     survived = survive(golden.record_type, [source.statement for source in sources], landscape.trust())
     state = _state(sources)
     entities = _entities(golden, sources)
@@ -97,6 +98,26 @@ def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscap
         state=state,
         entities=entities,
         inputs=_inputs(survived) if survived else golden.inputs,
+    )
+
+
+def _merged_draft(golden: Golden) -> RevisionDraft | None:
+    """Return the revision of a record whose sources belong to others now: nothing is said of it but where it went."""
+    stored = record_pb2.Explanation.FromString(golden.inputs).merged_into
+    assert golden.head is not None  # noqa: S101 - it had sources
+    if golden.head.state is State.MERGED and stored == golden.merged_into:
+        return None
+    inputs = record_pb2.Explanation(merged_into=golden.merged_into)
+    return RevisionDraft(
+        record=golden.name,
+        record_type=golden.record_type.name,
+        operation=Operation.OPERATION_MERGE,
+        content=golden.record_type.message(),
+        head=golden.head,
+        previous=golden.content,
+        state=State.MERGED,
+        entities=golden.head.entities,
+        inputs=inputs.SerializeToString(deterministic=True),
     )
 
 

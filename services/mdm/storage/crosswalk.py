@@ -14,6 +14,9 @@ _BY_KEY = """
 SELECT c.system, c.key, c.source_record, c.golden, c.live FROM crosswalk c
 JOIN unnest(%s::text[], %s::text[]) AS wanted(system, key) USING (system, key)
 """
+_BY_SOURCE = """
+SELECT system, key, source_record, golden, live FROM crosswalk WHERE source_record = ANY(%s)
+"""
 _BY_GOLDEN = """
 SELECT system, key, source_record, golden, live FROM crosswalk WHERE golden = ANY(%s) ORDER BY golden, source_record
 """
@@ -48,6 +51,12 @@ def by_key(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tu
     systems, names = [system for system, _ in keys], [key for _, key in keys]
     rows = driver(connection).execute(_BY_KEY, (text_array(systems), text_array(names)), prepare=True)
     return {(row[0], row[1]): Crossing(*row) for row in rows}
+
+
+def of_sources(connection: Connection, sources: Collection[str]) -> dict[str, Crossing]:
+    """Return the crossings of source records by their names; unknown ones are left out."""
+    rows = driver(connection).execute(_BY_SOURCE, (list(sources),), prepare=True)
+    return {row[2]: Crossing(*row) for row in rows}
 
 
 def of_goldens(connection: Connection, goldens: Collection[str]) -> dict[str, list[Crossing]]:

@@ -19,7 +19,7 @@ from services.mdm.storage.etag import etag_of
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.working_set import read_statement
 from services.mesh.database import driver
-from services.mesh.records.store import RecordStore, Revision
+from services.mesh.records.store import RecordStore, Revision, State
 
 _FOUND_NOW = """
 SELECT record, path FROM record_index
@@ -55,6 +55,15 @@ class GoldenReader:
     def read(self, connection: Connection, names: Collection[str], position: int | None) -> dict[str, Revision]:
         """Return the newest revisions, or those published by `position`; unknown names are left out."""
         return self._store.read(connection, names, position=position)
+
+    def surviving(self, connection: Connection, names: Collection[str], position: int | None) -> dict[str, Revision]:
+        """Return the same by the names asked for, but of what was merged away the record that it goes on in."""
+        found = self._store.read(connection, names, position=position)
+        merged = {name: merged_into(self._store, one) for name, one in found.items() if one.state is State.MERGED}
+        if merged:
+            further = self._store.read(connection, set(merged.values()), position=position)
+            found |= {name: further[goes_on_in] for name, goes_on_in in merged.items()}
+        return found
 
     def present(self, record_type: RecordType, revision: Revision, *, clear: bool) -> Message:
         """Return a golden revision as its message with metadata; with `clear` RESTRICTED values too."""
@@ -161,6 +170,11 @@ class GoldenReader:
             record: Trust(self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}")
             for (record, number), revision in read.items()
         }
+
+
+def merged_into(store: RecordStore, revision: Revision) -> str:
+    """Return the golden record that a merged one goes on in; empty for one that was not merged."""
+    return record_pb2.Explanation.FromString(store.inputs(revision)).merged_into
 
 
 def founded_at(name: str) -> datetime:

@@ -12,6 +12,8 @@ from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
+from services.mdm.storage.match_decisions import MatchDecisions
+from services.mdm.storage.merging import Merging
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
@@ -51,6 +53,8 @@ class HubStorage:
     forest: Forest
     ledgers: Ledgers
     tree_proposals: TreeProposals
+    match_decisions: MatchDecisions
+    merging: Merging
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -67,6 +71,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
+    decisions = MatchDecisions(transactions, store)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -79,10 +84,12 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         intake=Intake(transactions, path, quarantine, registry),
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine, proposals),
+        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions),
         forest=forest,
         ledgers=ledgers,
         tree_proposals=proposals,
+        match_decisions=decisions,
+        merging=Merging(transactions, path, decisions),
     )
 
 

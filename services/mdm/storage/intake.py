@@ -1,7 +1,7 @@
 """Intake: batches of submissions in one transaction each; what can't be taken in is quarantined instead."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.rpc import status_pb2
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.storage import crosswalk
 from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.golden_reader import merged_into
 from services.mdm.storage.match_keys import hold_keys
 from services.mdm.storage.quarantine import UNKNOWN, Quarantine, Refused
 from services.mdm.storage.registry import Registry
@@ -84,16 +85,25 @@ class Intake:
             return offer
         if known is not None and not offer.record_type.owns(known.golden):
             return _refused(offer, "content", "is of another type than what the key stands for")
-        if offer.delivered and not self._is_there(connection, offer, known):
+        if not offer.delivered:
+            return offer
+        survivor = self._survivor(connection, offer, known)
+        if not survivor:
             return _refused(offer, "echo.golden_record", "there is no such golden record of the content's type")
-        return offer
+        return offer if survivor == offer.delivered else replace(offer, survivor=survivor)
 
-    def _is_there(self, connection: Connection, offer: Submission, known: Crossing | None) -> bool:
-        """Tell whether the delivered golden record exists; a first submission, which it links, must be in its scope."""
+    def _survivor(self, connection: Connection, offer: Submission, known: Crossing | None) -> str:
+        """Return the golden record that the delivered one is, or goes on in; empty when there is none.
+
+        A first submission, which it links, must be in its scope.
+        """
         if not offer.record_type.owns(offer.delivered):
-            return False
-        revision = self._path.store.read(connection, [offer.delivered]).get(offer.delivered)
-        return revision is not None and (known is not None or in_scope(revision.entities, offer.scope))
+            return ""
+        store = self._path.store
+        revision = store.read(connection, [offer.delivered]).get(offer.delivered)
+        if revision is None or not (known is not None or in_scope(revision.entities, offer.scope)):
+            return ""
+        return merged_into(store, revision) or revision.record
 
     def _keep(self, connection: Connection, refusal: Refusal, origin: Origin) -> Quarantined:
         # What came for a system that the caller may not know of tells nothing of it, and lies apart from its records.

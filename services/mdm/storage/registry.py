@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ledger_pb2, system_pb2
+from services.mdm.domain import stewarding
 from services.mdm.domain.survivorship import Trust
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
@@ -15,8 +16,8 @@ from services.mesh.records.store import RecordStore, Revision
 
 Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity, ledger_pb2.Ledger)
 
-HUB = "systems/hub"
-"""The system whose source records are the stewards' word; registered as data like every other."""
+HUB = stewarding.HUB
+"""The stewards' system; registered as data like every other."""
 
 _STAMP = "SELECT count(*), coalesce(sum(revision), 0) FROM records WHERE record_type IN ('system', 'entity', 'ledger')"
 _NAMES = "SELECT record FROM records WHERE record_type IN ('system', 'entity', 'ledger')"

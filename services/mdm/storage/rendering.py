@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import change_pb2, ledger_pb2, system_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.storage import crosswalk
-from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.golden_reader import GoldenReader, merged_into
+from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
+from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.registry import present_registered
@@ -18,7 +20,7 @@ from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mesh.feed.reader import PublishedChange
-from services.mesh.records.store import RecordStore, Revision
+from services.mesh.records.store import RecordStore, Revision, State
 
 Present = Callable[[Revision, bool], Message]
 
@@ -26,19 +28,21 @@ Present = Callable[[Revision, bool], Message]
 class Rendering:
     """Renders the changes of a transaction for one subscriber's clearance."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each kind of record
         self,
         store: RecordStore,
         reader: GoldenReader,
         sources: SourceReader,
         quarantine: Quarantine,
         proposals: TreeProposals,
+        decisions: MatchDecisions,
     ) -> None:
         self._store = store
         self._reader = reader
         self._present: dict[str, Present] = {
             SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
+            DECIDED: lambda revision, _clear: decisions.present(revision),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
@@ -79,6 +83,8 @@ class Rendering:
             ],
         )
         change.change_time.FromDatetime(published.occurred_at)
+        if revision.state is State.MERGED:
+            change.merged_into = merged_into(self._store, revision)
         return change
 
     def _message(self, revision: Revision, clear: bool) -> Message:  # noqa: FBT001 - passed on

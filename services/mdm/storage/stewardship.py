@@ -15,11 +15,12 @@ from services.mdm.domain.effective import Period, period_of
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
+from services.mdm.domain.stewarding import Word
 from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
-from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.references import BrokenReference, Question, broken, newly_broken
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
@@ -31,7 +32,7 @@ from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.records.statements import read_newest
-from services.mesh.records.store import Revision, State
+from services.mesh.records.store import RecordStore, Revision, State
 
 # A golden record and its source records.
 _FAMILY = read_newest(
@@ -88,7 +89,7 @@ class Stewardship:
             self._require_entities(connection, entities, decision)
             _require_valid(record_type, desired)
             self._require_lawful(connection, record_type, desired)
-            content, withdrawn = stewarding.assert_fields(
+            word = stewarding.assert_fields(
                 record_type,
                 None,
                 record_type.message(),
@@ -97,7 +98,7 @@ class Stewardship:
                 None,
             )
             name = record_type.name_of(self._path.new_id())
-            return self._say(connection, record_type, name, content, withdrawn, decision, entities=entities)
+            return self._say(connection, record_type, name, word, decision, entities=entities)
 
         return self._decide(record_type, decision, apply)
 
@@ -122,10 +123,8 @@ class Stewardship:
             desired, fields = merge(standing.golden)
             _require_valid(record_type, _only(desired, fields), strict=False)
             self._require_lawful(connection, record_type, desired)
-            content, withdrawn = stewarding.assert_fields(
-                record_type, standing.hub, standing.golden, desired, fields, day
-            )
-            return self._say(connection, record_type, name, content, withdrawn, decision, standing=standing)
+            word = stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
+            return self._say(connection, record_type, name, word, decision, standing=standing)
 
         return self._decide(record_type, decision, apply)
 
@@ -136,8 +135,8 @@ class Stewardship:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE)
             _require_open(record_type, standing.golden, day)
-            content, withdrawn = stewarding.close(record_type, standing.hub, standing.golden, day)
-            return self._say(connection, record_type, name, content, withdrawn, decision, standing=standing)
+            word = stewarding.close(record_type, standing.hub, standing.golden, day)
+            return self._say(connection, record_type, name, word, decision, standing=standing)
 
         return self._decide(record_type, decision, apply)
 
@@ -147,12 +146,11 @@ class Stewardship:
         def apply(connection: Connection) -> Applied:
             standing = self._standing(connection, record_type, name, etag, decision)
             _require_state(standing.revision, State.ACTIVE if deleted else State.DELETED)
-            content, withdrawn = record_type.message(), list[str]()
+            word = Word(record_type.message(), [], frozenset())
             if standing.hub:
-                content, withdrawn = record_type.unpack(standing.hub.content), list(standing.hub.withdrawn_paths)
-            return self._say(
-                connection, record_type, name, content, withdrawn, decision, standing=standing, deleted=deleted
-            )
+                said = record_type.unpack(standing.hub.content)
+                word = Word(said, list(standing.hub.withdrawn_paths), frozenset())
+            return self._say(connection, record_type, name, word, decision, standing=standing, deleted=deleted)
 
         return self._decide(record_type, decision, apply)
 
@@ -177,12 +175,16 @@ class Stewardship:
     def standing(
         self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
     ) -> Standing:
-        """Return a golden record as a decision finds it. Raises RECORD_NOT_FOUND, also for one out of scope."""
+        """Return a golden record as a decision finds it.
+
+        Raises RECORD_NOT_FOUND, also for one out of scope, and RECORD_MERGED.
+        """
         store = self._path.store
         family = store.read_by(connection, _FAMILY, {"golden": name})
         revision = family.pop(name, None)
         if revision is None or not in_scope(revision.entities, scope):
             raise not_found(record_type, name)
+        require_unmerged(store, revision)
         content = store.content(revision, record_type.message)
         read = [Read(revision, content)]
         hub = None
@@ -190,7 +192,9 @@ class Stewardship:
             opened = store.content(source, record_type.message) if source.record.startswith(f"{HUB}/") else None
             read.append(Read(source, opened))
             if opened is not None:
-                hub = read_statement(store, source, record_type, opened)
+                said = read_statement(store, source, record_type, opened)
+                # What stewards said of records that were merged into this one is not said of it.
+                hub = said if said.key == name else hub
         return Standing(revision, content, hub, tuple(read))
 
     def submission(  # noqa: PLR0913 - a statement has many parts
@@ -198,7 +202,7 @@ class Stewardship:
         connection: Connection,
         record_type: RecordType,
         name: str,
-        said: tuple[Message, list[str]],
+        word: Word,
         scope: frozenset[str] | None,
         *,
         standing: Standing | None = None,
@@ -207,9 +211,9 @@ class Stewardship:
     ) -> Submission:
         """Return the hub's own statement on a golden record, whose key in the hub is its name.
 
-        `said` is its content with the withdrawn paths. Raises INVALID_CONTENT, STRONG_IDENTIFIER_TAKEN.
+        Raises INVALID_CONTENT, STRONG_IDENTIFIER_TAKEN.
         """
-        content, withdrawn = said
+        content, withdrawn, decided = word
         if not deleted:
             _require_valid(record_type, content)
             self._require_free(connection, record_type, name, content, standing, scope)
@@ -228,6 +232,7 @@ class Stewardship:
             entities=entities,
             expected_revision=standing.revision.revision if standing else 0,
             read=standing.read if standing else (),
+            decided=decided,
         )
 
     def _standing(
@@ -242,8 +247,7 @@ class Stewardship:
         connection: Connection,
         record_type: RecordType,
         name: str,
-        content: Message,
-        withdrawn: list[str],
+        word: Word,
         decision: Decision,
         *,
         standing: Standing | None = None,
@@ -255,7 +259,7 @@ class Stewardship:
             connection,
             record_type,
             name,
-            (content, withdrawn),
+            word,
             decision.entities,
             standing=standing,
             entities=entities,
@@ -397,6 +401,16 @@ def _during(period: Period) -> str:
     since = f"from {period.start}" if period.start else ""
     until = f"until {period.end}" if period.end else "on"
     return f"{since} {until}".strip()
+
+
+def require_unmerged(store: RecordStore, revision: Revision) -> None:
+    """Raise RECORD_MERGED for a golden record that goes on in another one."""
+    if revision.state is State.MERGED:
+        raise ConcordError(
+            reasons.ERROR_REASON_RECORD_MERGED,
+            f"{revision.record} was merged into another record",
+            metadata={"name": revision.record, "merged_into": merged_into(store, revision)},
+        )
 
 
 def _require_state(revision: Revision, wanted: State) -> None:

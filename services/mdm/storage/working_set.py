@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2, record_pb2
+from services.mdm.domain.grouping import founded_record
 from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk
@@ -60,7 +61,21 @@ class Source:
         said.name = self.statement.name
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
+        said.founded_record = self.statement.founded_record
         self.statement, self.content = said, content
+        self.touched = True
+
+    @property
+    def relinked(self) -> bool:
+        """Whether this write moves it to another golden record."""
+        return self.crossed is not None and self.crossed.golden != self.statement.golden_record
+
+    def relink(self, golden: str, founded: str, origin: ingest_pb2.SourceRecord.LinkOrigin.ValueType) -> None:
+        """Let it belong to a golden record from now on; what it says, and since when, stays."""
+        moved = ingest_pb2.SourceRecord()
+        moved.CopyFrom(self.statement)
+        moved.golden_record, moved.founded_record, moved.link_origin = golden, founded, origin
+        self.statement = moved
         self.touched = True
 
 
@@ -92,6 +107,8 @@ class Golden:
     sources: list[str] = field(default_factory=list)
     made: Revision | None = None
     """The revision that this write made of it."""
+    merged_into: str = ""
+    """The golden record that it goes on in when this write leaves it without sources."""
 
     @property
     def digest(self) -> bytes:
@@ -138,9 +155,16 @@ class WorkingSet:
         return [self.sources[name] for name in sorted(self.sources) if self.sources[name].touched]
 
     def touched_goldens(self) -> list[Golden]:
-        """Return the golden records that a touched source record belongs to, by name."""
-        names = {source.statement.golden_record for source in self.touched_sources()}
-        return [self.goldens[name] for name in sorted(names)]
+        """Return the golden records that a touched source record belongs to or is taken from, by name.
+
+        And those that were founded for one that moves: they follow it, or come back.
+        """
+        touched = self.touched_sources()
+        names = {source.statement.golden_record for source in touched}
+        for source in (source for source in touched if source.relinked):
+            assert source.crossed is not None  # noqa: S101 - what is relinked was linked
+            names |= {source.crossed.golden, founded_record(source.statement)}
+        return [self.goldens[name] for name in sorted(names - {""})]
 
     def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
         content = read.opened(self._store, record_type)

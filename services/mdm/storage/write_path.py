@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain.assertions import restate
 from services.mdm.domain.identifiers import MatchKey, match_keys
@@ -23,8 +24,9 @@ from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
+from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import RecordStore, Revision
+from services.mesh.records.store import RecordStore, Revision, State
 
 Outcome = ingest_pb2.SubmitSourceRecordsResponse.Outcome
 LinkOrigin = ingest_pb2.SourceRecord.LinkOrigin
@@ -44,13 +46,17 @@ class Submission:
     """The entities within which the caller may reach golden records; None = all."""
     expected_revision: int = 0
     """The golden revision that a steward decided on; 0 = whatever it is."""
+    decided: frozenset[str] = frozenset()
+    """The paths that a steward decided on, and so says anew."""
+    survivor: str = ""
+    """The golden record that the delivered one goes on in, when it was merged away since."""
     read: tuple[Read, ...] = ()
     """What was read to decide: it need not be read again while it is still the newest."""
 
     @property
     def delivered(self) -> str:
         """The golden record whose delivery created the document in its system, if one did."""
-        return self.said.echo.golden_record
+        return self.survivor or self.said.echo.golden_record
 
     @property
     def crossing(self) -> tuple[str, str]:
@@ -103,6 +109,7 @@ class _Write:
         self._path = path
         self._connection = connection
         self._goldens_by_key: defaultdict[tuple[str, MatchKey], set[str]] = defaultdict(set)
+        self._holders: list[keys.Holder] = []
         self.landscape = path.registry.read(connection)
         self.records = WorkingSet(connection, path.store)
 
@@ -118,6 +125,7 @@ class _Write:
                 types[decided] = submission.record_type
         read = {each.revision.record: each for submission in submissions for each in submission.read}
         self.records.load(types, [crossing.source_record for crossing in known.values()], read)
+        self._require_unmoved([*known.values(), *self._holders])
         for submission in submissions:
             self._require_expected(submission)
         return [self._take_one(s, held) for s, held in zip(submissions, carried, strict=True)]
@@ -143,10 +151,18 @@ class _Write:
         keys.hold_keys(self._connection, [s.crossing for s in submissions if not s.golden])
         keys.lock(self._connection, matters)
         found: dict[str, RecordType] = {}
-        for holder in keys.holders(self._connection, wanted):
+        self._holders = keys.holders(self._connection, wanted)
+        for holder in self._holders:
             self._goldens_by_key[holder.record_type, holder.key].add(holder.golden)
             found[holder.golden] = types[holder.record_type]
         return found
+
+    def _require_unmoved(self, links: Sequence[Crossing | keys.Holder]) -> None:
+        """Raise CONCURRENT_CHANGE when a source record was relinked after its link was read, before it was locked."""
+        for link in links:
+            source = self.records.sources.get(link.source_record)
+            if source is None or source.statement.golden_record != link.golden:
+                raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, f"{link.source_record} was relinked")
 
     def _require_expected(self, submission: Submission) -> None:
         golden = self.records.goldens.get(submission.golden)
@@ -156,7 +172,8 @@ class _Write:
     def _take_one(self, submission: Submission, carried: tuple[MatchKey, ...]) -> Outcome.ValueType:
         crossing = self.records.crossings.get(submission.crossing)
         before = self.records.sources[crossing.source_record] if crossing else None
-        restated = restate(submission.record_type, before.statement if before else None, submission.said)
+        earlier = before.statement if before else None
+        restated = restate(submission.record_type, earlier, submission.said, submission.decided)
         # A system that deletes what it never spoke of says nothing; a steward who does means the golden record.
         if restated is None or (before is None and submission.said.deleted and not submission.golden):
             return Outcome.OUTCOME_UNCHANGED
@@ -189,7 +206,10 @@ class _Write:
             link = self._link(submission, carried)
             name = link.golden or submission.record_type.name_of(self._path.new_id())
             origin = link.origin or LinkOrigin.LINK_ORIGIN_FOUNDED
-        return self.records.goldens.setdefault(name, Golden(submission.record_type, name)), origin
+        golden = self.records.goldens.setdefault(name, Golden(submission.record_type, name))
+        if golden.head is not None and golden.head.state is State.MERGED:
+            raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, f"{name} was merged away")
+        return golden, origin
 
     def _link(self, submission: Submission, carried: tuple[MatchKey, ...]) -> Link:
         names = {name for key in carried for name in self._goldens_by_key[submission.record_type.name, key]}

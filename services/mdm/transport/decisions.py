@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import stewarding
 from services.mdm.domain.record_type import METADATA, RecordType
+from services.mdm.storage.merging import Marked, Merging, Ruling
 from services.mdm.storage.stewardship import Stewardship, not_found
 from services.mdm.transport.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
 from services.mdm.transport.responses import Responses
@@ -21,9 +22,10 @@ from services.mesh.server import Call
 class MasterDecisions:
     """The stewards' methods of one record type; every method is the handler of an RPC."""
 
-    def __init__(self, record_type: RecordType, stewardship: Stewardship, deciding: Deciding) -> None:
+    def __init__(self, record_type: RecordType, stewardship: Stewardship, merging: Merging, deciding: Deciding) -> None:
         self._type = record_type
         self._stewardship = stewardship
+        self._merging = merging
         self._deciding = deciding
         self._response = Responses(record_type.service)
 
@@ -67,6 +69,14 @@ class MasterDecisions:
     def undelete(self, request: Any, call: Call) -> Message:
         """Bring a deleted record back."""
         return self._delete(request, call, deleted=False)
+
+    def merge(self, request: Any, call: Call) -> Message:
+        """Make one record of two."""
+        two = (Marked(request.name, request.etag), Marked(request.other_name, request.other_etag))
+        ruling = Ruling(request.reason, request.withdraw_decisions)
+        merged = self._merging.merge(self._type, *two, ruling, self._deciding.decision(request, call))
+        (retired,) = {request.name, request.other_name} - {merged.name}
+        return self._response(call, name=merged.name, etag=merged.etag, revision=merged.revision, retired_name=retired)
 
     def _delete(self, request: Any, call: Call, *, deleted: bool) -> Message:
         decision = self._deciding.decision(request, call)

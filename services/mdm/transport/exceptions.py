@@ -1,4 +1,4 @@
-"""The stewardship service: what the hub took from systems and people have to put right."""
+"""References that do not hold: what the hub took from systems and people have to put right."""
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -13,9 +13,8 @@ from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding, day_of
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.pagination import PageToken, page_size
-from services.mesh.server import Call, GrpcService
+from services.mesh.server import Call
 
-SERVICE = "concord.mdm.v1.StewardshipService"
 _SORT_KEYS = 5
 
 
@@ -25,10 +24,6 @@ class ExceptionMethods:
     def __init__(self, transactions: Transactions, deciding: Deciding) -> None:
         self._transactions = transactions
         self._deciding = deciding
-
-    def service(self) -> GrpcService:
-        """Return the stewardship service."""
-        return GrpcService(SERVICE, {"ListReferenceExceptions": self.list_reference_exceptions})
 
     def list_reference_exceptions(self, request: stewardship_pb2.ListReferenceExceptionsRequest, call: Call) -> Message:
         """List references that do not hold, a page at a time."""

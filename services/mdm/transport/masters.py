@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 from services.mdm.domain.record_type import RecordType
+from services.mdm.storage.merging import Merging
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.transport.decisions import MasterDecisions
 from services.mdm.transport.reads import MasterReads, ReadParts
 from services.mesh.server import GrpcService, Handler
 
 
-def master_service(record_type: RecordType, parts: ReadParts, stewardship: Stewardship) -> GrpcService:
+def master_service(
+    record_type: RecordType, parts: ReadParts, stewardship: Stewardship, merging: Merging
+) -> GrpcService:
     """Return the typed gRPC service of a record type."""
     reads = MasterReads(record_type, parts)
-    decisions = MasterDecisions(record_type, stewardship, parts.deciding)
+    decisions = MasterDecisions(record_type, stewardship, merging, parts.deciding)
     one, many = record_type.descriptor.name, _camel(record_type.plural)
     handlers: Mapping[str, Handler] = {
         f"Get{one}": reads.get,
@@ -26,6 +29,7 @@ def master_service(record_type: RecordType, parts: ReadParts, stewardship: Stewa
         f"Update{one}": decisions.update,
         f"Delete{one}": decisions.delete,
         f"Undelete{one}": decisions.undelete,
+        f"Merge{many}": decisions.merge,
         **({f"Close{one}": decisions.close} if record_type.period_field else {}),
     }
     return GrpcService(record_type.service, handlers)

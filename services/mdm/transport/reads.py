@@ -145,7 +145,7 @@ class MasterReads:
         before = PageToken.decode_number(request.page_token, request)
 
         def read(connection: Connection) -> Message:
-            self._revision(connection, request.name, None, call)
+            self._of_its_own(connection, request.name, call)
             revisions = self._parts.store.history(connection, request.name, before=before, limit=size + 1)
             clear = may_see_restricted(call)
             shown = [self._parts.reader.present(self._type, revision, clear=clear) for revision in revisions[:size]]
@@ -157,8 +157,15 @@ class MasterReads:
     def _reading(self, read: Callable[[Connection], Message]) -> Message:
         return self._parts.transactions.read(read)
 
+    def _of_its_own(self, connection: Connection, name: str, call: Call) -> None:
+        """Raise RECORD_NOT_FOUND unless the caller may know of the name, wherever its record goes on."""
+        revision = self._parts.reader.read(connection, [name], None).get(name) if self._type.owns(name) else None
+        if revision is None or not in_scope(revision.entities, self._parts.deciding.entities_within(connection, call)):
+            raise not_found(self._type, name)
+
     def _revision(self, connection: Connection, name: str, position: int | None, call: Call) -> Revision:
-        revision = self._parts.reader.read(connection, [name], position).get(name) if self._type.owns(name) else None
+        read = self._parts.reader.surviving
+        revision = read(connection, [name], position).get(name) if self._type.owns(name) else None
         if revision is None or not in_scope(revision.entities, self._parts.deciding.entities_within(connection, call)):
             raise not_found(self._type, name)
         return revision
@@ -168,7 +175,8 @@ class MasterReads:
     ) -> list[Message]:
         """Return the records in the order asked for. Raises RECORD_NOT_FOUND, NOT_IN_EFFECT for any of them."""
         scope = self._parts.deciding.entities_within(connection, call)
-        revisions = self._parts.reader.read(connection, [name for name in names if self._type.owns(name)], position)
+        asked = [name for name in names if self._type.owns(name)]
+        revisions = self._parts.reader.surviving(connection, asked, position)
         found = []
         for name in names:
             revision = revisions.get(name)

@@ -25,6 +25,7 @@ _OUTPUT_ONLY = (
     "name",
     "golden_record",
     "link_origin",
+    "founded_record",
     "revision",
     "update_time",
     "standing_assertions",

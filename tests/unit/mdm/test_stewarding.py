@@ -10,7 +10,7 @@ from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.effective import at
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.stewarding import assert_fields, close, writable_fields
+from services.mdm.domain.stewarding import Word, assert_fields, close, writable_fields
 from services.mdm.domain.survivorship import survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -25,9 +25,9 @@ def _hub(sources: list[pb.SourceRecord]) -> pb.SourceRecord | None:
     return next((source for source in sources if source.system == "systems/hub"), None)
 
 
-def _decided(record_type: RecordType, sources: list[pb.SourceRecord], said: tuple[Message, list[str]]) -> Message:
+def _decided(record_type: RecordType, sources: list[pb.SourceRecord], said: Word) -> Message:
     """Return the golden record after the hub's new word."""
-    content, withdrawn = said
+    content, withdrawn, _ = said
     hub = _source(content, "hub", 2000, "1", *withdrawn)
     others = [source for source in sources if source.system != "systems/hub"]
     golden = survive(record_type, [*others, hub], TRUST)
@@ -113,7 +113,7 @@ def test_a_closed_record_is_in_effect_until_the_day_before_and_as_it_was(
 
 def test_the_first_decision_asserts_everything_that_is_set() -> None:
     desired = supplier_pb2.Supplier(legal_name="Acme", trading_names=["a"])
-    content, withdrawn = assert_fields(
+    content, withdrawn, _ = assert_fields(
         SUPPLIER, None, supplier_pb2.Supplier(), desired, writable_fields(SUPPLIER), None
     )
     assert (content, withdrawn) == (desired, [])
@@ -126,7 +126,7 @@ def test_what_is_equal_is_not_asserted_and_what_is_missing_is_withdrawn() -> Non
     desired = supplier_pb2.Supplier(legal_name="Acme")
     desired.sites.add(code="HQ", display_name="new")
     fields = ("legal_name", "website", "sites")
-    content, withdrawn = assert_fields(SUPPLIER, None, golden, desired, fields, None)
+    content, withdrawn, _ = assert_fields(SUPPLIER, None, golden, desired, fields, None)
     expected = supplier_pb2.Supplier()
     expected.sites.add(code="HQ", display_name="new")
     assert (content, withdrawn) == (expected, ["sites[B]", "website"])
@@ -136,21 +136,21 @@ def test_earlier_decisions_stay_and_a_withdrawal_ends_when_there_is_a_value_agai
     hub = _source(supplier_pb2.Supplier(legal_name="Acme"), "hub", 1, "1", "website", "phone")
     golden = supplier_pb2.Supplier(legal_name="Acme")
     desired = supplier_pb2.Supplier(website="a.example")
-    content, withdrawn = assert_fields(SUPPLIER, hub, golden, desired, ["website"], None)
+    content, withdrawn, _ = assert_fields(SUPPLIER, hub, golden, desired, ["website"], None)
     assert (content, withdrawn) == (supplier_pb2.Supplier(legal_name="Acme", website="a.example"), ["phone"])
 
 
 def test_a_decision_for_what_is_already_so_changes_nothing() -> None:
     hub = _named("Acme", "hub")
     golden = supplier_pb2.Supplier(legal_name="Acme", website="a.example")
-    content, withdrawn = assert_fields(SUPPLIER, hub, golden, golden, ["legal_name", "website"], None)
+    content, withdrawn, _ = assert_fields(SUPPLIER, hub, golden, golden, ["legal_name", "website"], None)
     assert (content, withdrawn) == (supplier_pb2.Supplier(legal_name="Acme"), [])
 
 
 def test_the_rest_of_a_group_stays_as_the_golden_record_has_it() -> None:
     golden = cost_center_pb2.CostCenter(entity="entities/mercy", code="1")
     desired = cost_center_pb2.CostCenter(code="2")
-    content, _ = assert_fields(COST_CENTER, None, golden, desired, ["code"], None)
+    content, *_ = assert_fields(COST_CENTER, None, golden, desired, ["code"], None)
     assert content == cost_center_pb2.CostCenter(entity="entities/mercy", code="2")
 
 
@@ -159,7 +159,7 @@ def test_a_change_from_a_day_on_asserts_only_what_changes() -> None:
     golden.slices.add(display_name="Ward", manager="Ann")
     desired = cost_center_pb2.CostCenter()
     desired.slices.add(display_name="Ward", manager="Bob", effective_period=period_message(FIRST_DAY, LATER))
-    content, withdrawn = assert_fields(COST_CENTER, None, golden, desired, ["slices"], LATER)
+    content, withdrawn, _ = assert_fields(COST_CENTER, None, golden, desired, ["slices"], LATER)
     expected = cost_center_pb2.CostCenter()
     expected.slices.add(manager="Bob", effective_period=period_message(LATER, None))
     assert (content, withdrawn) == (expected, [])

@@ -1,0 +1,22 @@
+"""The stewardship service: what the hub can't decide or put right alone, and what stewards decide about links."""
+
+from services.mdm.transport.exceptions import ExceptionMethods
+from services.mdm.transport.matches import MatchMethods
+from services.mesh.server import GrpcService
+
+SERVICE = "concord.mdm.v1.StewardshipService"
+
+
+def stewardship_service(exceptions: ExceptionMethods, matches: MatchMethods) -> GrpcService:
+    """Return the stewardship service."""
+    return GrpcService(
+        SERVICE,
+        {
+            "ListReferenceExceptions": exceptions.list_reference_exceptions,
+            "UnmergeSourceRecord": matches.unmerge,
+            "CreateMatchDecision": matches.create_decision,
+            "GetMatchDecision": matches.get_decision,
+            "ListMatchDecisions": matches.list_decisions,
+            "WithdrawMatchDecision": matches.withdraw_decision,
+        },
+    )
