@@ -82,7 +82,7 @@ class Kind:
     def _method_name(self, verb: str) -> str:
         if verb == _REVISIONS:
             return f"{_LIST}{self.singular}{_REVISIONS}"
-        return f"{verb}{self.plural if verb in {_LIST, 'Search', 'BatchGet'} else self.singular}"
+        return f"{verb}{self.plural if verb in {_LIST, 'Search', 'BatchGet', 'Merge'} else self.singular}"
 
 
 @functools.cache

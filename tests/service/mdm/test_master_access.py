@@ -23,6 +23,8 @@ guarded = pytest.mark.parametrize("record_type", GUARDED, ids=lambda record_type
 
 def requests(master: Master, one: Any) -> dict[str, Any]:
     """A valid request about a record for each method that names it."""
+    other = master.created()
+    two = {"name": one.name, "etag": one.etag, "other_name": other.name, "other_etag": other.etag}
     found = {verb: request(one) for verb, request in decisions(master).items()} | {
         "get": master.request("get", name=one.name),
         "batch_get": master.request("batch_get", names=[one.name]),
@@ -30,6 +32,7 @@ def requests(master: Master, one: Any) -> dict[str, Any]:
         "explain": master.request("explain", name=one.name),
         "list_revisions": master.request("list_revisions", name=one.name),
         "undelete": master.request("undelete", name=one.name, etag=one.etag),
+        "merge": master.request("merge", **two, reason="the same thing"),
     }
     if "effective_time" in found["get"].DESCRIPTOR.fields_by_name:
         found["get"].effective_time.CopyFrom(moment(BEGINNING))

@@ -68,6 +68,10 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     record = "{legal_name: Walked Supply, entities: [" + centers[0]["entity"] + "]}"
     supplier = concord.asked("create", "suppliers", "-f", "-", given=record)["name"]
     concord.done("update", supplier, "-f", "-", "--reason", "a walk", given="phone: '1'")
+    double = concord.asked("create", "suppliers", "-f", "-", given=record)["name"]
+    source, other_source = (
+        concord.asked("list", "source-records", "--golden-record", each)[0]["name"] for each in (supplier, double)
+    )
     refused = {"@type": "type.googleapis.com/concord.mdm.v1.Supplier", "legal_name": "Acme", "lei": "no lei"}
     submission = {"system": "systems/erp", "key": "walk/1", "source_time": "2026-01-01T00:00:00Z", "content": refused}
     request = json.dumps({"sequence": 1, "source_record": submission})
@@ -86,6 +90,9 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
     return {
         "supplier": supplier,
+        "double": double,
+        "source": source,
+        "other_source": other_source,
         "center": centers[0]["name"],
         "scope": scope,
         "quarantined": answer["quarantined_record"],
@@ -106,6 +113,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("update",): ("{supplier}", "-f", "{home}/record.yaml", "--validate-only"),
     ("close",): ("{center}", "--effective-time", "2031-01-01", "--validate-only"),
     ("delete",): ("{supplier}", "--validate-only"),
+    ("merge",): ("{supplier}", "{double}", "--reason", "a walk", "--validate-only"),
+    ("decisions", "list"): (),
+    ("decisions", "cannot-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
+    ("decisions", "must-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
     ("tree", "hierarchies"): ("cost-centers", "--scope", "{scope}"),
     ("tree", "show"): ("cost-centers", "management", "--scope", "{scope}"),
     ("tree", "roll-up"): ("cost-centers", "management", "--scope", "{scope}", "--amounts", "{home}/amounts.csv"),
@@ -145,6 +156,8 @@ APART = {
     ("tree", "promote"),
     ("tree", "withdraw"),
     ("undelete",),
+    ("unmerge",),
+    ("decisions", "withdraw"),
     ("login",),
     ("logout",),
     ("config", "remove"),
@@ -190,6 +203,16 @@ def test_a_record_is_deleted_and_brought_back(terminal: Terminal) -> None:
     assert "active" in terminal.concord.done("undelete", supplier)
     assert terminal.concord.asked("delete", supplier)["state"] == "STATE_DELETED"
     assert terminal.concord.asked("undelete", supplier)["state"] == "STATE_ACTIVE"
+
+
+def test_records_are_merged_and_unmerged(terminal: Terminal) -> None:
+    concord, names = terminal.concord, terminal.names
+    merged = concord.asked("merge", names["supplier"], names["double"], "--reason", "a walk")
+    assert concord.asked("get", merged["retired_name"])["name"] == merged["name"]
+    parted = concord.asked("unmerge", names["other_source"], "--reason", "a walk")
+    assert parted["golden_record"] == names["double"]
+    withdrawn = concord.asked("decisions", "withdraw", parted["decisions"][0]["name"], "--reason", "a walk")
+    assert withdrawn["state"] == "STATE_WITHDRAWN"
 
 
 def test_a_proposal_is_compared_withdrawn_and_promoted(terminal: Terminal) -> None:
