@@ -143,8 +143,8 @@ def family(hub: TestHub) -> Stewards:
         return result, ["email", "trading_names"]
 
     hub.parts.stewardship.update(SUPPLIER, golden.name, golden.etag, merge, None, decision(desired))  # type: ignore[arg-type]
-    said = hub.parts.transactions.read(lambda connection: crosswalk.by_key(connection, [("systems/hub", golden.name)]))
-    stewards.sources += [crossing.source_record for crossing in said.values()]
+    words = hub.parts.transactions.read(lambda connection: crosswalk.by_key(connection, [("systems/hub", golden.name)]))
+    stewards.sources += [crossing.source_record for crossing in words.values()]
     return stewards
 
 
