@@ -206,6 +206,11 @@ class RecordType:
         group = self.slice_group_by_field.get(PARENTS)
         return group is not None and group.element_key == HIERARCHY
 
+    @property
+    def refers(self) -> bool:
+        """Whether its records refer to others or are referred to by a key."""
+        return bool(self.identity or self.references)
+
     @cached_property
     def group_by_name(self) -> Mapping[str, Group]:
         """The group of every name, of groups or of fields, but those of slices."""

@@ -38,7 +38,9 @@ def append(
     ]
     made = [(golden, draft) for golden, draft in drafted if draft is not None]
     references.put(connection, [_referring(golden, draft) for golden, draft in made])
-    appended = store.append(connection, [*said, *(draft for _, draft in made)], origin, records.locked_at)
+    said_by = {source.statement.golden_record: source.by or origin for source in touched}
+    origins = [*(source.by or origin for source in touched), *(said_by.get(golden.name, origin) for golden, _ in made)]
+    appended = store.append(connection, [*said, *(draft for _, draft in made)], origins, records.locked_at)
     _derive_from_sources(connection, touched)
     record_index.put(connection, store.sealer, [_indexed(golden, draft) for golden, draft in made])
     for source in touched:

@@ -1,6 +1,10 @@
-"""Stewards' decisions on golden records: each becomes a source revision of the hub, in one idempotent transaction."""
+"""Stewards' decisions on golden records: each becomes a source revision of the hub, in an idempotent transaction.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+Decisions that come at once share a transaction, as far as none of them depends on what another changes.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from typing import Any
@@ -15,6 +19,7 @@ from services.mdm.domain.effective import Period, period_of
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
+from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.stewarding import Word
 from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
@@ -25,18 +30,20 @@ from services.mdm.storage.references import BrokenReference, Question, broken, n
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.working_set import Read, read_statement
+from services.mdm.storage.working_set import Read, read_golden, read_source
 from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
+from services.mesh.arrays import text_array
 from services.mesh.database import clock
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
+from services.mesh.gathering import Gathering
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.records.statements import read_newest
 from services.mesh.records.store import RecordStore, Revision, State
 
-# A golden record and its source records.
-_FAMILY = read_newest(
-    "ANY(ARRAY(SELECT source_record FROM crosswalk WHERE golden = %(golden)s) || ARRAY[%(golden)s::text])"
+# Golden records and their source records.
+_FAMILIES = read_newest(
+    "ANY(ARRAY(SELECT source_record FROM crosswalk WHERE golden = ANY(%(goldens)s::text[])) || %(goldens)s::text[])"
 )
 
 
@@ -57,17 +64,47 @@ class Decision:
 
 @dataclass(frozen=True)
 class Standing:
-    """A golden record as a decision finds it, with what the hub said about it so far."""
+    """A golden record as a decision finds it, with its source records."""
 
-    revision: Revision
-    golden: Message
-    hub: ingest_pb2.SourceRecord | None
-    read: tuple[Read, ...]
-    """Everything that was read to find it: the golden record and its sources."""
+    read: Read
+    sources: tuple[Read, ...]
+
+    @property
+    def revision(self) -> Revision:
+        """The golden record's newest revision."""
+        return self.read.revision
+
+    @property
+    def golden(self) -> Message:
+        """What the golden record says."""
+        return self.read.content
+
+    @property
+    def hub(self) -> ingest_pb2.SourceRecord | None:
+        """What the hub said about it so far; what stewards said of records that were merged into it is not that."""
+        name = self.revision.record
+        return next((each.said for each in self.sources if (each.said.system, each.said.key) == (HUB, name)), None)
 
 
 Law = Callable[[Connection, Any], Iterable[Violation]]
 """What other records say that a content of some type must be like; it binds stewards, systems are only told."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A decision on a golden record that is there: what the hub is to say then, given how the record stands."""
+
+    record_type: RecordType
+    name: str
+    etag: str
+    decision: Decision
+    say: Callable[[Connection, Standing], Word]
+    deleted: bool = False
+
+    @property
+    def marks(self) -> set[Hashable]:
+        """What only one of several changes in a transaction may be about."""
+        return {self.name, self.decision.key}
 
 
 class Stewardship:
@@ -80,6 +117,11 @@ class Stewardship:
         self._path = path
         self._reader = reader
         self._laws = laws
+        self._together = {
+            record_type.name: Gathering[_Change, Message](self._make, lambda change: change.marks)
+            for record_type in RECORD_TYPES
+            if not (record_type.refers or record_type.name in laws)
+        }
 
     def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
         """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
@@ -98,9 +140,10 @@ class Stewardship:
                 None,
             )
             name = record_type.name_of(self._path.new_id())
-            return self._say(connection, record_type, name, word, decision, entities=entities)
+            submission = self.submission(connection, record_type, name, word, decision.entities, entities=entities)
+            return self._keeping_references(connection, submission, None, decision)
 
-        return self._decide(record_type, decision, apply)
+        return self._decide(record_type, [decision], lambda connection, new: [apply(connection) for _ in new])[0]
 
     def update(  # noqa: PLR0913 - a change has many parts
         self,
@@ -117,60 +160,96 @@ class Stewardship:
         `merge` raises.
         """
 
-        def apply(connection: Connection) -> Applied:
-            standing = self._standing(connection, record_type, name, etag, decision)
+        def say(connection: Connection, standing: Standing) -> Word:
             _require_state(standing.revision, State.ACTIVE)
             desired, fields = merge(standing.golden)
             _require_valid(record_type, _only(desired, fields), strict=False)
             self._require_lawful(connection, record_type, desired)
-            word = stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
-            return self._say(connection, record_type, name, word, decision, standing=standing)
+            return stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
 
-        return self._decide(record_type, decision, apply)
+        return self._change(_Change(record_type, name, etag, decision, say))
 
     def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
         """End an effective-dated golden record on a day. Raises as `update`."""
 
-        def apply(connection: Connection) -> Applied:
-            standing = self._standing(connection, record_type, name, etag, decision)
+        def say(_: Connection, standing: Standing) -> Word:
             _require_state(standing.revision, State.ACTIVE)
             _require_open(record_type, standing.golden, day)
-            word = stewarding.close(record_type, standing.hub, standing.golden, day)
-            return self._say(connection, record_type, name, word, decision, standing=standing)
+            return stewarding.close(record_type, standing.hub, standing.golden, day)
 
-        return self._decide(record_type, decision, apply)
+        return self._change(_Change(record_type, name, etag, decision, say))
 
     def delete(self, record_type: RecordType, name: str, etag: str, decision: Decision, *, deleted: bool) -> Message:
         """Mark a golden record as deleted, or bring it back. Raises RECORD_DELETED, INVALID_CONTENT, as `update`."""
 
-        def apply(connection: Connection) -> Applied:
-            standing = self._standing(connection, record_type, name, etag, decision)
+        def say(_: Connection, standing: Standing) -> Word:
             _require_state(standing.revision, State.ACTIVE if deleted else State.DELETED)
-            word = Word(record_type.message(), [], frozenset())
-            if standing.hub:
-                said = record_type.unpack(standing.hub.content)
-                word = Word(said, list(standing.hub.withdrawn_paths), frozenset())
-            return self._say(connection, record_type, name, word, decision, standing=standing, deleted=deleted)
+            if standing.hub is None:
+                return Word(record_type.message(), [], frozenset())
+            said = record_type.unpack(standing.hub.content)
+            return Word(said, list(standing.hub.withdrawn_paths), frozenset())
 
-        return self._decide(record_type, decision, apply)
+        return self._change(_Change(record_type, name, etag, decision, say, deleted))
 
-    def _decide(self, record_type: RecordType, decision: Decision, apply: Callable[[Connection], Applied]) -> Message:
+    def _change(self, change: _Change) -> Message:
+        """Make a change, together with others that come now if it may; for itself when that fails."""
+        together = None if change.decision.rehearsal else self._together.get(change.record_type.name)
+        made = together.result(change) if together else None
+        return made if made is not None else self._make([change])[0]
+
+    def _make(self, changes: Sequence[_Change]) -> list[Message]:
+        """Make changes of one record type in one transaction, all or none of them."""
+        record_type = changes[0].record_type
+
+        def apply(connection: Connection, new: Sequence[int]) -> list[Applied]:
+            return self._apply(connection, record_type, [changes[place] for place in new])
+
+        return self._decide(record_type, [change.decision for change in changes], apply)
+
+    def _apply(self, connection: Connection, record_type: RecordType, changes: Sequence[_Change]) -> list[Applied]:
+        scopes = {change.name: change.decision.entities for change in changes}
+        standings = self.standings(connection, record_type, scopes)
+        submissions = [self._submission(connection, change, standings[change.name]) for change in changes]
+        if len(changes) > 1:
+            return self._path.apply(connection, submissions, changes[0].decision.origin)
+        (change,), (submission,) = changes, submissions
+        return [self._keeping_references(connection, submission, standings[change.name], change.decision)]
+
+    def _submission(self, connection: Connection, change: _Change, standing: Standing) -> Submission:
+        require_etag(change.name, standing.revision.revision, change.etag)
+        submission = self.submission(
+            connection,
+            change.record_type,
+            change.name,
+            change.say(connection, standing),
+            change.decision.entities,
+            standing=standing,
+            deleted=change.deleted,
+        )
+        return replace(submission, by=change.decision.origin)
+
+    def _decide(
+        self,
+        record_type: RecordType,
+        decisions: Sequence[Decision],
+        apply: Callable[[Connection, Sequence[int]], list[Applied]],
+    ) -> list[Message]:
         made: dict[tuple[str, int], Revision] = {}
 
-        def decide(connection: Connection) -> Answer:
-            applied = apply(connection)
-            if applied.made is not None:
-                made[applied.golden, applied.golden_revision] = applied.made
-            return Answer(applied.golden, applied.golden_revision)
+        def decide(connection: Connection, new: Sequence[int]) -> list[Answer]:
+            applied = apply(connection, new) if new else []
+            made.update({(one.golden, one.golden_revision): one.made for one in applied if one.made is not None})
+            return [Answer(one.golden, one.golden_revision) for one in applied]
 
-        def present(connection: Connection, answer: Answer) -> Message:
+        def present(connection: Connection, place: int, answer: Answer) -> Message:
             pair = (answer.record, answer.revision)
             revision = made.get(pair) or self._path.store.read_revisions(connection, [pair])[pair]
-            if not in_scope(revision.entities, decision.entities):
+            if not in_scope(revision.entities, decisions[place].entities):
                 raise not_found(record_type, answer.record)
-            return self._reader.present(record_type, revision, clear=decision.clear)
+            return self._reader.present(record_type, revision, clear=decisions[place].clear)
 
-        return self._transactions.once(decision.key, decision.request, decide, present, rehearsal=decision.rehearsal)
+        asked = [(decision.key, decision.request) for decision in decisions]
+        return self._transactions.once_each(asked, decide, present, rehearsal=decisions[0].rehearsal)
 
     def standing(
         self, connection: Connection, record_type: RecordType, name: str, scope: frozenset[str] | None
@@ -179,23 +258,25 @@ class Stewardship:
 
         Raises RECORD_NOT_FOUND, also for one out of scope, and RECORD_MERGED.
         """
+        return self.standings(connection, record_type, {name: scope})[name]
+
+    def standings(
+        self, connection: Connection, record_type: RecordType, scopes: Mapping[str, frozenset[str] | None]
+    ) -> dict[str, Standing]:
+        """Return golden records as decisions find them, by name; each may have to lie within a scope of its own."""
         store = self._path.store
-        family = store.read_by(connection, _FAMILY, {"golden": name})
-        revision = family.pop(name, None)
-        if revision is None or not in_scope(revision.entities, scope):
-            raise not_found(record_type, name)
-        require_unmerged(store, revision)
-        content = store.content(revision, record_type.message)
-        read = [Read(revision, content)]
-        hub = None
-        for source in family.values():
-            opened = store.content(source, record_type.message) if source.record.startswith(f"{HUB}/") else None
-            read.append(Read(source, opened))
-            if opened is not None:
-                said = read_statement(store, source, record_type, opened)
-                # What stewards said of records that were merged into this one is not said of it.
-                hub = said if said.key == name else hub
-        return Standing(revision, content, hub, tuple(read))
+        read = store.read_by(connection, _FAMILIES, {"goldens": text_array(list(scopes))})
+        goldens = {name: read.pop(name, None) for name in scopes}
+        sources: defaultdict[str, list[Read]] = defaultdict(list)
+        for source in (read_source(store, record_type, one) for one in read.values()):
+            sources[source.said.golden_record].append(source)
+        found = {}
+        for name, revision in goldens.items():
+            if revision is None or not in_scope(revision.entities, scopes[name]):
+                raise not_found(record_type, name)
+            require_unmerged(store, revision)
+            found[name] = Standing(read_golden(store, record_type, revision), tuple(sources[name]))
+        return found
 
     def submission(  # noqa: PLR0913 - a statement has many parts
         self,
@@ -231,61 +312,20 @@ class Stewardship:
             origin=LinkOrigin.LINK_ORIGIN_STEWARD,
             entities=entities,
             expected_revision=standing.revision.revision if standing else 0,
-            read=standing.read if standing else (),
+            read=(standing.read, *standing.sources) if standing else (),
             decided=decided,
         )
 
-    def _standing(
-        self, connection: Connection, record_type: RecordType, name: str, etag: str, decision: Decision
-    ) -> Standing:
-        standing = self.standing(connection, record_type, name, decision.entities)
-        require_etag(name, standing.revision.revision, etag)
-        return standing
-
-    def _say(  # noqa: PLR0913 - a statement has many parts
-        self,
-        connection: Connection,
-        record_type: RecordType,
-        name: str,
-        word: Word,
-        decision: Decision,
-        *,
-        standing: Standing | None = None,
-        entities: tuple[str, ...] = (),
-        deleted: bool = False,
+    def _keeping_references(
+        self, connection: Connection, submission: Submission, standing: Standing | None, decision: Decision
     ) -> Applied:
-        """Apply the hub's own statement on a golden record. Raises what `submission` and `still_referenced` tell."""
-        submission = self.submission(
-            connection,
-            record_type,
-            name,
-            word,
-            decision.entities,
-            standing=standing,
-            entities=entities,
-            deleted=deleted,
-        )
-        (applied,) = self._keeping_references(
-            connection,
-            record_type,
-            name,
-            standing,
-            decision,
-            lambda: self._path.apply(connection, [submission], decision.origin),
-        )
-        return replace(applied, golden=name)
+        """Apply the hub's own statement on a golden record. Raises what `still_referenced` returns."""
+        record_type, name = submission.record_type, submission.golden
 
-    @staticmethod
-    def _keeping_references(  # noqa: PLR0913 - what is said, of which record, and by whom
-        connection: Connection,
-        record_type: RecordType,
-        name: str,
-        standing: Standing | None,
-        decision: Decision,
-        change: Callable[[], list[Applied]],
-    ) -> list[Applied]:
-        """Make a change. Raises what `still_referenced` returns when it breaks references."""
-        if not (record_type.identity or record_type.references):
+        def change() -> Applied:
+            return self._path.apply(connection, [submission], decision.origin)[0]
+
+        if not record_type.refers:
             return change()
         key = identity_key(record_type, standing.golden) if standing else ""
         about = Question(records=(name,), own_type=record_type.name, keys=(key,) if key else ())

@@ -1,6 +1,6 @@
 """Transactions of the hub: bounded retries on contention, idempotent requests, rehearsals that change nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.database import Database
 from services.mesh.errors import ConcordError
-from services.mesh.records.idempotency import Answer, RequestKey, claim, settle
+from services.mesh.records.idempotency import Answer, RequestKey, claim_each, settle_each
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import SpoolGuard
 
@@ -59,13 +59,33 @@ class Transactions:
 
         Raises ConcordError REQUEST_ID_REUSED and as `write`.
         """
+        (presented,) = self.once_each(
+            [(key, request)],
+            lambda connection, new: [apply(connection) for _ in new],
+            lambda connection, _, answer: present(connection, answer),
+            rehearsal=rehearsal,
+        )
+        return presented
 
-        def work(connection: Connection) -> T:
-            answer = claim(connection, self._sealer, key, request)
-            if answer is None:
-                answer = apply(connection)
-                settle(connection, key, answer)
-            return present(connection, answer)
+    def once_each(
+        self,
+        asked: Sequence[tuple[RequestKey, Message]],
+        apply: Callable[[Connection, Sequence[int]], Sequence[Answer]],
+        present: Callable[[Connection, int, Answer], T],
+        *,
+        rehearsal: bool,
+    ) -> list[T]:
+        """Apply requests of different keys in one transaction, each as `once` does; all of them or none.
+
+        `apply` gets the places of those that are new, `present` the place of each with its answer.
+        """
+
+        def work(connection: Connection) -> list[T]:
+            recalled = claim_each(connection, self._sealer, asked)
+            new = [place for place, answer in enumerate(recalled) if answer is None]
+            made = dict(zip(new, apply(connection, new), strict=True))
+            settle_each(connection, [(asked[place][0], answer) for place, answer in made.items()])
+            return [present(connection, place, answer or made[place]) for place, answer in enumerate(recalled)]
 
         return self.write(work, rehearsal=rehearsal)
 

@@ -14,6 +14,7 @@ from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk
 from services.mdm.storage.crosswalk import Crossing
+from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head, RecordStore, Revision
 
 
@@ -31,6 +32,8 @@ class Source:
     crossed: Crossing | None = None
     """Its crossing as it is stored."""
     touched: bool = False
+    by: Origin | None = None
+    """Who says it now; None = who makes the write."""
 
     @property
     def crossing(self) -> Crossing:
@@ -56,14 +59,14 @@ class Source:
             return ()
         return match_keys(self.record_type, self.previous)
 
-    def restate(self, said: ingest_pb2.SourceRecord, content: Message) -> None:
+    def restate(self, said: ingest_pb2.SourceRecord, content: Message, by: Origin | None) -> None:
         """Take a new statement; name and link stay."""
         said.name = self.statement.name
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
         said.founded_record = self.statement.founded_record
         self.statement, self.content = said, content
-        self.touched = True
+        self.touched, self.by = True, by
 
     @property
     def relinked(self) -> bool:
@@ -80,19 +83,19 @@ class Source:
 
 
 class Read(NamedTuple):
-    """A revision that was read, with its content when that was opened, too; neither is to be changed."""
+    """A revision that was read and opened; nothing of it is to be changed.
+
+    `said` is what a source record says, with its content; empty for a golden record.
+    """
 
     revision: Revision
-    content: Message | None = None
+    content: Message
+    said: ingest_pb2.SourceRecord
 
     @property
     def number(self) -> int:
         """The revision's number."""
         return self.revision.revision
-
-    def opened(self, store: RecordStore, record_type: RecordType) -> Message:
-        """Return the content."""
-        return self.content if self.content is not None else store.content(self.revision, record_type.message)
 
 
 @dataclass
@@ -144,11 +147,12 @@ class WorkingSet:
         fresh = self._store.read(self._connection, newest.keys() - current.keys())
         for name, record_type in types.items():
             if name in newest:
-                self.goldens[name] = self._golden(record_type, heads[name], current.get(name) or Read(fresh[name]))
+                read = current.get(name) or read_golden(self._store, record_type, fresh[name])
+                self.goldens[name] = self._golden(record_type, heads[name], read)
         for crossing, _ in crossings:
-            name = crossing.source_record
             if crossing.golden in self.goldens:
-                self._add(crossing, current.get(name) or Read(fresh[name]))
+                name, record_type = crossing.source_record, types[crossing.golden]
+                self._add(crossing, current.get(name) or read_source(self._store, record_type, fresh[name]))
 
     def touched_sources(self) -> list[Source]:
         """Return the source records that get a new revision, by name."""
@@ -167,23 +171,33 @@ class WorkingSet:
         return [self.goldens[name] for name in sorted(names - {""})]
 
     def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
-        content = read.opened(self._store, record_type)
-        return Golden(record_type, read.revision.record, head, content, self._store.inputs(read.revision))
+        inputs = self._store.inputs(read.revision)
+        return Golden(record_type, read.revision.record, head, read.content, inputs)
 
     def _add(self, crossing: Crossing, read: Read) -> None:
         golden, revision = self.goldens[crossing.golden], read.revision
         self.crossings[crossing.system, crossing.key] = crossing
         golden.sources.append(crossing.source_record)
-        content = read.opened(self._store, golden.record_type)
         self.sources[crossing.source_record] = Source(
             golden.record_type,
-            read_statement(self._store, revision, golden.record_type, content),
-            content,
+            read.said,
+            read.content,
             revision.entities,
             revision.head,
-            content,
+            read.content,
             crossing,
         )
+
+
+def read_golden(store: RecordStore, record_type: RecordType, revision: Revision) -> Read:
+    """Open a golden record's revision."""
+    return Read(revision, store.content(revision, record_type.message), ingest_pb2.SourceRecord())
+
+
+def read_source(store: RecordStore, record_type: RecordType, revision: Revision) -> Read:
+    """Open a source record's revision."""
+    content = store.content(revision, record_type.message)
+    return Read(revision, content, read_statement(store, revision, record_type, content))
 
 
 def read_statement(

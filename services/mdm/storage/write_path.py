@@ -52,6 +52,8 @@ class Submission:
     """The golden record that the delivered one goes on in, when it was merged away since."""
     read: tuple[Read, ...] = ()
     """What was read to decide: it need not be read again while it is still the newest."""
+    by: Origin | None = None
+    """Who says it; None = who makes the write."""
 
     @property
     def delivered(self) -> str:
@@ -178,7 +180,7 @@ class _Write:
         if restated is None or (before is None and submission.said.deleted and not submission.golden):
             return Outcome.OUTCOME_UNCHANGED
         if before:
-            before.restate(restated, submission.content)
+            before.restate(restated, submission.content, submission.by)
         else:
             self._found(submission, carried, restated)
         for key in carried:
@@ -192,7 +194,7 @@ class _Write:
         golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
         self.records.sources[said.name] = Source(
-            submission.record_type, said, submission.content, entities, touched=True
+            submission.record_type, said, submission.content, entities, touched=True, by=submission.by
         )
         self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
 

@@ -15,9 +15,10 @@ WITH draft AS (
     SELECT * FROM unnest(
         %(record)s::text[], %(record_type)s::text[], %(revision)s::bigint[], %(state)s::smallint[],
         %(entities)s::text[], %(operation)s::smallint[], %(source_time)s::timestamptz[], %(body)b::bytea[],
-        %(sealed)b::bytea[], %(inputs)b::bytea[], %(leaf)b::bytea[], %(wrapped)b::bytea[], %(key_version)s::int[]
+        %(sealed)b::bytea[], %(inputs)b::bytea[], %(leaf)b::bytea[], %(wrapped)b::bytea[], %(key_version)s::int[],
+        %(traceparent)s::text[]
     ) WITH ORDINALITY AS d(record, record_type, revision, state, entities, operation, source_time, body, sealed,
-                           inputs, leaf, wrapped, key_version, place)
+                           inputs, leaf, wrapped, key_version, traceparent, place)
 ), first AS (
     INSERT INTO records (record, record_type, revision, state, entities)
     SELECT record, record_type, 1, state, string_to_array(entities, chr(10)) FROM draft WHERE revision = 1
@@ -36,7 +37,7 @@ WITH draft AS (
     SELECT record, revision, record_type, state, body, sealed, inputs, source_time, %(now)s FROM draft
 ), made AS (
     INSERT INTO changes (record, revision, record_type, operation, entities, traceparent, occurred_at, leaf)
-    SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), %(traceparent)s, %(now)s, leaf
+    SELECT record, revision, record_type, operation, string_to_array(entities, chr(10)), traceparent, %(now)s, leaf
     FROM draft WHERE (SELECT count(*) FROM first) + (SELECT count(*) FROM later) = %(count)s
     ORDER BY place
     RETURNING 1

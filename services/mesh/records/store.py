@@ -125,11 +125,16 @@ class RecordStore:
         return heads
 
     def append(
-        self, connection: Connection, drafts: Sequence[RevisionDraft], origin: Origin, now: datetime | None = None
+        self,
+        connection: Connection,
+        drafts: Sequence[RevisionDraft],
+        origin: Origin | Sequence[Origin],
+        now: datetime | None = None,
     ) -> dict[str, Revision]:
         """Append one revision each with its change row and leaf, in the order given; return them.
 
-        `now` is the database's clock since the records were locked, None = ask it.
+        `origin` is that of all drafts, or one for each. `now` is the database's clock since the records were locked,
+        None = ask it.
 
         A record may come once per call; a later call of the same transaction continues from the returned one's.
         Raises ConcordError RECORD_EXISTS (a first revision of a record that is there), CONCURRENT_CHANGE (a head that
@@ -139,10 +144,12 @@ class RecordStore:
             return {}
         _check(drafts)
         now = now or clock(connection)
+        origins = [origin] * len(drafts) if isinstance(origin, Origin) else origin
         keys = [self._key_for(draft) for draft in drafts]
         made = [self._made(draft, key, now) for draft, key in zip(drafts, keys, strict=True)]
-        columns = _columns(made) | {"leaf": self._leaves(drafts, keys, origin, now)}
-        constants = {"now": now, "traceparent": origin.traceparent, "count": len(drafts)}
+        columns = _columns(made) | {"leaf": self._leaves(drafts, keys, origins, now)}
+        columns["traceparent"] = text_array([one.traceparent for one in origins])
+        constants = {"now": now, "count": len(drafts)}
         _write(driver(connection), columns | constants, len(drafts))
         return {revision.record: revision for revision in made}
 
@@ -242,10 +249,10 @@ class RecordStore:
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
 
     def _leaves(
-        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origin: Origin, now: datetime
+        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origins: Sequence[Origin], now: datetime
     ) -> list[bytes]:
         values = _Flattened()
-        return [self._leaf(draft, key, origin, now, values) for draft, key in zip(drafts, keys, strict=True)]
+        return [self._leaf(*each, now, values) for each in zip(drafts, keys, origins, strict=True)]
 
     def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened") -> bytes:
         change = Change(
