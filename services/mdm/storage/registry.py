@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -31,8 +32,12 @@ class Landscape:
     entities: Mapping[str, system_pb2.Entity] = field(default_factory=dict)
     ledgers: Mapping[str, ledger_pb2.Ledger] = field(default_factory=dict)
 
-    def trust(self) -> dict[str, Trust]:
+    def trust(self) -> Mapping[str, Trust]:
         """Return each system's trust rank, with the revision of the registration that says so."""
+        return self._trust
+
+    @cached_property
+    def _trust(self) -> Mapping[str, Trust]:
         return {
             name: Trust(rank=system.trust_rank, revision=f"{name}@{system.revision}")
             for name, system in self.systems.items()

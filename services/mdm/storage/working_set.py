@@ -85,12 +85,13 @@ class Source:
 class Read(NamedTuple):
     """A revision that was read and opened; nothing of it is to be changed.
 
-    `said` is what a source record says, with its content; empty for a golden record.
+    `inputs` are a golden record's; `said` is what a source record says, with its content; each is empty for the other.
     """
 
     revision: Revision
     content: Message
-    said: ingest_pb2.SourceRecord
+    inputs: bytes = b""
+    said: ingest_pb2.SourceRecord = ingest_pb2.SourceRecord()  # noqa: RUF012 - never changed
 
     @property
     def number(self) -> int:
@@ -171,8 +172,7 @@ class WorkingSet:
         return [self.goldens[name] for name in sorted(names - {""})]
 
     def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
-        inputs = self._store.inputs(read.revision)
-        return Golden(record_type, read.revision.record, head, read.content, inputs)
+        return Golden(record_type, read.revision.record, head, read.content, read.inputs)
 
     def _add(self, crossing: Crossing, read: Read) -> None:
         golden, revision = self.goldens[crossing.golden], read.revision
@@ -191,20 +191,24 @@ class WorkingSet:
 
 def read_golden(store: RecordStore, record_type: RecordType, revision: Revision) -> Read:
     """Open a golden record's revision."""
-    return Read(revision, store.content(revision, record_type.message), ingest_pb2.SourceRecord())
+    return Read(revision, *store.opened(revision, record_type.message))
 
 
 def read_source(store: RecordStore, record_type: RecordType, revision: Revision) -> Read:
     """Open a source record's revision."""
-    content = store.content(revision, record_type.message)
-    return Read(revision, content, read_statement(store, revision, record_type, content))
+    content, inputs = store.opened(revision, record_type.message)
+    return Read(revision, content, said=_statement(revision, record_type, content, inputs))
 
 
 def read_statement(
     store: RecordStore, revision: Revision, record_type: RecordType, content: Message
 ) -> ingest_pb2.SourceRecord:
     """Return a stored source revision as the message it came as, with its link and standing assertions."""
-    statement = ingest_pb2.SourceRecord.FromString(store.inputs(revision))
+    return _statement(revision, record_type, content, store.inputs(revision))
+
+
+def _statement(revision: Revision, record_type: RecordType, content: Message, inputs: bytes) -> ingest_pb2.SourceRecord:
+    statement = ingest_pb2.SourceRecord.FromString(inputs)
     statement.content.CopyFrom(record_type.pack(content))
     statement.name = revision.record
     statement.revision = revision.revision

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -65,12 +65,19 @@ class KeyedHash:
         self._inner = hashlib.sha256(block.translate(_INNER_PAD))
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
-    def digest(self, data: bytes) -> bytes:
-        """Return the 32 bytes for `data`."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(data)
-        outer.update(inner.digest())
-        return outer.digest()
+    def beginning_with(self, beginning: bytes) -> Callable[[bytes], bytes]:
+        """Return what gives the 32 bytes for data that begins alike, from the rest of it."""
+        begun = self._inner.copy()
+        begun.update(beginning)
+        copy_inner, copy_outer = begun.copy, self._outer.copy
+
+        def digest(rest: bytes) -> bytes:
+            inner, outer = copy_inner(), copy_outer()
+            inner.update(rest)
+            outer.update(inner.digest())
+            return outer.digest()
+
+        return digest
 
 
 class KeyRing:

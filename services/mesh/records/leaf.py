@@ -83,9 +83,9 @@ class Commitments:
 
     def commit_all(self, revision: int, values: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the commitments to all values of a revision, by path."""
-        salt, sha256 = self._salts.digest, hashlib.sha256
-        begin = b"%d " % revision
-        return {path: sha256(salt(begin + path.encode() + b"\x01") + value).digest() for path, value in values.items()}
+        salts = self._salts.beginning_with(b"%d " % revision)
+        sha256 = hashlib.sha256
+        return {path: sha256(salts(path.encode() + b"\x01") + value).digest() for path, value in values.items()}
 
 
 def content_digest(record: str, revision: int, commitments: Iterable[bytes]) -> bytes:
@@ -133,8 +133,13 @@ def _add_changed_fields(leaf: Leaf, change: Change, commitments: Commitments, ne
     changed += [path for path in previous if path not in values]
     replaced = {path: previous[path] for path in changed if path in previous}
     old = commitments.commit_all(change.revision - 1, replaced)
+    add = leaf.fields.add
     for path in sorted(changed):
-        leaf.fields.add(path=_bounded(path), old=old.get(path, b""), new=new.get(path, b""))
+        field = add(path=_bounded(path))
+        if path in new:
+            field.new = new[path]
+        if path in old:
+            field.old = old[path]
 
 
 def _bounded(path: str) -> str:

@@ -4,7 +4,7 @@ import base64
 import hmac
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from google.protobuf.message import Message
 
@@ -14,6 +14,24 @@ from services.mesh.records.keys import KeyRing, RecordKey, decrypt, encrypt
 M = TypeVar("M", bound=Message)
 
 _TOKEN = re.compile(r"t([1-9][0-9]{0,8}):[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class CutContent:
+    """A message in two: `body` without RESTRICTED values, `secrets` with only them, or None if it has none."""
+
+    body: bytes
+    secrets: bytes | None
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Cut a message (not changed).
+
+        Fields unknown to the contract are dropped: nobody could say how sensitive they are.
+        """
+        open_part, secret_part = cutting.cut(message)
+        secrets = secret_part.SerializeToString(deterministic=True) if secret_part is not None else None
+        return cls(open_part.SerializeToString(deterministic=True), secrets)
 
 
 @dataclass(frozen=True)
@@ -31,16 +49,14 @@ class Sealer:
         self.ring = ring
 
     def seal(self, key: RecordKey, revision: int, message: Message) -> SealedContent:
-        """Cut the RESTRICTED values out of `message` (not changed) and encrypt them for this record and revision.
+        """Cut the RESTRICTED values out of `message` (not changed) and encrypt them for this record and revision."""
+        return self.seal_cut(key, revision, CutContent.of(message))
 
-        Fields unknown to the contract are dropped: nobody could say how sensitive they are.
-        """
-        open_part, secret_part = cutting.cut(message)
-        body = open_part.SerializeToString(deterministic=True)
-        if secret_part is None:
-            return SealedContent(body, None)
-        plain = secret_part.SerializeToString(deterministic=True)
-        return SealedContent(body, encrypt(key.cipher, plain, _content_context(key, revision)))
+    def seal_cut(self, key: RecordKey, revision: int, content: CutContent) -> SealedContent:
+        """Do the same with what is cut already."""
+        if content.secrets is None:
+            return SealedContent(content.body, None)
+        return SealedContent(content.body, encrypt(key.cipher, content.secrets, _content_context(key, revision)))
 
     def unseal(self, key: RecordKey | None, revision: int, content: SealedContent, kind: type[M]) -> M:
         """Return the message that was sealed; without `key` (not asked for, or destroyed) only what `body` holds.

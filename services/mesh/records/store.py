@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from google.protobuf.message import Message
@@ -19,7 +19,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.records import statements
 from services.mesh.records.keys import RecordKey, SealBroken, WrappedKey
 from services.mesh.records.leaf import Change, Origin, build_leaf
-from services.mesh.records.sealing import SealedContent, Sealer
+from services.mesh.records.sealing import CutContent, SealedContent, Sealer
 from services.mesh.records.values import flatten
 
 M = TypeVar("M", bound=Message)
@@ -146,8 +146,10 @@ class RecordStore:
         now = now or clock(connection)
         origins = [origin] * len(drafts) if isinstance(origin, Origin) else origin
         keys = [self._key_for(draft) for draft in drafts]
-        made = [self._made(draft, key, now) for draft, key in zip(drafts, keys, strict=True)]
-        columns = _columns(made) | {"leaf": self._leaves(drafts, keys, origins, now)}
+        contents = _contents(drafts)
+        made = [self._made(*each, now) for each in zip(drafts, keys, contents, strict=True)]
+        leaves = [self._leaf(*each, now) for each in zip(drafts, keys, contents, origins, strict=True)]
+        columns = _columns(made) | {"leaf": leaves}
         columns["traceparent"] = text_array([one.traceparent for one in origins])
         constants = {"now": now, "count": len(drafts)}
         _write(driver(connection), columns | constants, len(drafts))
@@ -211,9 +213,20 @@ class RecordStore:
 
     def inputs(self, revision: Revision) -> bytes:
         """Return the draft's `inputs`; empty when there were none or the record's key was destroyed."""
-        if revision.sealed_inputs is None or revision.key is None:
+        return self._opened_inputs(revision, self.sealer.ring.unwrap(revision.key) if revision.key else None)
+
+    def opened(self, revision: Revision, kind: type[M]) -> tuple[M, bytes]:
+        """Return the revision's content, RESTRICTED values included, and its inputs: both with one opening of its key.
+
+        What a destroyed key leaves is told at `content` and `inputs`. Raises SealBroken.
+        """
+        key = self.sealer.ring.unwrap(revision.key) if revision.key else None
+        content = self.sealer.unseal(key, revision.revision, SealedContent(revision.body, revision.sealed), kind)
+        return content, self._opened_inputs(revision, key)
+
+    def _opened_inputs(self, revision: Revision, key: RecordKey | None) -> bytes:
+        if revision.sealed_inputs is None or key is None:
             return b""
-        key = self.sealer.ring.unwrap(revision.key)
         return self.sealer.unseal_bytes(key, f"{_INPUTS} {revision.revision}", revision.sealed_inputs)
 
     def _key_for(self, draft: RevisionDraft) -> RecordKey:
@@ -223,9 +236,9 @@ class RecordStore:
             raise SealBroken(f"{draft.record}: its key was destroyed")
         return self.sealer.ring.unwrap(draft.head.key)
 
-    def _made(self, draft: RevisionDraft, key: RecordKey, now: datetime) -> Revision:
+    def _made(self, draft: RevisionDraft, key: RecordKey, content: "_Content", now: datetime) -> Revision:
         """Return the revision that a draft becomes."""
-        content = self.sealer.seal(key, draft.revision, draft.content)
+        sealed = self.sealer.seal_cut(key, draft.revision, content.cut)
         return Revision(
             record=draft.record,
             revision=draft.revision,
@@ -236,8 +249,8 @@ class RecordStore:
             source_time=draft.source_time,
             created_at=now,
             position=None,
-            body=content.body,
-            sealed=content.sealed,
+            body=sealed.body,
+            sealed=sealed.sealed,
             sealed_inputs=self._sealed_inputs(draft, key),
             key=key.stored,
             read_at=now,
@@ -248,13 +261,7 @@ class RecordStore:
             return None
         return self.sealer.seal_bytes(key, f"{_INPUTS} {draft.revision}", draft.inputs)
 
-    def _leaves(
-        self, drafts: Sequence[RevisionDraft], keys: Sequence[RecordKey], origins: Sequence[Origin], now: datetime
-    ) -> list[bytes]:
-        values = _Flattened()
-        return [self._leaf(*each, now, values) for each in zip(drafts, keys, origins, strict=True)]
-
-    def _leaf(self, draft: RevisionDraft, key: RecordKey, origin: Origin, now: datetime, values: "_Flattened") -> bytes:
+    def _leaf(self, draft: RevisionDraft, key: RecordKey, content: "_Content", origin: Origin, now: datetime) -> bytes:
         change = Change(
             record=draft.record,
             revision=draft.revision,
@@ -262,10 +269,29 @@ class RecordStore:
             operation=draft.operation,
             entities=draft.entities,
             occurred_at=now,
-            values=values.of(draft.content),
-            previous=values.of(draft.previous) if draft.previous is not None else {},
+            values=content.values,
+            previous=flatten(draft.previous) if draft.previous is not None else {},
         )
         return build_leaf(self.source_service, change, origin, key)
+
+
+class _Content(NamedTuple):
+    """What is made of a content for its body and for its leaf."""
+
+    cut: CutContent
+    values: dict[str, bytes]
+
+
+def _contents(drafts: Sequence[RevisionDraft]) -> list[_Content]:
+    """Return what is made of drafts' contents, of equal ones once: a golden record often says what one source says."""
+    known: dict[tuple[str, bytes], _Content] = {}
+    found = []
+    for draft in drafts:
+        key = (draft.content.DESCRIPTOR.full_name, draft.content.SerializeToString(deterministic=True))
+        if key not in known:
+            known[key] = _Content(CutContent.of(draft.content), flatten(draft.content))
+        found.append(known[key])
+    return found
 
 
 def _columns(made: Sequence[Revision]) -> dict[str, Any]:
@@ -285,20 +311,6 @@ def _columns(made: Sequence[Revision]) -> dict[str, Any]:
         "wrapped": [key.wrapped for key in stored],
         "key_version": number_array([key.version for key in stored]),
     }
-
-
-class _Flattened:
-    """Contents as flat maps, equal ones flattened once: a golden record often becomes what one source says."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, bytes], dict[str, bytes]] = {}
-
-    def of(self, content: Message) -> dict[str, bytes]:
-        """Return the flat map of a content, which is not to be changed."""
-        key = (content.DESCRIPTOR.full_name, content.SerializeToString(deterministic=True))
-        if key not in self._known:
-            self._known[key] = flatten(content)
-        return self._known[key]
 
 
 def _check(drafts: Sequence[RevisionDraft]) -> None:

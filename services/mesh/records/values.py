@@ -75,7 +75,9 @@ def _walk(message: Message, prefix: str, found: dict[str, bytes]) -> None:
 
 
 def _one(shape: _Shape, value: Anything, path: str, found: dict[str, bytes]) -> None:
-    if shape.form is _Form.SCALAR:
+    if isinstance(value, str):
+        found[path] = b"s" + value.encode()
+    elif shape.form is _Form.SCALAR:
         found[path] = _scalar(shape.kind, value)
     elif shape.form is _Form.PACKED:
         _packed(value, path, found)

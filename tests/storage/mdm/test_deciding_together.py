@@ -38,6 +38,7 @@ class Steward:
 
         def merge(present: Message) -> tuple[Message, Sequence[str]]:
             wait()
+            assert isinstance(present, supplier_pb2.Supplier)
             desired = supplier_pb2.Supplier()
             desired.CopyFrom(present)
             desired.website = self.website
@@ -56,7 +57,9 @@ class Steward:
 
 
 @contextmanager
-def together(hub: TestHub, first: Steward, others: Iterable[Steward]) -> Iterator[list[Callable[[], Message]]]:
+def together(
+    hub: TestHub, first: Steward, others: Iterable[Steward]
+) -> Iterator[list[Callable[[], supplier_pb2.Supplier]]]:
     """Hold the first steward's decision up until all others wait for it; give what the others' calls return."""
     reached, may_go_on = threading.Event(), threading.Event()
     waiting = hub.parts.stewardship._together["supplier"]
@@ -69,10 +72,10 @@ def together(hub: TestHub, first: Steward, others: Iterable[Steward]) -> Iterato
     with ThreadPoolExecutor(20) as pool:
         held = pool.submit(first.decide, wait)
         assert reached.wait(20)
-        answers = []
-        for number, steward in enumerate(others, 1):
+        answers: list[Callable[[], supplier_pb2.Supplier]] = []
+        for steward in others:
             answers.append(pool.submit(steward.decide).result)
-            eventually(lambda number=number: len(waiting._waiting) == number)
+            eventually(lambda: len(waiting._waiting) == len(answers))
         may_go_on.set()
         held.result(20)
         yield answers
@@ -102,7 +105,7 @@ def test_every_leaf_names_who_decided(hub: TestHub, stewards: list[Steward]) -> 
         for answer in answers:
             answer()
 
-    leaves = [Leaf.FromString(bytes(leaf)) for (leaf,) in hub.rows(LEAVES)]  # type: ignore[arg-type]
+    leaves = [Leaf.FromString(leaf) for (leaf,) in hub.rows(LEAVES)]  # type: ignore[arg-type]
     actors = {leaf.record: leaf.actor for leaf in leaves if leaf.record_type == "supplier" and leaf.revision == 2}
     assert actors == {each.supplier.name: each.name for each in stewards}
     own_words = [leaf.actor for leaf in leaves if leaf.record.startswith("systems/hub/")]
@@ -119,7 +122,7 @@ def test_one_that_is_refused_is_refused_alone(hub: TestHub, stewards: list[Stewa
     assert refused.value.reason == reasons.ERROR_REASON_ETAG_MISMATCH
     assert [hub.supplier(s.supplier.name).website for s in stewards if s is not stewards[2]] == [
         stewards[0].website,
-        *(made.website for made in others),  # type: ignore[attr-defined]
+        *(made.website for made in others),
     ]
     assert hub.supplier(stewards[2].supplier.name).revision == 1
     assert hub.rows("SELECT count(*) FROM idempotency WHERE principal = 'steward-2'") == [(0,)]

@@ -45,9 +45,9 @@ class Crowd:
 
     def follow(self, *items: str) -> list["Future[str | None]"]:
         futures = []
-        for number, item in enumerate(items, 1):
+        for item in items:
             futures.append(self._pool.submit(self.gathering.result, item))
-            eventually(lambda number=number: waiting(self.gathering, number))
+            eventually(lambda: waiting(self.gathering, len(futures)))
         return futures
 
 

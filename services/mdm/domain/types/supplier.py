@@ -14,7 +14,7 @@ CHECKS = {"lei": is_lei, "duns": is_duns, "gln": is_gln, "npi": is_npi}
 def _identifier(field: str, *, exclusive: bool = False) -> StrongIdentifier:
     def values(content: supplier_pb2.Supplier) -> Iterable[str]:
         value: str = getattr(content, field)
-        return (value,) if CHECKS[field](value) else ()
+        return (value,) if value and CHECKS[field](value) else ()
 
     return StrongIdentifier(field, values, exclusive)
 
