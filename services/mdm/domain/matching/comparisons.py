@@ -4,11 +4,12 @@ Similarities are whole numbers from exact arithmetic or from one and the same li
 same similarity whenever and wherever it is compared.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from math import isqrt
 from typing import NamedTuple
 
-from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from services.mdm.domain.matching.declaration import Comparison
@@ -36,14 +37,14 @@ LEVELS: dict[Comparison, tuple[int, ...]] = {
     Comparison.DATE: (0, 700, 900, SAME),
     Comparison.PERSON: (0, 700, 800, 880, 940, SAME),
     Comparison.TEXT: (0, 150, 300, 450, 600, 700, 800, 900, SAME),
-    Comparison.CODES: (0, 700, SAME),
+    Comparison.CODES: (0, 500, 700, SAME),
     Comparison.NUMBER: (0, 700, 850, 950, SAME),
 }
 """The lowest similarity of each level, thousandths."""
 
 _SHORTEST_TYPO = 4
 _SHORTEST_MODEL = 4
-_FUZZY = 600
+_STRETCH = 5
 
 
 def level(comparison: Comparison, similarity: int) -> int:
@@ -103,31 +104,24 @@ def _person(one: str, other: str, _rarity: Rarity) -> Likeness:
 
 
 def _text(one: str, other: str, rarity: Rarity) -> Likeness:
-    first, second = one.split(), other.split()
-    ours, theirs = set(first), set(second)
-    both = ours & theirs
-    shared = _weight(both, rarity)
-    mine = _weight(ours - both, rarity)
-    others = _weight(theirs - both, rarity)
-    common = sum(map(rarity, both))
-    if not mine and not others:
-        return Likeness(SAME - 1, common)
-    alike = 0
-    if mine and others:
-        alike = _rest(first, second, both)
-        shared += alike * isqrt(mine * others) // SAME
-        mine, others = mine * (SAME - alike) // SAME, others * (SAME - alike) // SAME
-    whole = isqrt((shared + mine) * (shared + others)) or 1
-    return Likeness(min(SAME - 1, SAME * shared // whole), common)
+    ours, theirs = trigrams(one), trigrams(other)
+    if len(ours) > len(theirs):
+        ours, theirs = theirs, ours
+    across = sum(rarity(gram) ** 2 * times * theirs[gram] for gram, times in ours.items() if gram in theirs)
+    whole = isqrt(_length(one, rarity) * _length(other, rarity)) or 1
+    both = set(one.split()) & set(other.split())
+    return Likeness(min(SAME - 1, SAME * across // whole), sum(map(rarity, both)))
 
 
-def _rest(first: list[str], second: list[str], both: set[str]) -> int:
-    rest = ("".join(word for word in words if word not in both) for words in (first, second))
-    return int(fuzz.ratio(*rest, score_cutoff=_FUZZY / 10) * 10)
+def _length(text: str, rarity: Rarity) -> int:
+    return sum((rarity(gram) * times) ** 2 for gram, times in trigrams(text).items())
 
 
-def _weight(tokens: Iterable[str], rarity: Rarity) -> int:
-    return sum(rarity(token) ** 2 for token in tokens)
+@lru_cache(maxsize=1 << 17)
+def trigrams(text: str) -> Counter[str]:
+    """Return the runs of three characters of a text, its edges as spaces, each behind a `#`, and how often each comes."""
+    padded = f"  {text} "
+    return Counter(f"#{padded[start : start + 3]}" for start in range(len(padded) - 2))
 
 
 def _codes(one: str, other: str, rarity: Rarity) -> Likeness:
@@ -141,7 +135,15 @@ def _codes(one: str, other: str, rarity: Rarity) -> Likeness:
         for theirs in second
         if min(len(mine), len(theirs)) >= _SHORTEST_MODEL and (mine.startswith(theirs) or theirs.startswith(mine))
     ]
-    return Likeness(700, max(map(rarity, begun))) if begun else NOTHING
+    if begun:
+        return Likeness(700, max(map(rarity, begun)))
+    return Likeness(500, 0) if _stretches(first) & _stretches(second) else NOTHING
+
+
+def _stretches(codes: Iterable[str]) -> set[str]:
+    """Return the runs of five characters, one a digit at least, within codes."""
+    runs = (code[start : start + _STRETCH] for code in codes for start in range(len(code) - _STRETCH + 1))
+    return {run for run in runs if any(character.isdecimal() for character in run)}
 
 
 def _number(one: str, other: str, _rarity: Rarity) -> Likeness:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 Standard = Callable[[str], str]
 """Turns a raw value into its standard form, without control characters; "" = it says nothing."""
@@ -41,6 +42,10 @@ class Attribute:
     standard: Standard
     comparison: Comparison
     joined: bool = False
+    essential: bool = False
+    """Records that have nothing in common here are never linked by the rest: two firms in one house are two."""
+    group: str = ""
+    """Attributes that depend on one another, the most telling first: only the first that both say counts in full."""
 
 
 class Feature(Enum):
@@ -58,6 +63,10 @@ class Feature(Enum):
     """How its rarest tokens sound."""
     PAIRS = "pairs"
     """Its rarest tokens two by two."""
+    SHINGLES = "shingles"
+    """Its tokens two by two as they follow one another, the rarest."""
+    CODE_GRAMS = "code_grams"
+    """Its codes' runs of four characters, one a digit at least, the rarest."""
     GRAMS = "grams"
     """Its rarest runs of four characters, spaces left out."""
 
@@ -89,6 +98,14 @@ class Matching:
         for key in self.keys:
             if not 1 <= len(key.parts) <= 2 or not {attribute for attribute, _ in key.parts} <= set(names):  # noqa: PLR2004 - one feature or two together
                 raise ValueError(f"{key.name}: needs one or two attributes that are declared")
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The places of the attributes that belong together; most are alone."""
+        found: dict[str, list[int]] = {}
+        for place, attribute in enumerate(self.attributes):
+            found.setdefault(attribute.group or f"{attribute.name} alone", []).append(place)
+        return tuple(map(tuple, found.values()))
 
     def index(self, name: str) -> int:
         """Return the place of an attribute. Raises ValueError when there is none of this name."""

@@ -1,6 +1,6 @@
 """The model that a record type begins with: weights from experience, until a population has been looked at."""
 
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.declaration import Attribute, Comparison
 from services.mdm.domain.matching.model import MatchModel, Weights
 from services.mdm.domain.matching.profile import matching_of
 from services.mdm.domain.record_type import RecordType
@@ -12,11 +12,13 @@ MILLIBITS: dict[Comparison, tuple[int, ...]] = {
     Comparison.DATE: (-5000, 1500, 6000, 10000),
     Comparison.PERSON: (-4500, -2500, 500, 3500, 6000, 8000),
     Comparison.TEXT: (-6000, -5000, -3000, -500, 2500, 4500, 6500, 9000, 11000),
-    Comparison.CODES: (-2500, 6000, 9000),
+    Comparison.CODES: (-2500, 3000, 6000, 9000),
     Comparison.NUMBER: (-3000, -500, 1000, 2500, 4000),
 }
 UNSEEN_RARITY = 13000
-REVIEW, LINK, MARGIN = 6000, 14000, 3000
+VETO = -20000
+"""What it weighs when two records have nothing in common in an attribute that is essential."""
+REVIEW, LINK, MARGIN = 2000, 14000, 1000
 
 
 def default_model(record_type: RecordType) -> MatchModel:
@@ -27,9 +29,14 @@ def default_model(record_type: RecordType) -> MatchModel:
         matching=matching,
         exclusive=frozenset(kind.kind for kind in record_type.identifiers if kind.exclusive),
         weights=tuple(
-            Weights(MILLIBITS[attribute.comparison], UNSEEN_RARITY, UNSEEN_RARITY) for attribute in matching.attributes
+            Weights(_millibits(attribute), UNSEEN_RARITY, UNSEEN_RARITY) for attribute in matching.attributes
         ),
         review_millibits=REVIEW,
         margin_millibits=MARGIN,
         link_millibits=LINK,
     )
+
+
+def _millibits(attribute: Attribute) -> tuple[int, ...]:
+    lowest, *others = MILLIBITS[attribute.comparison]
+    return (VETO if attribute.essential else lowest, *others)

@@ -1,7 +1,7 @@
 """Block keys: records that share one are compared."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING
 
 from services.mdm.domain.matching.declaration import BlockKey, Feature, Matching
@@ -62,12 +62,34 @@ def _sounds(value: str, rarity: Rarity) -> list[str]:
 
 
 def _pairs(value: str, rarity: Rarity) -> list[str]:
-    return [" ".join(sorted(pair)) for pair in combinations(_tokens(value, rarity)[:4], 2)]
+    return [" ".join(sorted(pair)) for pair in combinations(_tokens(value, rarity)[:5], 2)]
+
+
+def _shingles(value: str, rarity: Rarity) -> list[str]:
+    tokens = value.split()
+    rare = {token: rarity(token) for token in set(tokens)}
+    pairs = {f"{one} {other}": max(rare[one], rare[other]) * 2 + rare[one] + rare[other] for one, other in pairwise(tokens)}
+    return sorted(pairs, key=lambda pair: (-pairs[pair], pair))
+
+
+def grams_of(value: str) -> set[str]:
+    """Return the runs of four characters of a text, spaces left out."""
+    bare = value.replace(" ", "")
+    return {bare[start : start + _GRAM] for start in range(max(1, len(bare) - _GRAM + 1))}
+
+
+def _code_grams(value: str, rarity: Rarity) -> list[str]:
+    grams = {gram for code in value.split() for gram in grams_of(code)}
+    return _rarest((gram for gram in grams if any(map(str.isdecimal, gram))), _gram_rarity(rarity))
 
 
 def _grams(value: str, rarity: Rarity) -> list[str]:
-    bare = value.replace(" ", "")
-    return _rarest((bare[start : start + _GRAM] for start in range(max(1, len(bare) - _GRAM + 1))), rarity)
+    return _rarest(grams_of(value), _gram_rarity(rarity))
+
+
+def _gram_rarity(rarity: Rarity) -> Rarity:
+    """Return how rare runs of four characters are, from the runs of three within."""
+    return lambda gram: rarity(f"#{gram[:3]}") + rarity(f"#{gram[-3:]}")
 
 
 _FEATURES: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
@@ -77,6 +99,8 @@ _FEATURES: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.TOKENS: _tokens,
     Feature.SOUNDS: _sounds,
     Feature.PAIRS: _pairs,
+    Feature.SHINGLES: _shingles,
+    Feature.CODE_GRAMS: _code_grams,
     Feature.GRAMS: _grams,
 }
 __all__ = ["Matching", "all_keys", "block_keys"]

@@ -11,6 +11,9 @@ from services.mdm.domain.matching.declaration import Attribute, Comparison, Matc
 from services.mdm.domain.matching.hashing import hashed
 from services.mdm.domain.matching.profile import Profile
 
+DISCOUNT = 4
+"""Further evidence of a group counts one part in so many."""
+
 MISSING = -1
 """The level of an attribute that one of the records says nothing of: it weighs nothing."""
 
@@ -77,10 +80,13 @@ class MatchModel:
 
     def score(self, one: Profile, other: Profile) -> Score:
         """Return the evidence that two records are one thing; their order does not matter."""
-        parts = tuple(
+        parts = [
             self.part(place, one.values[place], other.values[place]) for place in range(len(self.matching.attributes))
-        )
-        return Score(sum(part.millibits for part in parts), parts, forbidding(self.exclusive, one, other))
+        ]
+        for group in self.matching.groups:
+            if len(group) > 1:
+                _discount(parts, group)
+        return Score(sum(part.millibits for part in parts), tuple(parts), forbidding(self.exclusive, one, other))
 
     def part(self, place: int, ours: tuple[str, ...], theirs: tuple[str, ...]) -> Part:
         """Return what one attribute says: the heaviest of all pairs of values."""
@@ -119,6 +125,13 @@ class MatchModel:
             return found
 
         return rarity
+
+
+def _discount(parts: list[Part], group: tuple[int, ...]) -> None:
+    """Count in full only the first attribute of a group that both records say something of."""
+    said = [place for place in group if parts[place].level != MISSING]
+    for place in said[1:]:
+        parts[place] = parts[place]._replace(millibits=parts[place].millibits // DISCOUNT)
 
 
 def rarity_key(attribute: str, token: str) -> int:

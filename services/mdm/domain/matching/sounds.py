@@ -12,7 +12,7 @@ _REPLACED = tuple(
         (r"(ck|q|c(?![eiy]))", "k"),
         (r"(c|z|tz)", "s"),
         (r"(gh|h)", ""),
-        (r"(dg|j|g(?=[eiy]))", "j"),
+        (r"(dg|j)", "j"),
         (r"[wv]", "f"),
         (r"d", "t"),
         (r"b", "p"),

@@ -8,7 +8,7 @@ LEGAL_FORMS = frozenset(
 """Words for the legal form of an organisation, after `SYNONYMS`."""
 
 PLACES = frozenset(
-    "america american usa us na north south east west international global worldwide europe european asia pacific canada mexico uk deutschland germany "
+    "america american usa us na international global worldwide europe european asia pacific canada mexico uk deutschland germany "
     "france italy japan china india australia ireland switzerland sweden denmark netherlands holland spain".split()
 )
 """Geography that sales companies carry behind their name."""
@@ -55,7 +55,7 @@ UNIT_WORDS = frozenset("suite ste unit apt apartment floor fl room rm level box 
 """Words in an address behind which stands a place within the house, or a remark."""
 
 TERSE_WORDS = {
-    "dvd": "dvd", "televisions": "television", "tv": "television", "hdtv": "television", "w": "with", "blk": "black", "wht": "white", "pk": "pack", "pkg": "pack", "pcs": "piece", "pc": "piece",
-    "bx": "box", "cs": "case", "ea": "each", "ctn": "carton", "ster": "sterile", "sm": "small", "lg": "large", "medium": "medium", "cath": "catheter", "syr": "syringe", "ndl": "needle",
+    "televisions": "television", "tv": "television", "hdtv": "television", "w": "with", "blk": "black", "wht": "white", "pk": "pack", "pkg": "pack", "pcs": "piece", "pc": "piece",
+    "bx": "box", "cs": "case", "ea": "each", "ctn": "carton", "ster": "sterile", "cath": "catheter", "syr": "syringe", "ndl": "needle",
 }  # fmt: skip
 """Short forms in product descriptions."""

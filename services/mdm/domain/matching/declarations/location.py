@@ -11,9 +11,9 @@ MATCHING = Matching(
         Attribute("name", ("slices.display_name",), standards.organisation, Comparison.TEXT),
         Attribute("code", ("code",), standards.code, Comparison.CODE),
         Attribute("house_number", _LINES, standards.house_number, Comparison.CODE),
-        Attribute("street", _LINES, standards.street, Comparison.TEXT),
-        Attribute("locality", ("slices.address.locality",), standards.place, Comparison.TEXT),
-        Attribute("postal_code", ("slices.address.postal_code",), standards.postal_code, Comparison.CODE),
+        Attribute("street", _LINES, standards.street, Comparison.TEXT, group="address"),
+        Attribute("postal_code", ("slices.address.postal_code",), standards.postal_code, Comparison.CODE, group="address"),
+        Attribute("locality", ("slices.address.locality",), standards.place, Comparison.TEXT, group="address"),
     ),
     keys=(
         BlockKey("name", (("name", Feature.WHOLE),)),

@@ -1,0 +1,120 @@
+"""Scores of many pairs at once: the same whole numbers as one by one, from columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.mdm.domain.matching.comparisons import LEVELS, SAME, likeness
+from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.model import DISCOUNT, MatchModel
+from services.mdm.domain.matching.population import Column, Numbers, Pairs, Population
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Likenesses:
+    """How alike the values of one attribute are, for each pair of values of each pair of records.
+
+    Pair p has those from `starts[p]` to `starts[p + 1]`; none = one of the records says nothing.
+    """
+
+    comparison: Comparison
+    similarity: Numbers
+    shared: Numbers
+    starts: Numbers
+
+    def known(self) -> Flags:
+        """Tell for which pairs both records say something."""
+        return np.diff(self.starts) > 0
+
+    def best(self) -> Numbers:
+        """Return the highest similarity of each pair, -1 where one of the records says nothing."""
+        return highest(self.similarity, self.starts, nothing=-1)
+
+
+def highest(values: Numbers, starts: Numbers, *, nothing: int) -> Numbers:
+    """Return the highest value of each run; `nothing` for empty ones."""
+    found = np.full(len(starts) - 1, nothing, dtype=np.int64)
+    filled = np.diff(starts) > 0
+    if filled.any():
+        found[filled] = np.maximum.reduceat(values, starts[:-1][filled])
+    return found
+
+
+def likenesses(population: Population, pairs: Pairs, model: MatchModel) -> list[Likenesses]:
+    """Return how alike the pairs are, attribute by attribute."""
+    return [_likenesses(place, population.columns[place], pairs, model) for place in range(len(population.columns))]
+
+
+def _likenesses(place: int, column: Column, pairs: Pairs, model: MatchModel) -> Likenesses:
+    comparison = model.matching.attributes[place].comparison
+    ours, theirs, starts = _products(column, pairs)
+    size = max(len(column.vocabulary), 1)
+    unique, back = np.unique(np.minimum(ours, theirs) * size + np.maximum(ours, theirs), return_inverse=True)
+    rarity, words = model.rarity_of(place), column.vocabulary
+    found = [likeness(comparison, words[both // size], words[both % size], rarity) for both in unique.tolist()]
+    table = np.asarray(found, dtype=np.int64).reshape(-1, 2)
+    return Likenesses(comparison, table[back, 0], table[back, 1], starts)
+
+
+def _products(column: Column, pairs: Pairs) -> tuple[Numbers, Numbers, Numbers]:
+    """Return the pairs of values of each pair of records, as places in the vocabulary, and where each pair's begin."""
+    counts = column.counts()
+    ours, theirs = counts[pairs.one], counts[pairs.other]
+    starts = np.zeros(len(pairs) + 1, dtype=np.int64)
+    np.cumsum(ours * theirs, out=starts[1:])
+    of = np.repeat(np.arange(len(pairs)), ours * theirs)
+    within = np.arange(starts[-1]) - starts[of]
+    first = column.starts[pairs.one][of] + within // theirs[of]
+    second = column.starts[pairs.other][of] + within % theirs[of]
+    return column.values[first], column.values[second], starts
+
+
+def weighed(place: int, found: Likenesses, model: MatchModel) -> Numbers:
+    """Return what one attribute weighs for each pair, millibits: `MatchModel.part` in bulk."""
+    weights = model.weights[place]
+    base = _between(found.comparison, np.asarray(weights.millibits, dtype=np.int64), found.similarity)
+    low, high = weights.rarity_range
+    moved = base + np.clip(found.shared - weights.usual_rarity, low, high)
+    each = np.where((found.shared == 0) | (base <= 0), base, moved)
+    return np.where(found.known(), highest(each, found.starts, nothing=0), 0)
+
+
+def scores(found: Sequence[Likenesses], model: MatchModel) -> Numbers:
+    """Return the score of each pair, millibits: `MatchModel.score` in bulk."""
+    weights = [weighed(place, each, model) for place, each in enumerate(found)]
+    known = [each.known() for each in found]
+    return np.sum([total(weights, known, group) for group in model.matching.groups], axis=0, dtype=np.int64)
+
+
+def total(weights: Sequence[Numbers], known: Sequence[Flags], group: tuple[int, ...]) -> Numbers:
+    """Return what the attributes of a group weigh together: in full only the first that both records know."""
+    whole = np.zeros_like(weights[group[0]])
+    said = np.zeros(len(whole), dtype=np.bool_)
+    for place in group:
+        whole += np.where(said, weights[place] // DISCOUNT, weights[place])
+        said |= known[place]
+    return whole
+
+
+def levels(comparison: Comparison, similarity: Numbers) -> Numbers:
+    """Return the level of each similarity, -1 where one of the records says nothing."""
+    return np.searchsorted(np.asarray(LEVELS[comparison]), similarity, side="right") - 1
+
+
+def _between(comparison: Comparison, millibits: Numbers, similarity: Numbers) -> Numbers:
+    places = levels(comparison, similarity)
+    if comparison is not Comparison.TEXT:
+        return millibits[places]
+    edges = np.asarray(LEVELS[comparison], dtype=np.int64)
+    middles = np.append((edges[:-1] + edges[1:]) // 2, SAME)
+    last = len(edges) - 2
+    lower = np.clip(np.where(similarity >= middles[places], places, places - 1), 0, last)
+    upper = np.minimum(lower + 1, last)
+    span = np.maximum(middles[upper] - middles[lower], 1)
+    between = millibits[lower] + (millibits[upper] - millibits[lower]) * (similarity - middles[lower]) // span
+    flat = (upper == lower) | (similarity < middles[0])
+    return np.where(similarity >= SAME, millibits[-1], np.where(flat, millibits[np.minimum(places, last)], between))

@@ -1,0 +1,118 @@
+"""Many profiles in columns: what bulk matching and the estimation of weights work on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.mdm.domain.matching.profile import Profile
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one attribute: of record r those from `starts[r]` to `starts[r + 1]`, as places in `vocabulary`."""
+
+    vocabulary: tuple[str, ...]
+    values: Numbers
+    starts: Numbers
+
+    def counts(self) -> Numbers:
+        """Return how many values each record has."""
+        return np.diff(self.starts)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Profiles of one record type, in columns. `sides` tells apart the systems without duplicates; -1 = any other."""
+
+    profiles: Sequence[Profile]
+    columns: tuple[Column, ...]
+    sides: Numbers
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self.profiles)
+
+
+def population(profiles: Sequence[Profile], sides: Sequence[int] | None = None) -> Population:
+    """Return the profiles in columns. Two records of one side (0 or above) are never a pair."""
+    width = len(profiles[0].values) if profiles else 0
+    columns = tuple(_column([profile.values[place] for profile in profiles]) for place in range(width))
+    of = np.full(len(profiles), -1) if sides is None else np.asarray(sides)
+    return Population(profiles, columns, of.astype(np.int64))
+
+
+def _column(values: Sequence[tuple[str, ...]]) -> Column:
+    places: dict[str, int] = {}
+    found = [places.setdefault(value, len(places)) for of in values for value in of]
+    starts = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum([len(of) for of in values], out=starts[1:])
+    return Column(tuple(places), np.asarray(found, dtype=np.int64), starts)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of records by place, `one` < `other`, ascending, each once."""
+
+    one: Numbers
+    other: Numbers
+
+    def __len__(self) -> int:
+        """Return how many pairs there are."""
+        return len(self.one)
+
+
+def candidates(keys: Sequence[Sequence[int]], sides: Numbers, *, cap: int) -> Pairs:
+    """Return the pairs of records that share a key which at most `cap` records hold."""
+    records = np.repeat(np.arange(len(keys)), [len(of) for of in keys])
+    flat = np.fromiter((key for of in keys for key in of), dtype=np.int64, count=len(records))
+    order = np.lexsort((records, flat))
+    records, flat = records[order], flat[order]
+    edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
+    sizes = np.diff(edges)
+    keep = (sizes > 1) & (sizes <= cap)
+    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys), sides)
+
+
+def _within_runs(records: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers, Numbers]:
+    """Return all pairs within each run of records."""
+    ones, others = [], []
+    for size in np.unique(sizes):
+        first, second = np.triu_indices(size, 1)
+        begin = starts[sizes == size][:, None]
+        ones.append(records[begin + first].ravel())
+        others.append(records[begin + second].ravel())
+    none = np.zeros(0, dtype=np.int64)
+    return (np.concatenate(ones), np.concatenate(others)) if ones else (none, none)
+
+
+def _distinct(found: tuple[Numbers, Numbers], size: int, sides: Numbers) -> Pairs:
+    one, other = np.minimum(*found), np.maximum(*found)
+    allowed = (one != other) & ((sides[one] < 0) | (sides[one] != sides[other]))
+    combined = np.unique(one[allowed] * size + other[allowed])
+    return Pairs(combined // max(size, 1), combined % max(size, 1))
+
+
+def common(keys: Sequence[Sequence[int]], *, cap: int) -> frozenset[int]:
+    """Return the keys that more than `cap` records hold."""
+    flat = np.fromiter((key for of in keys for key in of), dtype=np.int64)
+    values, counts = np.unique(flat, return_counts=True)
+    return frozenset(values[counts > cap].tolist())
+
+
+def random_pairs(population: Population, number: int) -> Pairs:
+    """Return about so many pairs that could be candidates, spread evenly: the same for the same population."""
+    size = np.uint64(len(population))
+    drawn = (_scattered(np.arange(2 * number, dtype=np.uint64)) % size).astype(np.int64).reshape(2, -1)
+    return _distinct((drawn[0], drawn[1]), len(population), population.sides)
+
+
+def _scattered(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return numbers that look random: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
