@@ -39,7 +39,15 @@ class Source:
     def crossing(self) -> Crossing:
         """Its crossing as this write sees it."""
         said = self.statement
-        return Crossing(said.system, said.key, said.name, said.golden_record, not self.deleted)
+        return Crossing(
+            said.system,
+            said.key,
+            said.name,
+            said.golden_record,
+            not self.deleted,
+            founded_record(said),
+            said.link_origin,
+        )
 
     @property
     def deleted(self) -> bool:

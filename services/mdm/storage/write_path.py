@@ -196,7 +196,7 @@ class _Write:
         self.records.sources[said.name] = Source(
             submission.record_type, said, submission.content, entities, touched=True, by=submission.by
         )
-        self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
+        self.records.crossings[submission.crossing] = self.records.sources[said.name].crossing
 
     def _entities_of(self, system: str) -> tuple[str, ...]:
         # What a steward says about a record does not extend it to the hub's own entity.
