@@ -13,17 +13,20 @@ from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
 from services.mdm.storage.match_decisions import MatchDecisions
+from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
+from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.tree_proposals import TreeProposals
+from services.mdm.storage.voices import Voices
 from services.mdm.storage.write_path import WritePath
 from services.mesh.database import Database
 from services.mesh.records.sealing import Sealer
@@ -55,6 +58,7 @@ class HubStorage:
     tree_proposals: TreeProposals
     match_decisions: MatchDecisions
     merging: Merging
+    rematching: Rematching
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -62,7 +66,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     store = RecordStore(SERVICE, sealer)
     registry = Registry(store)
     transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit))
-    path = WritePath(store, registry, {kind.name: ExactLinker(kind) for kind in RECORD_TYPES}, new_id)
+    decisions = MatchDecisions(transactions, store)
+    matcher = Matcher(Voices(store), decisions.standing)
+    path = WritePath(store, registry, {kind.name: ExactLinker(kind) for kind in RECORD_TYPES}, matcher, new_id)
     reader = GoldenReader(store, registry)
     sources = SourceReader(store)
     quarantine = Quarantine(store, new_id)
@@ -71,7 +77,6 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
-    decisions = MatchDecisions(transactions, store)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -90,6 +95,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         tree_proposals=proposals,
         match_decisions=decisions,
         merging=Merging(transactions, path, decisions),
+        rematching=Rematching(transactions, path),
     )
 
 

@@ -1,4 +1,4 @@
-"""The registered systems, entities and ledgers, as one consistent picture that is cheap to ask for."""
+"""The registered systems, entities, ledgers and match models, as one consistent picture that is cheap to ask for."""
 
 import threading
 from collections.abc import Mapping
@@ -9,8 +9,11 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ledger_pb2, system_pb2
+from services.mdm.domain import registry as record_types
 from services.mdm.domain import stewarding
+from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.survivorship import Trust
+from services.mdm.storage import match_models
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision
@@ -20,17 +23,20 @@ Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity, ledger_
 HUB = stewarding.HUB
 """The stewards' system; registered as data like every other."""
 
-_STAMP = "SELECT count(*), coalesce(sum(revision), 0) FROM records WHERE record_type IN ('system', 'entity', 'ledger')"
-_NAMES = "SELECT record FROM records WHERE record_type IN ('system', 'entity', 'ledger')"
+_REGISTERED = "FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model')"
+_STAMP = f"SELECT count(*), coalesce(sum(revision), 0) {_REGISTERED}"
+_NAMES = f"SELECT record {_REGISTERED}"
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """All systems, entities and ledgers as of one moment."""
+    """All systems, entities, ledgers and match models as of one moment."""
 
     systems: Mapping[str, system_pb2.System] = field(default_factory=dict)
     entities: Mapping[str, system_pb2.Entity] = field(default_factory=dict)
     ledgers: Mapping[str, ledger_pb2.Ledger] = field(default_factory=dict)
+    models: Mapping[str, MatchModel] = field(default_factory=dict)
+    """The match models in force, by record type; types without one are linked by identifiers alone."""
 
     def trust(self) -> Mapping[str, Trust]:
         """Return each system's trust rank, with the revision of the registration that says so."""
@@ -84,14 +90,22 @@ class Registry:
         systems: dict[str, system_pb2.System] = {}
         entities: dict[str, system_pb2.Entity] = {}
         ledgers: dict[str, ledger_pb2.Ledger] = {}
+        models: dict[str, MatchModel] = {}
         for name, revision in self._store.read(connection, names).items():
             if revision.record_type == "system":
                 systems[name] = present_registered(self._store, revision, system_pb2.System)
             elif revision.record_type == "entity":
                 entities[name] = present_registered(self._store, revision, system_pb2.Entity)
-            else:
+            elif revision.record_type == "ledger":
                 ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
-        return Landscape(systems, entities, ledgers)
+            else:
+                models |= self._model(name, revision)
+        return Landscape(systems, entities, ledgers, models)
+
+    def _model(self, name: str, revision: Revision) -> dict[str, MatchModel]:
+        record_type = record_types.by_name(name.rpartition("/")[2])
+        model = match_models.opened(self._store, record_type, revision) if record_type else None
+        return {model.record_type: model} if model else {}
 
 
 def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:

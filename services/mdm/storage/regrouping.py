@@ -57,13 +57,7 @@ class Regrouping:
 
     def append(self, landscape: Landscape, origin: Origin) -> None:
         """Store what changed. Raises TOO_MANY_CHANGES."""
-        for golden in self.records.goldens.values():
-            golden.sources = []
-        for name, source in sorted(self.records.sources.items()):
-            self.records.goldens[source.statement.golden_record].sources.append(name)
-        founders = {grouping.founded_record(s.statement): s.statement for s in self.records.sources.values()}
-        for golden in self.records.goldens.values():
-            golden.merged_into = "" if golden.sources else founders[golden.name].golden_record
+        self.records.regroup()
         try:
             append(self._connection, self._store, self.records, landscape, origin)
         except TooManyChangesError as error:

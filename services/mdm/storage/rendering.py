@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import change_pb2, ledger_pb2, system_pb2
 from services.mdm.domain import registry as record_types
-from services.mdm.storage import crosswalk
+from services.mdm.storage import crosswalk, match_models
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
 from services.mdm.storage.match_decisions import MatchDecisions
+from services.mdm.storage.match_models import RECORD_TYPE as MODEL
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.registry import present_registered
@@ -42,6 +43,7 @@ class Rendering:
         self._present: dict[str, Present] = {
             SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
+            MODEL: lambda revision, _clear: match_models.present(store, revision),
             DECIDED: lambda revision, _clear: decisions.present(revision),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),

@@ -12,6 +12,10 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "record_index": "derived from revisions: where a value is found",
     "match_keys": "derived from revisions: which strong identifier belongs to whom",
     "crosswalk": "derived from source records: their links, read both ways",
+    "match_nodes": "derived from source revisions and the match model: what of them is compared",
+    "match_blocks": "derived from match_nodes: who shares a key",
+    "match_edges": "derived from match_nodes: pairs that may be one thing, with their score",
+    "match_candidates": "derived from match_edges and decisions: what waits for a steward, and who is at work on it",
     "reference_spans": "derived from golden revisions: whom they refer to, and when",
     "presences": "derived from golden revisions: when they are there to be referred to",
 }

@@ -39,7 +39,15 @@ class Source:
     def crossing(self) -> Crossing:
         """Its crossing as this write sees it."""
         said = self.statement
-        return Crossing(said.system, said.key, said.name, said.golden_record, not self.deleted)
+        return Crossing(
+            said.system,
+            said.key,
+            said.name,
+            said.golden_record,
+            not self.deleted,
+            founded_record(said),
+            said.link_origin,
+        )
 
     @property
     def deleted(self) -> bool:
@@ -154,6 +162,17 @@ class WorkingSet:
             if crossing.golden in self.goldens:
                 name, record_type = crossing.source_record, types[crossing.golden]
                 self._add(crossing, current.get(name) or read_source(self._store, record_type, fresh[name]))
+
+    def regroup(self) -> None:
+        """Let every golden record have the source records that say so; who has none goes on where its founder is."""
+        for golden in self.goldens.values():
+            golden.sources = []
+        for name, source in sorted(self.sources.items()):
+            self.goldens[source.statement.golden_record].sources.append(name)
+        founders = {founded_record(source.statement): source.statement for source in self.sources.values()}
+        for name, golden in self.goldens.items():
+            if name in founders:
+                golden.merged_into = "" if golden.sources else founders[name].golden_record
 
     def touched_sources(self) -> list[Source]:
         """Return the source records that get a new revision, by name."""

@@ -1,7 +1,7 @@
 """The one write path of the hub: from what sources say to golden revisions, in the caller's transaction.
 
-lock the identifiers → find who carries them → lock the golden records → restate → link (`appending` goes on: survive →
-append the source and golden revisions → index).
+lock the identifiers → find who carries them → lock the golden records → restate → link → match, where a model is in
+force (`appending` goes on: survive → append the source and golden revisions → index).
 """
 
 from collections import defaultdict
@@ -22,6 +22,8 @@ from services.mdm.storage import match_keys as keys
 from services.mdm.storage.appending import append
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
+from services.mdm.storage.matcher import Matcher
+from services.mdm.storage.placing import place
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
 from services.mesh.errors import ConcordError
@@ -83,9 +85,15 @@ class WritePath:
     """Applies submissions; stateless but for its parts, safe in threads."""
 
     def __init__(
-        self, store: RecordStore, registry: Registry, linkers: Mapping[str, Linker], new_id: Callable[[], str]
+        self,
+        store: RecordStore,
+        registry: Registry,
+        linkers: Mapping[str, Linker],
+        matcher: Matcher,
+        new_id: Callable[[], str],
     ) -> None:
         self.store = store
+        self.matcher = matcher
         self.registry = registry
         self.linkers = linkers
         self.new_id = new_id
@@ -100,6 +108,7 @@ class WritePath:
             raise ValueError("a source record may come once per write")
         write = _Write(self, connection)
         outcomes = write.take(submissions)
+        write.match(submissions)
         append(connection, self.store, write.records, write.landscape, origin)
         return [write.applied(s, outcome) for s, outcome in zip(submissions, outcomes, strict=True)]
 
@@ -117,6 +126,7 @@ class _Write:
 
     def take(self, submissions: Sequence[Submission]) -> list[Outcome.ValueType]:
         """Lock and read all that the submissions touch, then restate and link each of them."""
+        Matcher.hold(self._connection, self.landscape, {s.record_type.name for s in submissions})
         carried = [match_keys(s.record_type, s.content) for s in submissions]
         types = self._lock(submissions, carried)
         known = crosswalk.by_key(self._connection, [s.crossing for s in submissions if not s.golden])
@@ -131,6 +141,20 @@ class _Write:
         for submission in submissions:
             self._require_expected(submission)
         return [self._take_one(s, held) for s, held in zip(submissions, carried, strict=True)]
+
+    def match(self, submissions: Sequence[Submission]) -> None:
+        """Let match models decide where what is new belongs, and again on everything that hangs together with it."""
+        for record_type in {s.record_type.name: s.record_type for s in submissions}.values():
+            model = self.landscape.models.get(record_type.name)
+            if model is None:
+                continue
+            matcher, records = self._path.matcher, self.records
+            written = [source for source in records.touched_sources() if source.record_type is record_type]
+            changed = {source.statement.name: matcher.voices.of(source, records) for source in written}
+            evaluation = matcher.evaluate(self._connection, self.landscape, model, changed)
+            if evaluation is not None:
+                place(records, record_type, evaluation, self._path.new_id)
+                matcher.keep(self._connection, model, evaluation)
 
     def applied(self, submission: Submission, outcome: Outcome.ValueType) -> Applied:
         """Return what became of a submission after everything was appended."""
@@ -183,20 +207,22 @@ class _Write:
             before.restate(restated, submission.content, submission.by)
         else:
             self._found(submission, carried, restated)
-        for key in carried:
-            self._goldens_by_key[submission.record_type.name, key].add(restated.golden_record)
+        if restated.golden_record:
+            for key in carried:
+                self._goldens_by_key[submission.record_type.name, key].add(restated.golden_record)
         return Outcome.OUTCOME_UPDATED if before else Outcome.OUTCOME_CREATED
 
     def _found(self, submission: Submission, carried: tuple[MatchKey, ...], said: ingest_pb2.SourceRecord) -> None:
-        golden, said.link_origin = self._golden_for(submission, carried)
         said.name = f"{said.system}/sourceRecords/{self._path.new_id()}"
-        said.golden_record = golden.name
-        golden.sources.append(said.name)
+        if submission.golden or submission.delivered or submission.record_type.name not in self.landscape.models:
+            golden, said.link_origin = self._golden_for(submission, carried)
+            said.golden_record = golden.name
+            golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
         self.records.sources[said.name] = Source(
             submission.record_type, said, submission.content, entities, touched=True, by=submission.by
         )
-        self.records.crossings[submission.crossing] = Crossing(said.system, said.key, said.name, golden.name, live=True)
+        self.records.crossings[submission.crossing] = self.records.sources[said.name].crossing
 
     def _entities_of(self, system: str) -> tuple[str, ...]:
         # What a steward says about a record does not extend it to the hub's own entity.

@@ -1,0 +1,99 @@
+"""A component: source records that hang together, and how matching groups them.
+
+`clusters` knows them by system and key, not by the names that the hub gave them in the order of their arrival: of two
+equally good links the same one is made whatever came first.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from services.mdm.domain.matching.clustering import Cuts, Edge, Join, Node, Pair, Partition, Review, clusters, pair_of
+from services.mdm.domain.matching.model import MatchModel
+from services.mdm.storage.registry import HUB, Landscape
+from services.mdm.storage.voices import Voice
+
+
+@dataclass
+class Component:
+    """Source records by name, the scored pairs among them, and what stewards decided on pairs."""
+
+    voices: dict[str, Voice]
+    edges: set[Edge]
+    must: set[Pair] = field(default_factory=set)
+    cannot: set[Pair] = field(default_factory=set)
+
+    def partition(self, landscape: Landscape, model: MatchModel) -> Partition:
+        """Return who belongs together."""
+        names = {voice.mark: name for name, voice in self.voices.items()}
+        marks = {name: mark for mark, name in names.items()}
+        found = clusters(
+            (_node(voice, landscape, model) for voice in self.voices.values()),
+            [Edge(*_marked(edge[:2], marks), *edge[2:]) for edge in self.edges],
+            Cuts(model.review_millibits, model.link_millibits, model.margin_millibits),
+            identifier_links=[_marked(pair, marks) for pair in _identified(self.voices.values())],
+            must_links=[_marked(pair, marks) for pair in {*self._inside(self.must), *_ties(self.voices.values())}],
+            cannot_links=[_marked(pair, marks) for pair in self._inside(self.cannot)],
+        )
+        return Partition(
+            tuple(tuple(names[mark] for mark in group) for group in found.groups),
+            tuple(Join(names[join.one], names[join.other], join.reason) for join in found.joins),
+            tuple(Review(names[each.one], names[each.other], *each[2:]) for each in found.reviews),
+        )
+
+    def as_it_is(self) -> Partition:
+        """Return the groups as they are, with everything new on its own."""
+        groups = defaultdict(list)
+        for voice in self.voices.values():
+            groups[voice.golden or voice.source_record].append(voice.source_record)
+        return Partition(tuple(tuple(sorted(group)) for group in groups.values()), (), ())
+
+    def _inside(self, pairs: Iterable[Pair]) -> list[Pair]:
+        return [pair for pair in pairs if self.voices.keys() >= {*pair}]
+
+
+def _marked(pair: Pair, marks: Mapping[str, str]) -> Pair:
+    return pair_of(marks[pair[0]], marks[pair[1]])
+
+
+def _node(voice: Voice, landscape: Landscape, model: MatchModel) -> Node:
+    identifiers = voice.profile.identifiers if voice.profile else ()
+    exclusive = frozenset(each for each in identifiers if each[0] in model.exclusive)
+    free = voice.profile is not None and landscape.systems[voice.system].free_of_duplicates
+    return Node(voice.mark, voice.system, free, exclusive)
+
+
+def _identified(voices: Iterable[Voice]) -> set[Pair]:
+    carrying = defaultdict(list)
+    for voice in voices:
+        for identifier in voice.profile.identifiers if voice.profile else ():
+            carrying[identifier].append(voice.source_record)
+    return {pair_of(*pair) for names in carrying.values() for pair in combinations(sorted(names), 2)}
+
+
+def _ties(voices: Collection[Voice]) -> Iterator[Pair]:
+    """Give the pairs that hold whatever the evidence: who is bound, with who stands for its golden record."""
+    family = defaultdict(list)
+    for voice in voices:
+        if voice.golden:
+            family[voice.golden].append(voice)
+    for golden, members in family.items():
+        founders = [voice for voice in members if voice.founded == golden]
+        standing = min(founders or members, key=lambda voice: (voice.system == HUB, voice.source_record))
+        free = [voice for voice in members if not voice.bound and voice is not standing]
+        for voice in members:
+            own = _own_founder(voice, members)
+            if own is not None:
+                yield pair_of(voice.source_record, own.source_record)
+            elif voice.bound and voice is not standing:
+                yield pair_of(voice.source_record, standing.source_record)
+            elif voice.bound and free:
+                yield pair_of(voice.source_record, min(each.source_record for each in free))
+
+
+def _own_founder(voice: Voice, members: Iterable[Voice]) -> Voice | None:
+    """Return the system's source record that a steward's word adds to."""
+    if voice.system != HUB:
+        return None
+    return next((each for each in members if each.system != HUB and each.founded == voice.founded), None)

@@ -1,0 +1,73 @@
+"""Rematching: what was indexed by an earlier model, or never, is matched by the one in force, piece by piece.
+
+It is ingest's own matching over source records that say nothing new. Each piece is a transaction; where it stands is in
+the index itself, so that it goes on after a restart where it stopped.
+"""
+
+from sqlalchemy import Connection
+
+from services.mdm.domain import registry as record_types
+from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.record_type import RecordType
+from services.mdm.storage import crosswalk, match_index, match_models
+from services.mdm.storage.appending import append
+from services.mdm.storage.matcher import Matcher
+from services.mdm.storage.placing import place
+from services.mdm.storage.registry import Landscape
+from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.working_set import WorkingSet
+from services.mdm.storage.write_path import WritePath
+from services.mesh.records.leaf import Origin
+
+AT_ONCE = 100
+"""So many source records a transaction: each makes three changes at most, of which a transaction may make 1,000."""
+
+
+class Rematching:
+    """Brings links up to date with the models in force."""
+
+    def __init__(self, transactions: Transactions, path: WritePath) -> None:
+        self._transactions = transactions
+        self._path = path
+
+    def promote(self, record_type: RecordType, model: MatchModel, origin: Origin) -> int:
+        """Put a model in force; return its revision. `step` applies it to what is there already."""
+        put = match_models.put
+
+        def work(connection: Connection) -> int:
+            return put(connection, self._path.store, record_type, model, origin).revision
+
+        return self._transactions.write(work)
+
+    def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
+        """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""
+        return sum(
+            self._transactions.write(lambda connection, name=name: self._match(connection, name, origin, at_once))  # type: ignore[misc]
+            for name in self._transactions.read(self._path.registry.read).models
+        )
+
+    def _match(self, connection: Connection, name: str, origin: Origin, at_once: int) -> int:
+        landscape = self._path.registry.read(connection)
+        model, record_type = landscape.models.get(name), record_types.by_name(name)
+        if model is None or record_type is None:
+            return 0
+        Matcher.hold(connection, landscape, [name])
+        behind = match_index.behind(connection, name, model.revision, at_once)
+        if behind:
+            self._match_again(connection, record_type, landscape, behind, origin)
+        return len(behind)
+
+    def _match_again(
+        self, connection: Connection, record_type: RecordType, landscape: Landscape, behind: list[str], origin: Origin
+    ) -> None:
+        path, model = self._path, landscape.models[record_type.name]
+        goldens = {crossing.golden for crossing in crosswalk.of_sources(connection, behind).values()}
+        records = WorkingSet(connection, path.store)
+        records.load(dict.fromkeys(goldens, record_type), (), {})
+        changed = {name: path.matcher.voices.of(source, records) for name, source in records.sources.items()}
+        crosswalk.put(connection, [s.crossing for s in records.sources.values() if s.crossing != s.crossed])
+        evaluation = path.matcher.evaluate(connection, landscape, model, changed)
+        if evaluation is not None:
+            place(records, record_type, evaluation, path.new_id)
+            path.matcher.keep(connection, model, evaluation)
+            append(connection, path.store, records, landscape, origin)

@@ -1,0 +1,154 @@
+"""Links by a match model: what was decided does not depend on when what came."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from concord.mdm.v1 import ingest_pb2, supplier_pb2
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.types.supplier import SUPPLIER
+from services.mdm.storage.write_path import Applied
+from services.mesh.records.store import State
+from tests.support.databases import Databases
+from tests.support.hub import ORIGIN, TestHub, statement, test_hub
+
+SYSTEMS = ("systems/erp", "systems/legacy", "systems/workforce")
+PHONES = ("+1 555 010 1234", "+1 555 010 1234", "+1 555 014 9876", "")
+NAMES = ("Becton Dickinson", "Becton Dickinson and Company", "Beckton Dickinson", "Cardinal Health", "Cardnal Health")
+numbers = itertools.count(1)
+
+contents = st.builds(
+    supplier_pb2.Supplier,
+    legal_name=st.sampled_from(NAMES),
+    phone=st.sampled_from(PHONES),
+    website=st.sampled_from(["", "bd.example", "cardinal.example"]),
+    duns=st.sampled_from(["", "", "", "804735132", "080973524"]),
+)
+
+
+@pytest.fixture(scope="module")
+def modelled(databases: Databases) -> Iterator[TestHub]:
+    """A hub with a match model in force."""
+    with test_hub(databases) as opened:
+        opened.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def another(databases: Databases) -> Iterator[TestHub]:
+    """Another hub with the same model."""
+    with test_hub(databases) as opened:
+        opened.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+        yield opened
+
+
+def said(mark: str, place: int, content: supplier_pb2.Supplier) -> ingest_pb2.SourceRecord:
+    """Return what a system says; the mark keeps examples apart that share a hub."""
+    digits = f"{int(mark, 36):024d}"
+    marked = supplier_pb2.Supplier()
+    marked.CopyFrom(content)
+    marked.legal_name = f"{mark[:7]} {content.legal_name} {mark[7:]}"
+    if content.phone:
+        marked.phone = f"+1 {digits[-6:]}{content.phone[-4:]}"
+    if content.website:
+        marked.website = f"{mark}.{content.website}"
+    marked.duns = content.duns and f"{digits[-12:-6]}{content.duns[:3]}"
+    return statement(SYSTEMS[place % 3], f"{mark}/{place}", marked)
+
+
+def submitted(hub: TestHub, *records: ingest_pb2.SourceRecord) -> list[Applied]:
+    answers = [answer for answer in hub.submit(*records) if isinstance(answer, Applied)]
+    assert len(answers) == len(records)
+    return answers
+
+
+def groups(hub: TestHub, mark: str) -> set[frozenset[int]]:
+    """Return which places of an example belong together."""
+    together: dict[object, set[int]] = {}
+    for key, golden in hub.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{mark}/%%'"):  # noqa: S608 - our own mark
+        together.setdefault(golden, set()).add(int(str(key).rpartition("/")[2]))
+    return {frozenset(places) for places in together.values()}
+
+
+def waiting(hub: TestHub, mark: str) -> set[frozenset[int]]:
+    """Return the pairs of places that wait for a steward."""
+    rows = hub.rows(
+        "SELECT a.key, b.key FROM match_candidates m JOIN crosswalk a ON a.source_record = m.low "  # noqa: S608 - our own mark
+        f"JOIN crosswalk b ON b.source_record = m.high WHERE a.key LIKE '{mark}/%%'"
+    )
+    return {frozenset(int(str(key).rpartition("/")[2]) for key in row) for row in rows}
+
+
+def mark() -> str:
+    """Return a text that is like no other one."""
+    digest = hashlib.blake2b(f"{next(numbers)}".encode(), digest_size=12).digest()
+    return "".join("abcdefghijklmnopqrstuvwxyz"[byte % 26] for byte in digest)
+
+
+def check_consistent(hub: TestHub) -> None:
+    """Every source record belongs to one living golden record, and no golden record lives without one."""
+    orphans = (
+        "SELECT count(*) FROM records r WHERE r.record_type = 'supplier' AND r.state = 1 "
+        "AND NOT EXISTS (SELECT FROM crosswalk c WHERE c.golden = r.record)"
+    )
+    assert hub.rows(orphans) == [(0,)]
+    lost = f"SELECT count(*) FROM crosswalk c JOIN records r ON r.record = c.golden WHERE r.state = {int(State.MERGED)}"  # noqa: S608 - a number
+    assert hub.rows(lost) == [(0,)]
+    assert hub.rows("SELECT count(*) FROM records WHERE record_type = 'source_record'") == hub.rows(
+        "SELECT count(*) FROM crosswalk"
+    )
+
+
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.lists(contents, min_size=2, max_size=6), st.data())
+def test_incremental_and_batch_end_in_the_same_links_whatever_the_order(
+    modelled: TestHub, another: TestHub, family: Sequence[supplier_pb2.Supplier], data: st.DataObject
+) -> None:
+    numbered, example = list(enumerate(family)), mark()
+    submitted(modelled, *(said(example, place, content) for place, content in numbered))
+    for place, content in data.draw(st.permutations(numbered)):
+        submitted(another, said(example, place, content))
+    assert groups(modelled, example) == groups(another, example)
+    assert waiting(modelled, example) == waiting(another, example)
+    check_consistent(modelled)
+    check_consistent(another)
+
+
+def test_a_population_is_matched_again_piece_by_piece_when_a_model_comes_into_force(
+    hub: TestHub, modelled: TestHub
+) -> None:
+    example = mark()
+    population = [
+        said(example, place, supplier_pb2.Supplier(legal_name=NAMES[place % 5], phone=PHONES[place % 4]))
+        for place in range(12)
+    ]
+    submitted(modelled, *population)
+    submitted(hub, *population)
+    assert len(groups(hub, example)) == 12
+    hub.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+    steps = list(iter(lambda: hub.parts.rematching.step(ORIGIN, at_once=5), 0))
+    assert sum(steps) == 12
+    assert groups(hub, example) == groups(modelled, example)
+    assert len(groups(hub, example)) < 12
+    assert waiting(hub, example) == waiting(modelled, example)
+    check_consistent(hub)
+
+
+def test_what_is_said_anew_is_matched_anew_and_names_stay(modelled: TestHub) -> None:
+    example = mark()
+    alike = supplier_pb2.Supplier(legal_name="Becton Dickinson", phone=PHONES[0], website="bd.example")
+    first, second = submitted(modelled, said(example, 0, alike), said(example, 1, alike))
+    assert first.golden == second.golden
+    unlike = supplier_pb2.Supplier(legal_name="Quite Another Company", phone=PHONES[2])
+    (parted,) = submitted(modelled, said(example, 1, unlike))
+    assert parted.golden != first.golden
+    assert groups(modelled, example) == {frozenset({0}), frozenset({1})}
+    (again,) = submitted(modelled, said(example, 1, alike))
+    assert again.golden == first.golden
+    (once_more,) = submitted(modelled, said(example, 1, unlike))
+    assert once_more.golden == parted.golden
+    check_consistent(modelled)
