@@ -13,6 +13,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "match_keys": "derived from revisions: which strong identifier belongs to whom",
     "crosswalk": "derived from source records: their links, read both ways",
     "reference_spans": "derived from golden revisions: whom they refer to, and when",
+    "import_batches": "what became of an import's rows; written once with their own changes, never changed",
     "presences": "derived from golden revisions: when they are there to be referred to",
 }
 """Tables that need no change row of their own, each with the reason."""
