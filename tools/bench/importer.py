@@ -1,4 +1,4 @@
-"""`python -m tools.bench.importer TARGETS TOKEN_FILE BATCHES STREAMS OUT`: send a file of batches, write what came of it.
+"""`python -m tools.bench.importer TARGETS TOKEN_FILE BATCHES STREAMS OUT`: send a file of batches, write the outcome.
 
 The file holds serialised requests of ImportSourceRecords, each behind its length, so that no more of it is in memory
 than what is under way. Each of so many streams to each of the targets (parted by commas) takes the next batch when its
