@@ -5,6 +5,7 @@ than what is under way. Each of so many streams to each of the targets (parted b
 last one but one is answered. A batch of which not every row was created ends it with status 1 and says why.
 """
 
+import itertools
 import json
 import sys
 import threading
@@ -32,6 +33,11 @@ def write_batches(path: Path, batches: Iterator[bytes]) -> None:
     with path.open("wb") as file:
         for batch in batches:
             file.write(len(batch).to_bytes(_LENGTH_BYTES, "big") + batch)
+
+
+def read_batches(path: Path, most: int) -> list[bytes]:
+    """Return the first batches of a file, at most so many."""
+    return list(itertools.islice(Batches(path), most))
 
 
 class Batches:

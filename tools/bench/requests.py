@@ -106,5 +106,5 @@ def item(number: int) -> item_pb2.Item:
 
 
 def _gtin(number: int) -> str:
-    body = f"0061414{number:06d}"
+    body = f"{61414_000000 + number:013d}"
     return f"{body}{ean.calc_check_digit(body)}"
