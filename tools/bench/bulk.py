@@ -109,7 +109,7 @@ class BulkImport:
         return Outcome(**json.loads(result.read_text()))
 
     def _copied(self) -> float:
-        """Return how many of the same records PostgreSQL's COPY takes a second, as keys and bytes, with a primary key."""
+        """Return how many of these records PostgreSQL's COPY takes a second, as keys and bytes, with a primary key."""
         rows = [
             (row.source_record.key, row.source_record.SerializeToString())
             for batch in read_batches(self._file, most=SMALL // 200)
