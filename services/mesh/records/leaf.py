@@ -114,12 +114,28 @@ def build_leaf(source_service: str, change: Change, origin: Origin, key: RecordK
     """
     commitments = Commitments(key)
     new = commitments.commit_all(change.revision, change.values)
-    leaf = Leaf(
+    subject = Leaf(
         source_service=source_service,
         record=change.record,
         revision=change.revision,
         record_type=change.record_type,
         operation=change.operation,
+    )
+    parts = (
+        subject.SerializeToString(deterministic=True),
+        _circumstances(origin, change.occurred_at),
+        _entities(change.entities),
+        _changed_fields(change, commitments, new),
+        _CONTENT_DIGEST,
+        _sized(content_digest(change.record, change.revision, new.values())),
+    )
+    return b"".join(parts)
+
+
+@functools.lru_cache(maxsize=64)
+def _circumstances(origin: Origin, occurred_at: datetime) -> bytes:
+    """Return what the leaves of a transaction say alike."""
+    leaf = Leaf(
         actor=origin.actor,
         client=origin.client,
         on_behalf_of=origin.on_behalf_of,
@@ -130,12 +146,14 @@ def build_leaf(source_service: str, change: Change, origin: Origin, key: RecordK
         purpose=origin.purpose,
         reason=origin.reason,
         traceparent=origin.traceparent,
-        entities=change.entities,
     )
-    leaf.occurred_at.FromDatetime(change.occurred_at)
-    digest = content_digest(change.record, change.revision, new.values())
-    fields = _changed_fields(change, commitments, new)
-    return leaf.SerializeToString(deterministic=True) + fields + _CONTENT_DIGEST + _sized(digest)
+    leaf.occurred_at.FromDatetime(occurred_at)
+    return leaf.SerializeToString(deterministic=True)
+
+
+@functools.lru_cache(maxsize=1024)
+def _entities(entities: tuple[str, ...]) -> bytes:
+    return Leaf(entities=entities).SerializeToString(deterministic=True)
 
 
 def _changed_fields(change: Change, commitments: Commitments, new: Mapping[str, bytes]) -> bytes:
