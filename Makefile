@@ -94,8 +94,8 @@ test-systems: setup ## run the tests that need further real systems than `make t
 	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
 
 .PHONY: bench
-bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects
-	@$(BIN)/python -m tools.bench --only '$(ONLY)'
+bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS=1000000 sizes the import
+	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS))
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted

@@ -1,5 +1,6 @@
 """The mesh as one context reaches it: every call of the command line goes through here."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +45,7 @@ class Mesh:
         self._token = token
         self._metadata = metadata
         self._channels: dict[str, grpc.Channel] = {}
+        self._opening = threading.Lock()
         self._stack = ExitStack()
 
     @property
@@ -60,15 +62,11 @@ class Mesh:
         """Yield the answers of a streaming call until it ends, is cancelled, or the iterator is closed."""
         target = self._target(method, adapter)
         given: Any = iter([request]) if method.client_streaming else request
-        call = self._call(method, target)(given, metadata=self._metadata)
-        try:
-            while True:
-                try:
-                    yield self._told(method, target, lambda: next(call))
-                except StopIteration:
-                    return
-        finally:
-            call.cancel()
+        yield from self._answers(method, target, given)
+
+    def exchange(self, method: MethodDescriptor, requests: Iterator[Message]) -> Iterator[Any]:
+        """Yield the answers to a stream of requests; safe in threads, each with a stream of its own."""
+        yield from self._answers(method, self._target(method, ""), requests)
 
     def every(
         self, method: MethodDescriptor, request: Message, limit: int | None = None, adapter: str = ""
@@ -124,6 +122,17 @@ class Mesh:
     ) -> None:
         self._stack.close()
 
+    def _answers(self, method: MethodDescriptor, target: str, given: Any) -> Iterator[Any]:
+        call = self._call(method, target)(given, metadata=self._metadata)
+        try:
+            while True:
+                try:
+                    yield self._told(method, target, lambda: next(call))
+                except StopIteration:
+                    return
+        finally:
+            call.cancel()
+
     def _require_adapters(self) -> Mapping[str, str]:
         if not self.adapters:
             hint = f"concord config set {self.name} --adapter NAME=HOST:PORT"
@@ -155,14 +164,15 @@ class Mesh:
         )
 
     def _channel(self, target: str) -> grpc.Channel:
-        if target not in self._channels:
-            try:
-                channel = open_channel(target, token=self._token, tls=self._tls())
-            except (ValueError, OSError) as error:
-                raise Mistake(str(error), f"see concord config show {self.name}") from error
-            self._channels[target] = channel
-            self._stack.callback(channel.close)
-        return self._channels[target]
+        with self._opening:
+            if target not in self._channels:
+                try:
+                    channel = open_channel(target, token=self._token, tls=self._tls())
+                except (ValueError, OSError) as error:
+                    raise Mistake(str(error), f"see concord config show {self.name}") from error
+                self._channels[target] = channel
+                self._stack.callback(channel.close)
+            return self._channels[target]
 
     def _tls(self) -> ClientTls | None:
         stated = self.context

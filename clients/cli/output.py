@@ -18,7 +18,14 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from clients.cli import outline
@@ -123,6 +130,18 @@ class Output:
                     yield one
 
             yield counted
+
+    @contextmanager
+    def bar(self, nouns: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show on a terminal's stderr how many of so many are done; yields what takes the number that are."""
+        parts = (
+            TextColumn("{task.completed:,} of {task.total:,} {task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*parts, console=self._err, transient=True, disable=not self._err.is_terminal) as shown:
+            task = shown.add_task(nouns, total=total)
+            yield lambda done: shown.update(task, completed=done)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

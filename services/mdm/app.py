@@ -6,6 +6,8 @@ from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
+from services.mdm.transport.importing import Importing
+from services.mdm.transport.imports import ImportMethods
 from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
@@ -68,9 +70,11 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         *(master_service(record_type, reads, storage.stewardship, storage.merging) for record_type in RECORD_TYPES),
         ingest_service(
             Submitting(storage.intake, deciding),
+            Importing(storage.importing, deciding),
             SourceMethods(storage.transactions, storage.sources, deciding),
             quarantine,
         ),
+        ImportMethods(storage.transactions, storage.import_batches, deciding).service(),
         system_service(storage.registrations, deciding),
         ledger_service(storage.registrations, deciding),
         PostingMethods(storage.transactions, storage.ledgers, deciding).service(),

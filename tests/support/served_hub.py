@@ -12,6 +12,7 @@ from concord.mdm.v1 import (
     change_pb2_grpc,
     cost_center_pb2_grpc,
     employee_pb2_grpc,
+    import_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
     ledger_pb2_grpc,
@@ -82,6 +83,7 @@ class Client:
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
+        self.imports = import_pb2_grpc.ImportServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)
 
 

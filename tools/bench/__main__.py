@@ -1,4 +1,4 @@
-"""`python -m tools.bench [--only a,b]`: measure, print a table, write build/bench.json.
+"""`python -m tools.bench [--only a,b] [--records N]`: measure, print a table, write build/bench.json.
 
 Exit status 1 when a call failed or answered wrongly, or when rounds left a backlog behind: then there are no figures.
 """
@@ -8,6 +8,7 @@ import sys
 import time
 
 from tools.bench import report
+from tools.bench.bulk import DEFAULT_SIZE, SMALL
 from tools.bench.figures import write
 from tools.bench.hub import running_hub, running_yardstick
 from tools.bench.load import LoadError
@@ -33,7 +34,9 @@ def main() -> int:
     """Measure and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description="Measure what calls of the hub cost.")
     parser.add_argument("--only", type=selection, default=NAMES, help=f"some of {','.join(NAMES)}, parted by commas")
-    selected = parser.parse_args().only
+    told = f"how many records import_bulk takes in after its first {SMALL:,}; default: {DEFAULT_SIZE:,}"
+    parser.add_argument("--records", type=int, default=DEFAULT_SIZE, metavar="N", help=told)
+    asked = parser.parse_args()
     began = time.monotonic()
 
     def progress(text: str) -> None:
@@ -42,7 +45,7 @@ def main() -> int:
     try:
         with running_yardstick(DIRECTORY) as yardstick, running_hub(DIRECTORY) as hub:
             progress("PostgreSQL, audit and hub serve")
-            figures = Programme(hub, yardstick, selected, progress).run()
+            figures = Programme(hub, yardstick, asked.only, progress, asked.records).run()
     except (LoadError, UnsteadyError, LookupError, MeshError, PostgresError) as error:
         print(f"nothing measured: {error}", file=sys.stderr)
         return 1

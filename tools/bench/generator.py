@@ -19,7 +19,7 @@ from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
 from tools.bench.load import INGEST, Load, Outcome
 
 _CONNECTED_S = 10.0
-_OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
+OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
 
 
 class WrongAnswerError(Exception):
@@ -43,7 +43,7 @@ class _Failures:
 
 def send(load: Load) -> Outcome:
     """Send everything and wait for every answer. Raises grpc.RpcError, WrongAnswerError."""
-    channels = [grpc.insecure_channel(load.target, options=_OPTIONS) for _ in range(load.connections)]
+    channels = [grpc.insecure_channel(load.target, options=OPTIONS) for _ in range(load.connections)]
     for channel in channels:
         grpc.channel_ready_future(channel).result(_CONNECTED_S)
     metadata = (("authorization", f"Bearer {load.token}"),)

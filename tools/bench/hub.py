@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,7 +48,11 @@ class Hub:
         self.steward = self.steward_token_file.read_text()
         self.submitter = running.token("erp@concord.local", _SUBMIT)
         self.one: Sequence[Running] = (running.services["mdm"],)
+        self.submitter_token_file = directory / "submitter.token"
+        self.submitter_token_file.touch(mode=0o600)
+        self.submitter_token_file.write_text(self.submitter)
         self._pair: Sequence[Running] = ()
+        self._second: Running | None = None
 
     @property
     def target(self) -> str:
@@ -60,6 +65,30 @@ class Hub:
             first = self._mesh.start_beside("mdm")
             self._pair = (first, self._mesh.start_beside("mdm", first.port))
         return self._pair
+
+    def second(self) -> Running:
+        """Return another process on a port of its own, started at the first call."""
+        if self._second is None:
+            self._second = self._mesh.start_beside("mdm")
+        return self._second
+
+    def resident_mb(self, running: Running) -> float:
+        """Return how much memory a process holds, in MB."""
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def copied(self, rows: Sequence[tuple[str, bytes]]) -> float:
+        """Copy rows into a table of keys and bytes, which is dropped; return the seconds it took, commit included."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE copied (key text PRIMARY KEY, body bytea NOT NULL)")
+            began = time.perf_counter()
+            with connection.cursor().copy("COPY copied FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(("text", "bytea"))
+                for row in rows:
+                    copy.write_row(row)
+            seconds = time.perf_counter() - began
+            connection.execute("DROP TABLE copied")
+        return seconds
 
     def used(self, processes: Sequence[Running]) -> ProcessorTime:
         """Return the processor time that these processes, the audit and PostgreSQL have used so far."""

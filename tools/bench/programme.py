@@ -11,6 +11,7 @@ from statistics import median
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.mdm.v1 import supplier_pb2
+from tools.bench.bulk import BulkImport
 from tools.bench.figures import Costs, Figure, Round, percentile
 from tools.bench.hub import Hub
 from tools.bench.load import INGEST, Load, LoadError, run
@@ -20,10 +21,10 @@ from tools.guarded_process import GuardedProcess
 from tools.leftovers import wait_until
 from tools.mesh import Running
 
-EMPTY, GET, UPDATE, INGESTION, FEED, SECOND = (
-    *("empty_rpc", "get_supplier", "update_supplier", "ingest", "feed_p99", "second_process"),
+EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK = (
+    *("empty_rpc", "get_supplier", "update_supplier", "ingest", "feed_p99", "second_process", "import_bulk"),
 )
-NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND)
+NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK)
 
 ROUNDS = 5
 _FEED_ROUNDS = 3
@@ -49,8 +50,11 @@ _INGEST_PAIR = "ingest by two processes"
 class Programme:
     """Measures what is selected; `progress` is told what has been done."""
 
-    def __init__(self, hub: Hub, yardstick: Running, selected: Sequence[str], progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, hub: Hub, yardstick: Running, selected: Sequence[str], progress: Callable[[str], None], bulk_size: int
+    ) -> None:
         self._hub = hub
+        self._bulk_size = bulk_size
         self._yardstick = yardstick
         self._selected = selected
         self._progress = progress
@@ -167,6 +171,8 @@ class Programme:
             return self._feed_figure()
         if name == SECOND:
             return self._second_figure()
+        if name == BULK:
+            return self._bulk_figure()
         costs, yardstick = Costs.of(self._rounds[name]), Costs.of(self._rounds[EMPTY])
         ratio = yardstick.service / costs.service
         if name != INGESTION:
@@ -174,6 +180,10 @@ class Programme:
         pair = Costs.of(self._rounds[_INGEST_PAIR])
         also = {"two_processes_rate": pair.rate, "two_processes_us": pair.service}
         return Figure(name, costs.rate, "records/s", EMPTY, ratio, costs.rate, costs, also)
+
+    def _bulk_figure(self) -> Figure:
+        bulk = BulkImport(self._hub, self._bulk_size, self._progress)
+        return bulk.figure(BULK, EMPTY, Costs.of(self._rounds[EMPTY]).service)
 
     def _feed_figure(self) -> Figure:
         rates, delays = zip(*self._delays, strict=True)

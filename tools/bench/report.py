@@ -19,11 +19,16 @@ class Promise:
     kept: Callable[[Figure], bool]
 
 
+def _fast_and_steady(figure: Figure) -> bool:
+    return figure.value >= 3000 and figure.also.get("rate_kept", 0) >= 0.8  # noqa: PLR2004 - promised
+
+
 PROMISES = {
     programme.GET: Promise("ratio ≥ 0.35", lambda figure: (figure.ratio or 0) >= 0.35),  # noqa: PLR2004 - promised
     programme.UPDATE: Promise("ratio ≥ 0.20", lambda figure: (figure.ratio or 0) >= 0.20),  # noqa: PLR2004 - promised
     programme.INGESTION: Promise("≥ 2,000", lambda figure: figure.value >= 2000),  # noqa: PLR2004 - promised
     programme.FEED: Promise("≤ 100 ms", lambda figure: figure.value <= 100),  # noqa: PLR2004 - promised
+    programme.BULK: Promise("≥ 3,000, kept ≥ 0.8", _fast_and_steady),
     programme.SECOND: Promise("ratio ≤ 1.15", lambda figure: (figure.ratio or 99) <= 1.15),  # noqa: PLR2004 - promised
 }
 

@@ -1,5 +1,6 @@
 """What the bench sends: source records as an ERP submits them, each with identifiers of its own."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -15,6 +16,9 @@ ERP = "systems/erp"
 _ONE_ITEM_IN = 4
 """Every fourth record is an item, the others are suppliers."""
 
+ROWS = 200
+"""Rows in a batch of an import: as many as the contract takes."""
+
 _SAID = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -24,6 +28,16 @@ def submissions(first: int, count: int) -> list[bytes]:
         ingest_pb2.SubmitSourceRecordsRequest(sequence=place, source_record=record).SerializeToString()
         for place, record in enumerate(_records(first, count), 1)
     ]
+
+
+def import_batches(name: str, first: int, count: int) -> Iterator[bytes]:
+    """Yield serialised batches of an import of the same records, `ROWS` in each."""
+    records = enumerate(_records(first, count), 1)
+    for batch in range(1, -(-count // ROWS) + 1):
+        request = ingest_pb2.ImportSourceRecordsRequest(source_import=name, batch=batch)
+        for row, record in itertools.islice(records, ROWS):
+            request.rows.add(row=row, source_record=record)
+        yield request.SerializeToString()
 
 
 def _records(first: int, count: int) -> Iterator[ingest_pb2.SourceRecord]:
@@ -92,5 +106,5 @@ def item(number: int) -> item_pb2.Item:
 
 
 def _gtin(number: int) -> str:
-    body = f"0061414{number:06d}"
+    body = f"{61414_000000 + number:013d}"
     return f"{body}{ean.calc_check_digit(body)}"

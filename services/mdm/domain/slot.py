@@ -134,12 +134,12 @@ def _parts(groups: Iterable[Group], holder: Message) -> Slots:
     present = {field.name: value for field, value in holder.ListFields()}
     found: Slots = {}
     for group in groups:
-        values = {field: present[field] for field in group.fields if field in present}
-        if not values:
+        if present.keys().isdisjoint(group.fields):
             continue
         if group.keyed:
-            found |= _elements(group, type(holder), values[group.name])
+            found |= _elements(group, type(holder), present[group.name])
         else:
+            values = {field: present[field] for field in group.fields if field in present}
             found[group.name] = _part(type(holder), values)
     return found
 

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.mdm.domain.effective import Period, period_of, to_date
@@ -20,7 +22,8 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
     `strict` is for stewards: then wrong check digits count too. A source's record with one enters
     (the identifier just links nothing), since the hub is where people find and correct it.
     """
-    if found := list(_unusable(content, "")):
+    # A byte 0 may be a length, too; where there is none, no text has a NUL.
+    if found := list(_unusable(content, "", texts=b"\0" in content.SerializeToString())):
         return found
     checks = (*record_type.validators, *(record_type.strict_validators if strict else ()))
     return [
@@ -30,9 +33,11 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
     ]
 
 
-def _unusable(message: Message, prefix: str) -> Iterator[Violation]:
-    """Give what nothing can be done with: days that no calendar has, text that no database takes."""
+def _unusable(message: Message, prefix: str, *, texts: bool) -> Iterator[Violation]:
+    """Give what nothing can be done with: days that no calendar has, and with `texts` text that no database takes."""
     for field, value in message.ListFields():
+        if not texts and not _may_hold_days(field):
+            continue
         parts = list(value) if field.is_repeated else [value]
         for number, part in enumerate(parts):
             path = f"{prefix}{field.name}[{number}]" if field.is_repeated else f"{prefix}{field.name}"
@@ -41,7 +46,19 @@ def _unusable(message: Message, prefix: str) -> Iterator[Violation]:
             elif isinstance(part, Message) and part.DESCRIPTOR.full_name == _DATE:
                 yield from _date(part, path)
             elif isinstance(part, Message):
-                yield from _unusable(part, f"{path}.")
+                yield from _unusable(part, f"{path}.", texts=texts)
+
+
+@cache
+def _may_hold_days(field: FieldDescriptor) -> bool:
+    below = field.message_type
+    if below is None or below.full_name == _DATE:
+        return below is not None
+    # A message that holds itself is looked into.
+    return any(
+        each.message_type in {field.message_type, field.containing_type} or _may_hold_days(each)
+        for each in below.fields
+    )
 
 
 def _date(value: Message, path: str) -> Iterator[Violation]:

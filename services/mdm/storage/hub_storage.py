@@ -9,6 +9,8 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.import_batches import ImportBatches
+from services.mdm.storage.importing import Importing
 from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
@@ -50,6 +52,8 @@ class HubStorage:
     quarantine: Quarantine
     quarantine_reader: QuarantineReader
     intake: Intake
+    importing: Importing
+    import_batches: ImportBatches
     stewardship: Stewardship
     registrations: Registrations
     rendering: Rendering
@@ -72,6 +76,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     reader = GoldenReader(store, registry)
     sources = SourceReader(store)
     quarantine = Quarantine(store, new_id)
+    intake = Intake(transactions, path, quarantine, registry)
+    import_batches = ImportBatches(sealer)
     listing = Listing(sealer)
     ledgers = Ledgers(store, registry, listing)
     stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
@@ -86,7 +92,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         sources=sources,
         quarantine=quarantine,
         quarantine_reader=QuarantineReader(store),
-        intake=Intake(transactions, path, quarantine, registry),
+        intake=intake,
+        importing=Importing(transactions, intake, import_batches),
+        import_batches=import_batches,
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
         rendering=Rendering(store, reader, sources, quarantine, proposals, decisions),

@@ -65,6 +65,10 @@ class Intake:
             answers += self._transactions.write(lambda c, b=batch: self.take_in(c, b, origin))  # type: ignore[misc]
         return answers
 
+    def take_all(self, connection: Connection, offers: Sequence[Offer], origin: Origin) -> list[Answer]:
+        """Do the same in the caller's transaction, where a (system, key) may come again; at most 200 submissions."""
+        return [answer for batch in _batches(offers) for answer in self.take_in(connection, batch, origin)]
+
     def take_in(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Answer]:
         """Take in one batch of distinct (system, key) pairs in the caller's transaction."""
         pairs = [(offer.said.system, offer.said.key) for offer in batch]

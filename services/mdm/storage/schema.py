@@ -17,6 +17,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "match_edges": "derived from match_nodes: pairs that may be one thing, with their score",
     "match_candidates": "derived from match_edges and decisions: what waits for a steward, and who is at work on it",
     "reference_spans": "derived from golden revisions: whom they refer to, and when",
+    "import_batches": "what became of an import's rows; written once with their own changes, never changed",
     "presences": "derived from golden revisions: when they are there to be referred to",
 }
 """Tables that need no change row of their own, each with the reason."""

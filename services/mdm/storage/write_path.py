@@ -79,6 +79,8 @@ class Applied:
     golden_revision: int = 0
     made: Revision | None = field(default=None, compare=False, repr=False)
     """The golden revision where the write made one."""
+    link_origin: LinkOrigin.ValueType = LinkOrigin.LINK_ORIGIN_UNSPECIFIED
+    """Who linked the source record."""
 
 
 class WritePath:
@@ -164,7 +166,8 @@ class _Write:
         statement = self.records.sources[crossing.source_record].statement
         golden = self.records.goldens[statement.golden_record]
         revision = golden.head.revision if golden.head else 0
-        return Applied(outcome, statement.name, statement.revision, golden.name, revision, golden.made)
+        names = (statement.name, statement.revision, golden.name, revision)
+        return Applied(outcome, *names, golden.made, statement.link_origin)
 
     def _lock(
         self, submissions: Sequence[Submission], carried: Sequence[tuple[MatchKey, ...]]

@@ -1,5 +1,6 @@
 """The ingest service."""
 
+from services.mdm.transport.importing import Importing
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.submitting import Submitting
@@ -8,12 +9,15 @@ from services.mesh.server import GrpcService
 SERVICE = "concord.mdm.v1.IngestService"
 
 
-def ingest_service(submitting: Submitting, sources: SourceMethods, quarantine: QuarantineMethods) -> GrpcService:
+def ingest_service(
+    submitting: Submitting, importing: Importing, sources: SourceMethods, quarantine: QuarantineMethods
+) -> GrpcService:
     """Return the ingest service."""
     return GrpcService(
         SERVICE,
         {
             "SubmitSourceRecords": submitting.submit,
+            "ImportSourceRecords": importing.take,
             "GetSourceRecord": sources.get,
             "ListSourceRecords": sources.list_page,
             "ListSourceRecordRevisions": sources.list_revisions,

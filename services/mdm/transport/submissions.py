@@ -41,16 +41,21 @@ class SubmissionCheck:
         self._caller = caller
         self._scope = landscape.within(caller.entities)
 
-    def offer(self, said: ingest_pb2.SourceRecord) -> Offer:
-        """Return a submission that may be taken in, or a refusal with its exact bytes and the reason."""
+    def offer(self, said: ingest_pb2.SourceRecord, of_system: str = "") -> Offer:
+        """Return a submission that may be taken in, or a refusal with its exact bytes and the reason.
+
+        With `of_system` nothing is taken that another system says.
+        """
         original = said.SerializeToString()
         try:
+            if of_system and said.system != of_system:
+                raise _not_owned(said.system, f"only what {of_system} says is expected here")
             return self._submission(said)
         except ConcordError as error:
             return Refusal(said, original, error)
 
     def _submission(self, said: ingest_pb2.SourceRecord) -> Submission:
-        self._require_system(said.system)
+        self.require_system(said.system)
         validation.require_valid(said)
         record_type = record_types.by_type_url(said.content.type_url)
         if record_type is None:
@@ -68,7 +73,8 @@ class SubmissionCheck:
         said.content.CopyFrom(record_type.pack(content))
         return Submission(record_type, said, content, scope=self._scope)
 
-    def _require_system(self, name: str) -> None:
+    def require_system(self, name: str) -> None:
+        """Raise ConcordError SYSTEM_UNKNOWN or SYSTEM_NOT_OWNED where the caller may not speak for a system."""
         system = self._landscape.systems.get(name)
         if system is None or not in_scope((system.entity,), self._scope):
             raise ConcordError(
@@ -78,15 +84,9 @@ class SubmissionCheck:
                 violations=[FieldViolation("system", "is not registered")],
             )
         if name == HUB:
-            raise ConcordError(
-                reasons.ERROR_REASON_SYSTEM_NOT_OWNED,
-                "stewards speak for the hub, by deciding on golden records",
-                metadata={"system": name},
-            )
+            raise _not_owned(name, "stewards speak for the hub, by deciding on golden records")
         if system.submitters and self._caller.subject not in system.submitters:
-            raise ConcordError(
-                reasons.ERROR_REASON_SYSTEM_NOT_OWNED, f"{name} is not yours to speak for", metadata={"system": name}
-            )
+            raise _not_owned(name, f"{name} is not yours to speak for")
 
     def _require_author(self, record_type: RecordType, said: ingest_pb2.SourceRecord) -> None:
         authored = set(self._landscape.systems[said.system].authored_attributes)
@@ -100,6 +100,10 @@ class SubmissionCheck:
                     metadata={"system": said.system, "field": field},
                     violations=[FieldViolation(f"content.{field}", "is not authored by the system")],
                 )
+
+
+def _not_owned(system: str, message: str) -> ConcordError:
+    return ConcordError(reasons.ERROR_REASON_SYSTEM_NOT_OWNED, message, metadata={"system": system[:255]})
 
 
 def _unpack(record_type: RecordType, said: ingest_pb2.SourceRecord) -> Message:

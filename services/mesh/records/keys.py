@@ -4,6 +4,7 @@ import base64
 import binascii
 import functools
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -14,9 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -80,6 +79,9 @@ class KeyedHash:
         return digest
 
 
+_extracted = KeyedHash(b"concord").beginning_with(b"")
+
+
 class KeyRing:
     """The versions of the key-encryption key; the newest wraps, all unwrap. Safe in threads."""
 
@@ -135,8 +137,8 @@ def write_key_file(path: Path) -> None:
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
-    """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869)."""
-    return HKDF(hashes.SHA256(), _KEY_BYTES, salt=b"concord", info=purpose.encode()).derive(secret)
+    """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869: extract, and the first block of expand)."""
+    return hmac.digest(_extracted(secret), purpose.encode() + b"\x01", "sha256")
 
 
 def encrypt(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:

@@ -27,6 +27,7 @@ ORIGIN = Origin(
     actor="alice", client="desk", on_behalf_of=("bob",), client_address="127.0.0.1", peer_identity="spiffe://desk",
     request_id="3f0c", purpose="correction", reason="letter of 3 March", traceparent="00-1", approval="approvals/1",
 )  # fmt: skip
+MARCH = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 OLD = Supplier(legal_name="Medline", duns="123456789", tax_ids=[TaxId(scheme="EIN", value="12-3456789")])
 NEW = Supplier(legal_name="Medline Inc", lei="X", tax_ids=[TaxId(scheme="EIN", value="12-3456789")])
 
@@ -34,7 +35,7 @@ NEW = Supplier(legal_name="Medline Inc", lei="X", tax_ids=[TaxId(scheme="EIN", v
 def leaf_of(old: Message, new: Message, revision: int = 2) -> Leaf:
     change = Change(
         record="suppliers/1", revision=revision, record_type="supplier", operation=OPERATION_UPDATE,
-        entities=("entities/a",), occurred_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
+        entities=("entities/a",), occurred_at=MARCH,
         values=flatten(new), previous=flatten(old),
     )  # fmt: skip
     return Leaf.FromString(build_leaf("mdm", change, ORIGIN, KEY))
@@ -52,6 +53,20 @@ def test_a_leaf_says_who_and_when_and_where_from() -> None:
 def test_a_leaf_commits_to_the_old_and_the_new_value_of_every_changed_path() -> None:
     changed = {field.path: (bool(field.old), bool(field.new)) for field in leaf_of(OLD, NEW).fields}
     assert changed == {"legal_name": (True, True), "duns": (True, False), "lei": (False, True)}
+
+
+@given(messages(Supplier.DESCRIPTOR), messages(Supplier.DESCRIPTOR))
+def test_a_leafs_bytes_are_those_that_its_message_has(old: Message, new: Message) -> None:
+    before, after = flatten(old), flatten(new)
+    change = Change("suppliers/1", 2, "supplier", OPERATION_UPDATE, ("entities/a",), MARCH, after, before)
+    written = build_leaf("mdm", change, ORIGIN, KEY)
+    leaf = Leaf.FromString(written)
+    assert leaf.SerializeToString(deterministic=True) == written
+    commitments = Commitments(KEY)
+    was, now = commitments.commit_all(1, before), commitments.commit_all(2, after)
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    expected = [(path, was.get(path, b""), now.get(path, b"")) for path in sorted(changed)]
+    assert [(field.path, field.old, field.new) for field in leaf.fields] == expected
 
 
 def test_a_leaf_holds_no_value() -> None:

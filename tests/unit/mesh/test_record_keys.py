@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mesh.records.keys import KeyedHash, KeyFileError, KeyRing, SealBroken, write_key_file
+from services.mesh.records.keys import KeyedHash, KeyFileError, KeyRing, SealBroken, derive, write_key_file
 
 OTHER = f"v2 {base64.b64encode(bytes(32)).decode()}"
 LINE = f"v1 {base64.b64encode(bytes(32)).decode()}"
@@ -85,3 +87,9 @@ def test_a_key_does_not_show_itself() -> None:
 def test_a_keyed_hash_is_hmac_however_often_it_is_asked(key: bytes, beginning: bytes, rests: list[bytes]) -> None:
     digest = KeyedHash(key).beginning_with(beginning)
     assert [digest(rest) for rest in rests] == [hmac.digest(key, beginning + rest, "sha256") for rest in rests]
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(max_size=100))
+def test_keys_are_derived_by_hkdf_of_rfc_5869(secret: bytes, purpose: str) -> None:
+    library = HKDF(hashes.SHA256(), 32, salt=b"concord", info=purpose.encode()).derive(secret)
+    assert derive(secret, purpose) == library
