@@ -15,6 +15,7 @@ from services.mdm.transport.matches import MatchMethods
 from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
+from services.mdm.transport.reference_data import ReferenceDataMethods
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
@@ -23,6 +24,7 @@ from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
+from services.mesh.elected import Elected
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.slow_consumers import SlowConsumers
@@ -84,6 +86,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ExceptionMethods(storage.transactions, deciding),
             MatchMethods(storage.transactions, storage.merging, storage.match_decisions, deciding),
         ),
+        ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
     ]
 
 
@@ -96,6 +99,7 @@ def run(settings: MdmSettings) -> int:
     feed = Feed(database)
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
+    recoding = Elected(database, "code maps", storage.recoding.step)
     server = build_server(
         hub_services(storage, feed, settings.feed.stream()),
         settings=settings.server,
@@ -104,8 +108,9 @@ def run(settings: MdmSettings) -> int:
     )
     feed.start()
     relay.start()
+    recoding.start()
     return serve(
         SERVICE,
         server,
-        on_stop=[feed.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
+        on_stop=[feed.stop, recoding.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
     )

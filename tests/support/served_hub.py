@@ -17,6 +17,7 @@ from concord.mdm.v1 import (
     item_pb2_grpc,
     ledger_pb2_grpc,
     location_pb2_grpc,
+    reference_data_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
     system_pb2_grpc,
@@ -44,6 +45,7 @@ READER = (
     "mdm.matches.read",
     "mdm.trees.read",
     "mdm.ledgers.read",
+    "mdm.codes.read",
     "mdm.postings.validate",
     "mdm.systems.read",
     "mdm.entities.read",
@@ -58,6 +60,7 @@ WRITER = (
     "mdm.trees.write",
     "mdm.trees.promote",
     "mdm.ledgers.write",
+    "mdm.codes.write",
     "mdm.source_records.write",
     "mdm.quarantine.write",
     "mdm.systems.write",
@@ -82,6 +85,7 @@ class Client:
         self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
+        self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.imports = import_pb2_grpc.ImportServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)

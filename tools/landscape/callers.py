@@ -37,6 +37,7 @@ _READ = (
     "mdm.matches.read",
     "mdm.trees.read",
     "mdm.ledgers.read",
+    "mdm.codes.read",
     "mdm.postings.validate",
     "mdm.systems.read",
     "mdm.entities.read",
@@ -44,6 +45,7 @@ _READ = (
 _DECIDE = (
     *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
     "mdm.trees.write",
+    "mdm.codes.write",
     "mdm.matches.decide",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")

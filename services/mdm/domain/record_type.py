@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from google.protobuf.any_pb2 import Any as PackedMessage
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from services.mdm.domain.matching.declaration import Matching
+from services.mdm.domain.sensitivity import is_restricted
 from services.mdm.domain.violation import Violation
 
 METADATA = frozenset({"name", "etag", "revision", "state", "create_time", "update_time", "entities"})
@@ -90,6 +91,25 @@ class Reference:
     scope: str | None = None
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A text field, or a list of texts, whose values are codes of a code list.
+
+    `path` leads to it from the record (`trade_items.unit`). With a `scheme` the list is named after what that field
+    beside the code says: classifications are coded by their own scheme's list.
+    """
+
+    path: str
+    code_list: str = ""
+    """The list's id: `units` of `codeLists/units`."""
+    scheme: str = ""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names along the path."""
+        return tuple(self.path.split("."))
+
+
 @dataclass(frozen=True, eq=False)
 class RecordType:
     """One master, equal to itself only. Raises ValueError when the declaration does not fit its message."""
@@ -120,6 +140,8 @@ class RecordType:
     identity: tuple[str, str] | None = None
     """The fields with the scope and the key by which other records refer to one; None = none does."""
     references: tuple[Reference, ...] = ()
+    coded: tuple[Coded, ...] = ()
+    """The fields whose values code maps translate."""
     is_over: Callable[[Any], bool] = _never
     """Whether a content says that what it refers to counts no longer."""
     validators: tuple[Validator, ...] = ()
@@ -142,6 +164,22 @@ class RecordType:
         for reference in self.references:
             if reference.field not in (self.slice_group_by_field if self.slice_field else self.group_by_field):
                 raise ValueError(f"{self.name}: no field {reference.field} to refer by")
+        for coded in self.coded:
+            self._check_coded(coded)
+
+    def _check_coded(self, coded: Coded) -> None:
+        """Refuse what is no text, what nobody may know the codes of, and what tells records apart."""
+        descriptor: Descriptor = self.descriptor
+        for step in self.fields_of(coded.path):
+            field = descriptor.fields_by_name[step]
+            if is_restricted(field) or field.name in (self.identity or ()):
+                raise ValueError(f"{self.name}: {coded.path} is not to be coded")
+            if field.message_type is not None:
+                descriptor = field.message_type
+        if field.type != FieldDescriptor.TYPE_STRING or (coded.scheme not in {"", *descriptor.fields_by_name}):
+            raise ValueError(f"{self.name}: {coded.path} holds no codes")
+        if bool(coded.scheme) == bool(coded.code_list):
+            raise ValueError(f"{self.name}: {coded.path} needs a code list or a scheme")
 
     @cached_property
     def descriptor(self) -> Descriptor:

@@ -1,17 +1,18 @@
 """The end of every write: source revisions, survivorship, golden revisions, and what is derived from them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import record_pb2
+from services.mdm.domain.coding import Coding, coded
 from services.mdm.domain.indexing import IndexEntry, index_entries
 from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship import Golden as Survived
 from services.mdm.domain.survivorship import survive
-from services.mdm.storage import crosswalk, record_index, references
+from services.mdm.storage import coded_values, crosswalk, record_index, references
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.references import Referring
 from services.mdm.storage.registry import HUB, Landscape
@@ -26,15 +27,16 @@ def append(
     connection: Connection, store: RecordStore, records: WorkingSet, landscape: Landscape, origin: Origin
 ) -> None:
     """Append a revision of every touched source record, and of every golden record that thereby changes."""
-    touched = records.touched_sources()
-    if not touched:
+    touched, looked_at = records.touched_sources(), records.touched_goldens()
+    if not looked_at:
         return
     said = [_source_draft(source) for source in touched]
     for source, draft in zip(touched, said, strict=True):
         source.statement.revision = draft.revision
+    coding = {golden.name: _coding(golden, records, landscape) for golden in looked_at}
+    sources = {golden.name: [records.sources[name] for name in golden.sources] for golden in looked_at}
     drafted = [
-        (golden, _golden_draft(golden, [records.sources[name] for name in golden.sources], landscape))
-        for golden in records.touched_goldens()
+        (golden, _golden_draft(golden, sources[golden.name], coding[golden.name], landscape)) for golden in looked_at
     ]
     made = [(golden, draft) for golden, draft in drafted if draft is not None]
     references.put(connection, [_referring(golden, draft) for golden, draft in made])
@@ -42,6 +44,8 @@ def append(
     origins = [*(source.by or origin for source in touched), *(said_by.get(golden.name, origin) for golden, _ in made)]
     appended = store.append(connection, [*said, *(draft for _, draft in made)], origins, records.locked_at)
     _derive_from_sources(connection, touched)
+    if landscape.code_maps:
+        coded_values.put(connection, [_codes_said(golden, records, coding, landscape) for golden in looked_at])
     record_index.put(connection, store.sealer, [_indexed(golden, draft) for golden, draft in made])
     for source in touched:
         source.head = appended[source.statement.name].head
@@ -80,13 +84,28 @@ def _source_draft(source: Source) -> RevisionDraft:
     )
 
 
-def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscape) -> RevisionDraft | None:
+def _coding(golden: Golden, records: WorkingSet, landscape: Landscape) -> Coding:
+    statements = [records.sources[name].statement for name in golden.sources]
+    return coded(golden.record_type, statements, landscape.code_maps)
+
+
+def _codes_said(
+    golden: Golden, records: WorkingSet, coding: Mapping[str, Coding], landscape: Landscape
+) -> coded_values.Said:
+    systems = {name: records.sources[name].statement.system for name in golden.sources}
+    mapped = {name: system for name, system in systems.items() if system in landscape.code_maps}
+    return coded_values.Said(golden.name, mapped, coding[golden.name].translations)
+
+
+def _golden_draft(
+    golden: Golden, sources: Sequence[Source], coding: Coding, landscape: Landscape
+) -> RevisionDraft | None:
     if not sources:
         return _merged_draft(golden)
-    survived = survive(golden.record_type, [source.statement for source in sources], landscape.trust())
+    survived = survive(golden.record_type, coding.statements, landscape.trust())
     state = _state(sources)
     entities = _entities(golden, sources)
-    digest = survived.digest if survived else golden.digest
+    digest = coding.digest(survived.digest) if survived else golden.digest
     if golden.head and (golden.digest, golden.head.state, golden.head.entities) == (digest, state, entities):
         return None
     content = survived.content if survived else golden.content
@@ -99,7 +118,7 @@ def _golden_draft(golden: Golden, sources: Sequence[Source], landscape: Landscap
         previous=golden.content,
         state=state,
         entities=entities,
-        inputs=_inputs(survived) if survived else golden.inputs,
+        inputs=_inputs(survived, coding, digest) if survived else golden.inputs,
     )
 
 
@@ -149,9 +168,12 @@ def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referri
     return Referring(golden.record_type, golden.name, before), Referring(golden.record_type, golden.name, after)
 
 
-def _inputs(survived: Survived) -> bytes:
+def _inputs(survived: Survived, coding: Coding, digest: bytes) -> bytes:
     return record_pb2.Explanation(
-        source_revisions=survived.source_revisions, rule_revisions=survived.rule_revisions, digest=survived.digest
+        source_revisions=survived.source_revisions,
+        rule_revisions=survived.rule_revisions,
+        code_map_revisions=coding.map_revisions,
+        digest=digest,
     ).SerializeToString(deterministic=True)
 
 

@@ -9,6 +9,9 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2, record_pb2, system_pb2
+from concord.mdm.v1.reference_data_pb2 import CodeMap
+from services.mdm.domain.code_map import CodeMaps, by_system
+from services.mdm.domain.coding import annotate, coded
 from services.mdm.domain.explanation import explain
 from services.mdm.domain.identifiers import normalise
 from services.mdm.domain.indexing import identifier_paths
@@ -16,7 +19,7 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship import Trust, survive
 from services.mdm.storage import crosswalk, record_index
 from services.mdm.storage.etag import etag_of
-from services.mdm.storage.registry import Registry
+from services.mdm.storage.registry import Registry, present_registered
 from services.mdm.storage.working_set import read_statement
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision, State
@@ -159,10 +162,13 @@ class GoldenReader:
             source = read[pair]
             content = self._store.content(source, record_type.message)
             statements.append(read_statement(self._store, source, record_type, content))
-        survived = survive(record_type, statements, self._trust_then(connection, inputs.rule_revisions))
+        coding = coded(record_type, statements, self._code_maps_then(connection, inputs.code_map_revisions))
+        survived = survive(record_type, coding.statements, self._trust_then(connection, inputs.rule_revisions))
         if survived is None:
             return record_pb2.Explanation(name=revision.record, revision=revision.revision)
-        return explain(record_type, survived, revision.record, revision.revision)
+        explanation = explain(record_type, survived, revision.record, revision.revision)
+        annotate(explanation, coding)
+        return explanation
 
     def _trust_then(self, connection: Connection, named: Sequence[str]) -> dict[str, Trust]:
         read = self._store.read_revisions(connection, [_pair(name) for name in named])
@@ -170,6 +176,12 @@ class GoldenReader:
             record: Trust(self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}")
             for (record, number), revision in read.items()
         }
+
+    def _code_maps_then(self, connection: Connection, named: Sequence[str]) -> dict[str, CodeMaps]:
+        if not named:
+            return {}
+        read = self._store.read_revisions(connection, [_pair(name) for name in named])
+        return by_system(present_registered(self._store, revision, CodeMap) for revision in read.values())
 
 
 def merged_into(store: RecordStore, revision: Revision) -> str:

@@ -7,6 +7,7 @@ import uuid_utils
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
+from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.import_batches import ImportBatches
@@ -20,6 +21,8 @@ from services.mdm.storage.merging import Merging
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
+from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.reference_data import ReferenceData
 from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.rematching import Rematching
@@ -63,6 +66,8 @@ class HubStorage:
     match_decisions: MatchDecisions
     merging: Merging
     rematching: Rematching
+    reference_data: ReferenceData
+    recoding: Recoding
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -104,6 +109,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         match_decisions=decisions,
         merging=Merging(transactions, path, decisions),
         rematching=Rematching(transactions, path),
+        reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
+        recoding=Recoding(transactions, store, registry),
     )
 
 

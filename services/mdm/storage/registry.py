@@ -1,4 +1,4 @@
-"""The registered systems, entities, ledgers and match models, as one consistent picture that is cheap to ask for."""
+"""Registered systems, entities, ledgers, match models and code maps: one consistent picture, cheap to ask for."""
 
 import threading
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import ledger_pb2, system_pb2
+from concord.mdm.v1 import ledger_pb2, reference_data_pb2, system_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain import stewarding
+from services.mdm.domain.code_map import CodeMaps, by_system
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.survivorship import Trust
 from services.mdm.storage import match_models
@@ -18,12 +19,22 @@ from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision
 
-Registered = TypeVar("Registered", system_pb2.System, system_pb2.Entity, ledger_pb2.Ledger)
+Registered = TypeVar(
+    "Registered",
+    system_pb2.System,
+    system_pb2.Entity,
+    ledger_pb2.Ledger,
+    reference_data_pb2.CodeList,
+    reference_data_pb2.CodeMap,
+)
 
 HUB = stewarding.HUB
 """The stewards' system; registered as data like every other."""
 
-_REGISTERED = "FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model')"
+CODE_MAP = "code_map"
+"""What code maps are called in the feed and in the evidence."""
+
+_REGISTERED = "FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model', 'code_map')"
 _STAMP = f"SELECT count(*), coalesce(sum(revision), 0) {_REGISTERED}"
 _NAMES = f"SELECT record {_REGISTERED}"
 
@@ -37,6 +48,8 @@ class Landscape:
     ledgers: Mapping[str, ledger_pb2.Ledger] = field(default_factory=dict)
     models: Mapping[str, MatchModel] = field(default_factory=dict)
     """The match models in force, by record type; types without one are linked by identifiers alone."""
+    code_maps: Mapping[str, CodeMaps] = field(default_factory=dict)
+    """Code maps by system."""
 
     def trust(self) -> Mapping[str, Trust]:
         """Return each system's trust rank, with the revision of the registration that says so."""
@@ -91,8 +104,11 @@ class Registry:
         entities: dict[str, system_pb2.Entity] = {}
         ledgers: dict[str, ledger_pb2.Ledger] = {}
         models: dict[str, MatchModel] = {}
+        code_maps: list[reference_data_pb2.CodeMap] = []
         for name, revision in self._store.read(connection, names).items():
-            if revision.record_type == "system":
+            if revision.record_type == CODE_MAP:
+                code_maps.append(present_registered(self._store, revision, reference_data_pb2.CodeMap))
+            elif revision.record_type == "system":
                 systems[name] = present_registered(self._store, revision, system_pb2.System)
             elif revision.record_type == "entity":
                 entities[name] = present_registered(self._store, revision, system_pb2.Entity)
@@ -100,7 +116,7 @@ class Registry:
                 ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
             else:
                 models |= self._model(name, revision)
-        return Landscape(systems, entities, ledgers, models)
+        return Landscape(systems, entities, ledgers, models, by_system(code_maps))
 
     def _model(self, name: str, revision: Revision) -> dict[str, MatchModel]:
         record_type = record_types.by_name(name.rpartition("/")[2])

@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import change_pb2, ledger_pb2, system_pb2
+from concord.mdm.v1 import change_pb2, ledger_pb2, reference_data_pb2, system_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.storage import crosswalk, match_models
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
@@ -15,7 +15,7 @@ from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.match_models import RECORD_TYPE as MODEL
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
-from services.mdm.storage.registry import present_registered
+from services.mdm.storage.registry import CODE_MAP, present_registered
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
@@ -48,6 +48,8 @@ class Rendering:
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
+            "code_list": lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeList),
+            CODE_MAP: lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeMap),
             "entity": lambda revision, _clear: present_registered(store, revision, system_pb2.Entity),
         }
 

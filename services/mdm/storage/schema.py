@@ -18,6 +18,8 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "match_candidates": "derived from match_edges and decisions: what waits for a steward, and who is at work on it",
     "reference_spans": "derived from golden revisions: whom they refer to, and when",
     "import_batches": "what became of an import's rows; written once with their own changes, never changed",
+    "coded_values": "derived from source revisions and code maps: which codes mapped systems say",
+    "code_map_runs": "how far golden records have come behind code maps; what a run makes leaves evidence",
     "presences": "derived from golden revisions: when they are there to be referred to",
 }
 """Tables that need no change row of their own, each with the reason."""

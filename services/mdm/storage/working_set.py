@@ -121,6 +121,8 @@ class Golden:
     """The revision that this write made of it."""
     merged_into: str = ""
     """The golden record that it goes on in when this write leaves it without sources."""
+    touched: bool = False
+    """Whether this write looks at it again although none of its sources gets a new revision."""
 
     @property
     def digest(self) -> bytes:
@@ -179,7 +181,7 @@ class WorkingSet:
         return [self.sources[name] for name in sorted(self.sources) if self.sources[name].touched]
 
     def touched_goldens(self) -> list[Golden]:
-        """Return the golden records that a touched source record belongs to or is taken from, by name.
+        """Return the golden records that are touched themselves, or that a touched source record belongs to or is taken from.
 
         And those that were founded for one that moves: they follow it, or come back.
         """
@@ -188,6 +190,7 @@ class WorkingSet:
         for source in (source for source in touched if source.relinked):
             assert source.crossed is not None  # noqa: S101 - what is relinked was linked
             names |= {source.crossed.golden, founded_record(source.statement)}
+        names |= {name for name, golden in self.goldens.items() if golden.touched}
         return [self.goldens[name] for name in sorted(names - {""})]
 
     def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:

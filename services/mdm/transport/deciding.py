@@ -52,6 +52,10 @@ class Deciding:
             return None
         return self._registry.read(connection).within(call.caller.entities)
 
+    def landscape_within(self, connection: Connection) -> Landscape:
+        """Return the registered systems and entities inside a transaction."""
+        return self._registry.read(connection)
+
     def landscape(self) -> Landscape:
         """Return the registered systems and entities."""
         return self._transactions.read(self._registry.read)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from concord.mdm.v1 import account_pb2
-from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, Group, RecordType, Reference, StrongIdentifier, keyed, single
 from services.mdm.domain.referring import own_parents, qualified
 from services.mdm.domain.violation import Violation
 
@@ -45,5 +45,6 @@ ACCOUNT = RecordType(
     identifiers=(StrongIdentifier("ledger_number", _numbers, exclusive=True),),
     identity=("ledger", "account_number"),
     references=(Reference("parents", target="account", key="parent_code", scope="parent_scope"),),
+    coded=(Coded("slices.currency_code", "currencies"),),
     validators=(_own_parents,),
 )

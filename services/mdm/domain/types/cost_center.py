@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from concord.mdm.v1 import cost_center_pb2
-from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, Group, RecordType, Reference, StrongIdentifier, keyed, single
 from services.mdm.domain.referring import own_parents, qualified
 from services.mdm.domain.violation import Violation
 
@@ -40,5 +40,6 @@ COST_CENTER = RecordType(
     identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
     identity=("entity", "code"),
     references=(Reference("parents", target="cost_center", key="parent_code", scope="parent_scope"),),
+    coded=(Coded("slices.currency_code", "currencies"),),
     validators=(_own_parents,),
 )

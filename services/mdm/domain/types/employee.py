@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from concord.mdm.v1 import employee_pb2, workforce_pb2
 from services.mdm.domain.matching.declarations.employee import MATCHING
-from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, Group, RecordType, Reference, StrongIdentifier, keyed, single
 from services.mdm.domain.referring import qualified
 from services.mdm.domain.violation import Violation
 
@@ -98,6 +98,11 @@ EMPLOYEE = RecordType(
     references=(
         Reference("assignments", target="cost_center", key="cost_center_code", scope="entity"),
         Reference("manager_number", target="employee"),
+    ),
+    coded=(
+        Coded("contractor_classification", "contractor_classifications"),
+        Coded("slices.shift_differentials.code", "shift_differentials"),
+        Coded("slices.shift_differentials.hourly_amount.currency_code", "currencies"),
     ),
     is_over=_has_ended,
     validators=(_engagement, _shares, _without_number, _differentials, _own_manager),

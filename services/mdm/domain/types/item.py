@@ -7,7 +7,7 @@ from concord.mdm.v1 import item_pb2
 from services.mdm.domain import packs
 from services.mdm.domain.check_digits import GTIN_LENGTH, is_gtin, is_restricted_circulation
 from services.mdm.domain.matching.declarations.item import MATCHING
-from services.mdm.domain.record_type import Group, RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, Group, RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
 
 UDI_DI_LENGTH = 6
@@ -85,6 +85,15 @@ ITEM = RecordType(
         StrongIdentifier("gtin", _gtins),
         StrongIdentifier("udi_di", _udi_dis),
         StrongIdentifier("manufacturer_part", _manufacturer_parts),
+    ),
+    coded=(
+        *(Coded(unit, "units") for unit in ("base_unit", "stocking_unit", "purchasing_unit", "trade_items.unit")),
+        *(Coded(f"pack_conversions.{unit}", "units") for unit in ("unit", "contained_unit")),
+        Coded("prices.unit", "units"),
+        Coded("prices.price.currency_code", "currencies"),
+        Coded("unspsc_code", "unspsc"),
+        Coded("gmdn_code", "gmdn"),
+        Coded("hcpcs_codes", "hcpcs"),
     ),
     validators=(_packs,),
     strict_validators=(_check_digits,),

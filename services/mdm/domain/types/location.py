@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from concord.mdm.v1 import location_pb2
 from services.mdm.domain.check_digits import is_gln
 from services.mdm.domain.matching.declarations.location import MATCHING
-from services.mdm.domain.record_type import Group, RecordType, Reference, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, Group, RecordType, Reference, StrongIdentifier, keyed, single
 from services.mdm.domain.referring import own_parents
 from services.mdm.domain.violation import Violation
 
@@ -44,6 +44,7 @@ LOCATION = RecordType(
     identifiers=(StrongIdentifier("gln", _glns, exclusive=True),),
     identity=("entity", "code"),
     references=(Reference("parents", target="location", key="parent_code", scope="parent_scope"),),
+    coded=(Coded("slices.address.region_code", "countries"),),
     validators=(_own_parents,),
     strict_validators=(_check_digit,),
     matching=MATCHING,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.check_digits import is_duns, is_gln, is_lei, is_npi
 from services.mdm.domain.matching.declarations.supplier import MATCHING
-from services.mdm.domain.record_type import RecordType, StrongIdentifier, keyed, single
+from services.mdm.domain.record_type import Coded, RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
 
 CHECKS = {"lei": is_lei, "duns": is_duns, "gln": is_gln, "npi": is_npi}
@@ -75,6 +75,15 @@ SUPPLIER = RecordType(
         _identifier("duns"),
         _identifier("gln"),
         _identifier("npi", exclusive=True),
+    ),
+    coded=(
+        Coded("payment_terms.code", "payment_terms"),
+        Coded("tax_ids.country", "countries"),
+        Coded("sites.address.region_code", "countries"),
+        Coded("bank_accounts.country", "countries"),
+        Coded("bank_accounts.currency_code", "currencies"),
+        Coded("classifications.code", scheme="scheme"),
+        Coded("diversity_certificates.kind", "diversity_kinds"),
     ),
     validators=(_own_parent, _without_number),
     strict_validators=(_check_digits,),

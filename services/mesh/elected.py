@@ -1,0 +1,73 @@
+"""Work that one replica of a service does at a time: the one that holds an advisory lock."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg
+
+from services.mesh.database import Database
+from services.mesh.errors import ConcordError
+
+_CLASS = 0x434F4E44
+_ELECT = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+_STANDBY_PAUSE_S = 0.5
+_SHORTEST_BACKOFF_S = 0.05
+_LONGEST_BACKOFF_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Elected:
+    """One thread that works while its process is elected for it, and stands by otherwise.
+
+    `work` does a piece of the work and tells whether there may be more at once; otherwise it is asked again after
+    `idle_pause_s`. It commits what it does itself, so that a successor goes on from there. Whatever it raises, the
+    election is given up, and the thread starts over after a growing time.
+    """
+
+    def __init__(self, database: Database, name: str, work: Callable[[], bool], *, idle_pause_s: float = 0.5) -> None:
+        self._database = database
+        self._name = name
+        self._work = work
+        self._idle_pause_s = idle_pause_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish the piece at hand, give up the election, end the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        backoff = _SHORTEST_BACKOFF_S
+        while not self._stopping.is_set():
+            try:
+                with closing(self._database.connect(self._name)) as connection:
+                    self._wait_for_election(connection)
+                    while not self._stopping.is_set():
+                        if not self._work():
+                            self._stopping.wait(self._idle_pause_s)
+                        backoff = _SHORTEST_BACKOFF_S
+                        # Who lost the connection lost the election, too.
+                        connection.execute("SELECT 1")
+            except Exception as error:  # noqa: BLE001 - the thread must outlive every failure; the piece is done again
+                reason = error.reason if isinstance(error, ConcordError) else ""
+                _log.warning("%s: starts over: %s %s", self._name, type(error).__name__, reason)
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_S)
+                self._stopping.wait(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
+
+    def _wait_for_election(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        while not self._stopping.is_set():
+            row = connection.execute(_ELECT, (_CLASS, self._name)).fetchone()
+            if row and row[0]:
+                return
+            self._stopping.wait(_STANDBY_PAUSE_S)
