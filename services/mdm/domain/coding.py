@@ -1,11 +1,12 @@
 """From the codes that sources say to canonical ones: what survivorship is made on.
 
 A pure function of source revisions and code-map revisions. Stored source records keep their own codes; what is returned
-here says the same in canonical codes, slot by slot. Nothing is dropped: a code that its map lacks stays as it is, and
-where two codes of one source lead to the same element of a keyed collection, one of them stays.
+here says the same in canonical codes, slot by slot. Nothing is dropped: a code that its map lacks stays as it is; where
+two codes of one source lead to the same element of a keyed collection, one of them stays; and where canonical codes
+would make a value contradict itself, all of its codes stay.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import SimpleNamespace
@@ -135,24 +136,36 @@ class _Recoding:
         return self._apart([self._staying(slot) if slot.source_path in staying else slot for slot in slots])
 
     def _staying(self, slot: _Slot) -> _Slot:
+        group, sliced = self._place(slot.source_path)
         value = self._said[slot.source_path].value
-        return self._slot(slot.source_path, value, staying=True) if value is not None else slot
+        if group is None or value is None:
+            return slot
+        return self._slot(slot.source_path, value, coded_keys(self._record_type, group, sliced=sliced))
 
-    def _slot(self, path: str, said: Message, *, staying: bool = False) -> _Slot:
-        """Return a slot with its codes mapped; a `staying` one keeps those that make its path."""
-        assertion = self._said[path].assertion
-        group, sliced = group_of(self._record_type, path), is_sliced(self._record_type, path)
+    def _slot(self, path: str, said: Message, staying: Collection[Coded] = ()) -> _Slot:
+        """Return a slot with its codes mapped, but for those of fields that are `staying`."""
+        assertion, (group, sliced) = self._said[path].assertion, self._place(path)
         fields = coded_in(self._record_type, group, sliced=sliced) if group else ()
         if group is None or not any(True for _ in self._mapped_spots(fields, said)):
             return _Slot(path, path, Standing(assertion, said))
-        keys = coded_keys(self._record_type, group, sliced=sliced)
         value = type(said)()
         value.CopyFrom(said)
-        told = [
-            self._translated(spot, stays=staying and spot.coded in keys) for spot in self._mapped_spots(fields, value)
-        ]
-        moved = self._path_of(group, value, sliced=sliced) if keys else path
+        told = [self._translated(spot, stays=spot.coded in staying) for spot in self._mapped_spots(fields, value)]
+        if not staying and self._contradicts(value, said):
+            return self._slot(path, said, fields)
+        keyed = coded_keys(self._record_type, group, sliced=sliced)
+        moved = self._path_of(group, value, sliced=sliced) if keyed else path
         return _Slot(path, moved, Standing(assertion, value), tuple(each._replace(path=moved) for each in told))
+
+    def _place(self, path: str) -> tuple[Group | None, bool]:
+        return group_of(self._record_type, path), is_sliced(self._record_type, path)
+
+    def _contradicts(self, value: Message, said: Message) -> bool:
+        """Tell whether canonical codes make a slot contradict itself, such as packs of which two become one."""
+        return value != said and any(
+            any(True for _ in check(value)) and not any(True for _ in check(said))
+            for check in self._record_type.validators
+        )
 
     def _mapped_spots(self, fields: Sequence[Coded], content: Message) -> Iterator[Spot]:
         """Give the codes of a content that there is a map for."""
@@ -175,7 +188,7 @@ class _Recoding:
 
     def _withdrawal(self, path: str) -> _Slot:
         """Return the withdrawal of an element with the codes of its path mapped, or any other as it is."""
-        group, sliced = group_of(self._record_type, path), is_sliced(self._record_type, path)
+        group, sliced = self._place(path)
         keys = coded_keys(self._record_type, group, sliced=sliced) if group else ()
         before, bracket, within = path.partition("[")
         if group is None or not bracket or not keys:
@@ -210,6 +223,7 @@ class _Recoding:
 
 def annotate(explanation: record_pb2.Explanation, coding: Coding) -> None:
     """Tell in an explanation what became of the sources' codes."""
+    explanation.code_map_revisions[:] = coding.map_revisions
     by_slot: dict[tuple[str, str], list[Translation]] = {}
     for each in coding.translations:
         by_slot.setdefault((each.source_record, each.path), []).append(each)

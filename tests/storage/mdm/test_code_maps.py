@@ -1,0 +1,189 @@
+"""Golden records behind code maps: always what sources and maps make, whatever happens on the way."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from concord.mdm.v1 import item_pb2
+from services.mdm.domain.coding import coded
+from services.mdm.domain.survivorship import survive
+from services.mdm.domain.types.item import ITEM
+from services.mdm.storage.hub_storage import hub_storage
+from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.schema import MIGRATIONS
+from services.mdm.storage.working_set import read_statement
+from services.mdm.transport.submissions import SubmissionCheck
+from services.mesh.records.sealing import Sealer
+from tests.support.codes import keep_map, listed, say_item, unit_of, work_off
+from tests.support.databases import Databases, MigratedDatabase
+from tests.support.hub import ORIGIN, STEWARD, TestHub, decision, statement, test_hub
+from tests.support.ledger import RING
+from tests.support.waiting import eventually
+from tools.guarded_process import GuardedProcess
+
+ERP, LEGACY = "systems/erp", "systems/legacy"
+MANY = 60
+CHUNK = 5
+
+
+@pytest.fixture(scope="module")
+def shared(databases: Databases) -> Iterator[TestHub]:
+    """One hub for all random histories: what must hold, holds however they add up."""
+    with test_hub(databases) as hub:
+        keep_units(hub)
+        yield hub
+
+
+def keep_units(hub: TestHub) -> None:
+    hub.parts.reference_data.create_list(listed(), decision(listed()))
+
+
+def run(hub: TestHub) -> tuple[object, ...]:
+    (found,) = hub.rows("SELECT visited, changed, finished_at IS NOT NULL FROM code_map_runs")
+    return found
+
+
+def recoder(database: MigratedDatabase, directory: Path) -> GuardedProcess:
+    command = [sys.executable, "-m", "tests.support.recoder", database.service.url, str(CHUNK)]
+    return GuardedProcess.start(command, log=directory / "recoder.log")
+
+
+def test_a_run_that_is_killed_in_the_middle_goes_on_and_does_nothing_twice(
+    databases: Databases, tmp_path: Path
+) -> None:
+    with databases.cloned(MIGRATIONS) as migrated, migrated.opened() as database:
+        hub = TestHub(database, hub_storage(database, Sealer(RING), spool_limit=100_000))
+        hub.register()
+        keep_units(hub)
+        names = [say_item(hub, ERP, f"{number:02d}", "CA") for number in range(MANY)]
+        keep_map(hub, ERP, {"CA": "CS"})
+        eventually(hub.parts.recoding.step)
+        with database.transaction() as holding:
+            holding.exec_driver_sql(f"SELECT 1 FROM records WHERE record = '{names[MANY // 2]}' FOR UPDATE")
+            with recoder(migrated, tmp_path) as killed:
+                eventually(lambda: run(hub)[0] == MANY // 2, 60)
+                killed.kill()
+        assert run(hub) == (MANY // 2, MANY // 2, False)
+        assert [unit_of(hub, name) for name in (names[0], names[-1])] == ["CS", "CA"]
+        with recoder(migrated, tmp_path):
+            eventually(lambda: run(hub)[2], 60)
+        assert run(hub) == (MANY, MANY, True)
+        assert {unit_of(hub, name) for name in names} == {"CS"}
+        assert hub.rows("SELECT DISTINCT revision FROM records WHERE record_type = 'item'") == [(2,)]
+        largest = "SELECT max(count) FROM (SELECT count(*) FROM changes WHERE record_type = 'item' GROUP BY xid) AS n"
+        assert hub.rows(largest) == [(CHUNK,)]
+
+
+def test_a_writer_that_read_the_maps_before_the_change_leaves_nothing_behind(hub: TestHub) -> None:
+    keep_units(hub)
+    said = statement(ERP, "late", item_pb2.Item(display_name="late", base_unit="CA"))
+    offer = SubmissionCheck(hub.parts.transactions.read(hub.parts.registry.read), STEWARD).offer(said)
+    with hub.database.transaction() as connection:
+        (applied,) = hub.parts.intake.take_in(connection, [offer], ORIGIN)
+        keep_map(hub, ERP, {"CA": "CS"})
+        assert not hub.parts.recoding.step()
+        assert not hub.parts.recoding.step()
+    work_off(hub)
+    assert unit_of(hub, applied.golden) == "CS"  # type: ignore[union-attr]
+
+
+def test_a_map_that_changes_during_its_run_makes_the_run_begin_again(hub: TestHub) -> None:
+    keep_units(hub)
+    names = [say_item(hub, ERP, str(number), unit) for number, unit in enumerate(["CA", "KT", "CA", "KT"])]
+    recoding = Recoding(hub.parts.transactions, hub.parts.store, hub.parts.registry, chunk=1)
+    first = keep_map(hub, ERP, {"CA": "CS"})
+    eventually(recoding.step)
+    recoding.step()
+    assert [unit_of(hub, name) for name in names] == ["CS", "KT", "CA", "KT"]
+    second = keep_map(hub, ERP, {"CA": "CS", "KT": "BX"}, first)
+    work_off(hub)
+    assert [unit_of(hub, name) for name in names] == ["CS", "BX", "CS", "BX"]
+    keep_map(hub, ERP, {"CA": "EA", "KT": "EA"}, second)
+    work_off(hub)
+    assert [unit_of(hub, name) for name in names] == ["EA", "EA", "EA", "EA"]
+    assert run(hub) == (4, 4, True)
+
+
+def test_records_without_a_mapped_source_cost_nothing_and_stay_as_they_are(hub: TestHub) -> None:
+    keep_units(hub)
+    keep_map(hub, ERP, {"CA": "CS"})
+    name = say_item(hub, LEGACY, "1", "CA")
+    work_off(hub)
+    assert unit_of(hub, name) == "CA"
+    assert hub.rows("SELECT 1 FROM coded_values") == []
+    assert hub.rows(f"SELECT revision FROM records WHERE record = '{name}'") == [(1,)]
+
+
+codes = st.sampled_from(["CA", "KT", "CS", "EA"])
+steps = st.lists(
+    st.tuples(st.just("say"), st.sampled_from([ERP, LEGACY]), st.tuples(st.sampled_from("123"), codes, st.booleans()))
+    | st.tuples(st.just("map"), st.sampled_from([ERP, LEGACY]), st.dictionaries(codes, st.sampled_from(["CS", "EA"])))
+    | st.tuples(st.just("run"), st.just(""), st.just(())),
+    max_size=8,
+)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps)
+def test_every_golden_record_is_what_its_sources_and_the_maps_make(shared: TestHub, history: list[tuple]) -> None:
+    hub = shared
+    for kind, system, what in history:
+        if kind == "say":
+            key, unit, deleted = what
+            # Both systems say the same thing under one part number: their records are one.
+            content = item_pb2.Item(manufacturer_name="M", manufacturer_part_number=key, base_unit=unit)
+            content.trade_items.add(unit=unit, udi_di="x")
+            hub.submit(statement(system, key, content, deleted=deleted))
+        elif kind == "map":
+            kept = {each.system: each for each in _maps(hub)}
+            keep_map(hub, system, what, kept.get(system))
+        else:
+            hub.parts.recoding.step()
+    work_off(hub)
+    _require_golden_as_made(hub)
+
+
+def _maps(hub: TestHub) -> list:  # type: ignore[type-arg] # of code maps
+    from concord.mdm.v1 import reference_data_pb2 as pb
+
+    return hub.parts.transactions.read(lambda c: hub.parts.reference_data.every(c, pb.CodeMap, None))
+
+
+def _require_golden_as_made(hub: TestHub) -> None:
+    waiting = set()
+    with hub.database.reading() as connection:
+        landscape = hub.parts.registry.read(connection)
+        for (golden,) in hub.rows("SELECT record FROM records WHERE record_type = 'item'"):
+            rows = hub.rows(f"SELECT source_record FROM crosswalk WHERE golden = '{golden}'")
+            sources = hub.parts.store.read(connection, [str(name) for (name,) in rows]).values()
+            said = [
+                read_statement(hub.parts.store, each, ITEM, hub.parts.store.content(each, ITEM.message))
+                for each in sources
+            ]
+            coding = coded(ITEM, said, landscape.code_maps)
+            waiting |= {(each.source_record, each.code) for each in coding.translations if not each.applied}
+            survived = survive(ITEM, coding.statements, landscape.trust())
+            revision = hub.parts.reader.read(connection, [str(golden)], None)[str(golden)]
+            if survived is not None:
+                assert hub.parts.store.content(revision, ITEM.message) == survived.content
+            _require_explained(hub, str(golden))
+    assert set(hub.rows("SELECT source_record, code FROM coded_values WHERE NOT applied")) == waiting
+
+
+def _require_explained(hub: TestHub, golden: str) -> None:
+    """Every revision is still explained by what it names: the maps of its time."""
+    with hub.database.reading() as connection:
+        for revision in hub.parts.store.history(connection, golden):
+            content = hub.parts.store.content(revision, item_pb2.Item)
+            explanation = hub.parts.reader.explain(connection, ITEM, revision)
+            shown = {value.path: value.winner.value for value in explanation.values}
+            assert (
+                shown.get("packs", f'{{"baseUnit": "{content.base_unit}"}}') == f'{{"baseUnit": "{content.base_unit}"}}'
+            )
+            assert {path for path in shown if path.startswith("trade_items")} == {
+                f"trade_items[{each.unit}]" for each in content.trade_items
+            } or not shown

@@ -1,0 +1,25 @@
+"""A process that works code-map runs off, to be killed: `python -m tests.support.recoder DATABASE_URL CHUNK`."""
+
+import sys
+import threading
+
+from services.mdm.storage.hub_storage import hub_storage
+from services.mdm.storage.recoding import Recoding
+from services.mesh.database import Database, DatabaseSettings
+from services.mesh.elected import Elected
+from services.mesh.records.sealing import Sealer
+from tests.support.ledger import RING
+
+
+def main() -> None:
+    """Stand for election and work, until killed."""
+    database = Database(DatabaseSettings(sys.argv[1]))
+    parts = hub_storage(database, Sealer(RING), spool_limit=100_000)
+    recoding = Recoding(parts.transactions, parts.store, parts.registry, int(sys.argv[2]))
+    elected = Elected(database, "code maps", recoding.step, idle_pause_s=0.01)
+    elected.start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
