@@ -11,6 +11,7 @@ import click
 from clients.cli import (
     audit,
     calling,
+    codes,
     completion,
     contexts,
     exceptions,
@@ -85,6 +86,7 @@ for command in (
     tree.tree,
     exceptions.exceptions,
     importing.import_,
+    codes.codes,
     systems.systems,
     systems.entities,
     sync.sync,

@@ -274,7 +274,17 @@ def _explained(value: Any) -> Iterator[Line]:
     if won is not None:
         rule = values.enum_text(value.DESCRIPTOR.fields_by_name["rule"].enum_type, value.rule).replace("_", " ")
         yield Line(1, "said by", f"{_who(won)} ({rule})")
-    yield from (Line(1, "over", f"{_said(lost)} of {_who(lost)}") for lost in value.losers)
+        yield from _coded(won)
+    for lost in value.losers:
+        yield Line(1, "over", f"{_said(lost)} of {_who(lost)}")
+        yield from _coded(lost)
+
+
+def _coded(assertion: Any) -> Iterator[Line]:
+    """Tell what code maps made of the source's codes."""
+    for code in assertion.codes:
+        became = "not mapped" if code.unmapped else code.canonical_code
+        yield Line(2, "code", f"{code.source_code} is {became} in {code.code_map_revision}")
 
 
 def _said(assertion: Any) -> str:

@@ -181,7 +181,7 @@ class WorkingSet:
         return [self.sources[name] for name in sorted(self.sources) if self.sources[name].touched]
 
     def touched_goldens(self) -> list[Golden]:
-        """Return the golden records that are touched themselves, or that a touched source record belongs to or is taken from.
+        """Return what is touched itself, or what a touched source record belongs to or is taken from, by name.
 
         And those that were founded for one that moves: they follow it, or come back.
         """

@@ -86,9 +86,11 @@ def test_each_new_golden_revision_is_evidence_that_names_the_maps_revision(mesh:
     name = say_item(mesh.hub, ERP, "1", "CA")
     create_map(steward, ERP, {"CA": "CS"})
     work_off(mesh.hub)
-    leaf = audit_pb2.Leaf.FromString(
-        bytes(mesh.hub.rows(f"SELECT leaf FROM changes WHERE record = '{name}' AND revision = 2")[0][0])  # type: ignore[arg-type]
-    )
+    leaves = {
+        (record, revision): leaf
+        for record, revision, leaf in mesh.hub.rows("SELECT record, revision, leaf FROM changes")
+    }
+    leaf = audit_pb2.Leaf.FromString(bytes(leaves[name, 2]))  # type: ignore[call-overload] # it is what it is
     assert (leaf.actor, leaf.reason) == (ACTOR, "codeMaps/erp:units@1")
     assert [field.path for field in leaf.fields] == ["base_unit"]
 
@@ -218,9 +220,7 @@ def test_a_run_tells_how_far_it_is(mesh: ServedHub, steward: Client) -> None:
     assert runs(steward, unfinished=True) == []
 
 
-def test_a_map_and_a_list_are_read_listed_and_have_their_revisions(
-    mesh: ServedHub, steward: Client, units: pb.CodeList
-) -> None:
+def test_a_map_and_a_list_are_read_listed_and_have_their_revisions(steward: Client, units: pb.CodeList) -> None:
     data = steward.reference_data
     kept = create_map(steward, ERP, {"b": "CS", "a": "EA"}).code_map
     assert (kept.name, [each.source_code for each in kept.entries]) == ("codeMaps/erp:units", ["a", "b"])

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
-from concord.mdm.v1 import item_pb2
+from concord.mdm.v1 import ingest_pb2, item_pb2
+from concord.mdm.v1 import reference_data_pb2 as pb
 from services.mdm.domain.coding import coded
 from services.mdm.domain.survivorship import survive
 from services.mdm.domain.types.item import ITEM
@@ -18,6 +20,7 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.working_set import read_statement
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.records.sealing import Sealer
+from services.mesh.records.store import Revision
 from tests.support.codes import keep_map, listed, say_item, unit_of, work_off
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.hub import ORIGIN, STEWARD, TestHub, decision, statement, test_hub
@@ -63,7 +66,7 @@ def test_a_run_that_is_killed_in_the_middle_goes_on_and_does_nothing_twice(
         keep_map(hub, ERP, {"CA": "CS"})
         eventually(hub.parts.recoding.step)
         with database.transaction() as holding:
-            holding.exec_driver_sql(f"SELECT 1 FROM records WHERE record = '{names[MANY // 2]}' FOR UPDATE")
+            hub.parts.store.lock(holding, [names[MANY // 2]])
             with recoder(migrated, tmp_path) as killed:
                 eventually(lambda: run(hub)[0] == MANY // 2, 60)
                 killed.kill()
@@ -115,7 +118,7 @@ def test_records_without_a_mapped_source_cost_nothing_and_stay_as_they_are(hub: 
     work_off(hub)
     assert unit_of(hub, name) == "CA"
     assert hub.rows("SELECT 1 FROM coded_values") == []
-    assert hub.rows(f"SELECT revision FROM records WHERE record = '{name}'") == [(1,)]
+    assert hub.rows("SELECT record, revision FROM records WHERE record_type = 'item'") == [(name, 1)]
 
 
 codes = st.sampled_from(["CA", "KT", "CS", "EA"])
@@ -147,43 +150,45 @@ def test_every_golden_record_is_what_its_sources_and_the_maps_make(shared: TestH
     _require_golden_as_made(hub)
 
 
-def _maps(hub: TestHub) -> list:  # type: ignore[type-arg] # of code maps
-    from concord.mdm.v1 import reference_data_pb2 as pb
-
+def _maps(hub: TestHub) -> list[pb.CodeMap]:
     return hub.parts.transactions.read(lambda c: hub.parts.reference_data.every(c, pb.CodeMap, None))
 
 
 def _require_golden_as_made(hub: TestHub) -> None:
+    """What is stored is what the sources and the maps of now make, and what is not mapped waits in the list."""
     waiting = set()
     with hub.database.reading() as connection:
         landscape = hub.parts.registry.read(connection)
-        for (golden,) in hub.rows("SELECT record FROM records WHERE record_type = 'item'"):
-            rows = hub.rows(f"SELECT source_record FROM crosswalk WHERE golden = '{golden}'")
-            sources = hub.parts.store.read(connection, [str(name) for (name,) in rows]).values()
-            said = [
-                read_statement(hub.parts.store, each, ITEM, hub.parts.store.content(each, ITEM.message))
-                for each in sources
-            ]
-            coding = coded(ITEM, said, landscape.code_maps)
+        for golden, linked in _families(hub).items():
+            sources = [_said(hub, revision) for revision in hub.parts.store.read(connection, linked).values()]
+            coding = coded(ITEM, sources, landscape.code_maps)
             waiting |= {(each.source_record, each.code) for each in coding.translations if not each.applied}
             survived = survive(ITEM, coding.statements, landscape.trust())
-            revision = hub.parts.reader.read(connection, [str(golden)], None)[str(golden)]
             if survived is not None:
-                assert hub.parts.store.content(revision, ITEM.message) == survived.content
-            _require_explained(hub, str(golden))
+                newest = hub.parts.reader.read(connection, [golden], None)[golden]
+                assert hub.parts.store.content(newest, ITEM.message) == survived.content
+            for revision in hub.parts.store.history(connection, golden):
+                _require_explained(hub, connection, revision)
     assert set(hub.rows("SELECT source_record, code FROM coded_values WHERE NOT applied")) == waiting
 
 
-def _require_explained(hub: TestHub, golden: str) -> None:
-    """Every revision is still explained by what it names: the maps of its time."""
-    with hub.database.reading() as connection:
-        for revision in hub.parts.store.history(connection, golden):
-            content = hub.parts.store.content(revision, item_pb2.Item)
-            explanation = hub.parts.reader.explain(connection, ITEM, revision)
-            shown = {value.path: value.winner.value for value in explanation.values}
-            assert (
-                shown.get("packs", f'{{"baseUnit": "{content.base_unit}"}}') == f'{{"baseUnit": "{content.base_unit}"}}'
-            )
-            assert {path for path in shown if path.startswith("trade_items")} == {
-                f"trade_items[{each.unit}]" for each in content.trade_items
-            } or not shown
+def _families(hub: TestHub) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for golden, source in hub.rows("SELECT golden, source_record FROM crosswalk"):
+        found.setdefault(str(golden), []).append(str(source))
+    return found
+
+
+def _said(hub: TestHub, revision: Revision) -> ingest_pb2.SourceRecord:
+    return read_statement(hub.parts.store, revision, ITEM, hub.parts.store.content(revision, ITEM.message))
+
+
+def _require_explained(hub: TestHub, connection: Connection, revision: Revision) -> None:
+    """A revision is explained by what it names, the maps of its time among them."""
+    content = hub.parts.store.content(revision, item_pb2.Item)
+    explanation = hub.parts.reader.explain(connection, ITEM, revision)
+    shown = {value.path: value.winner.value for value in explanation.values}
+    if shown:
+        assert shown["packs"] == f'{{"baseUnit": "{content.base_unit}"}}'
+        traded = {path for path in shown if path.startswith("trade_items")}
+        assert traded == {f"trade_items[{each.unit}]" for each in content.trade_items}

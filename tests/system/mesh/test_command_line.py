@@ -87,6 +87,10 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "proposal.yaml").write_text(f"{{{tree}, effective_date: 2030-01-01, changes: {changes}}}")
     (home / "record.yaml").write_text("legal_name: Walked On\n")
     (home / "new.yaml").write_text(f"{{legal_name: New, entities: [{scope}]}}")
+    (home / "codes.csv").write_text("code,display_name\nEA,each\n")
+    (home / "map.csv").write_text("source_code,canonical_code\nST,EA\n")
+    concord.done("codes", "import", str(home / "codes.csv"), "--list", "walked")
+    concord.done("codes", "set", "erp", "walked", "PCE=EA")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
     return {
         "supplier": supplier,
@@ -123,6 +127,13 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("tree", "propose"): ("-f", "{home}/proposal.yaml", "--validate-only"),
     ("tree", "proposals"): (),
     ("exceptions",): (),
+    ("codes", "lists"): (),
+    ("codes", "maps"): (),
+    ("codes", "show"): ("erp:walked",),
+    ("codes", "set"): ("erp", "walked", "ST=EA", "--validate-only"),
+    ("codes", "import"): ("{home}/map.csv", "--list", "walked", "--system", "erp", "--validate-only"),
+    ("codes", "unmapped"): (),
+    ("codes", "progress"): (),
     ("systems", "list"): (),
     ("systems", "get"): ("erp",),
     ("entities", "list"): (),

@@ -1,0 +1,95 @@
+"""Reference data on the command line, against a running hub."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.codes import say_item, unit_of, work_off
+from tests.support.command_line import CommandLine
+from tests.support.served_hub import ServedHub
+
+UNITS = "display_name,code\neach,EA\ncase,CS\n"
+MAP = "source_code,canonical_code\nST,EA\nKT,CS\n"
+
+
+@pytest.fixture
+def files(concord: CommandLine, tmp_path: Path) -> Path:
+    """A folder with a list, which is imported, and a map, which is not."""
+    (tmp_path / "units.csv").write_text(UNITS)
+    (tmp_path / "erp.csv").write_text("\ufeff" + MAP)
+    assert "units has 2 codes" in concord.done("codes", "import", str(tmp_path / "units.csv"), "--list", "units")
+    return tmp_path
+
+
+def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: ServedHub, files: Path) -> None:
+    names = [say_item(mesh.hub, "systems/erp", str(number), unit) for number, unit in enumerate(["KT", "KT", "PAL"])]
+    given = ("codes", "import", str(files / "erp.csv"), "--list", "units", "--system", "erp")
+    tried = concord.done(*given, "--validate-only")
+    assert "3 golden records would change" in tried
+    assert "1 would have an unmapped code" in tried
+    assert tried.splitlines()[1].split()[:3] == ["KT", "CS", "2"]
+    assert concord.asked("codes", "maps") == []
+    assert "codeMaps/erp:units revision 1" in concord.done(*given, "--reason", "T-17")
+    assert "waiting" in concord.done("codes", "progress", "--unfinished")
+    work_off(mesh.hub)
+    (run,) = concord.asked("codes", "progress")
+    assert (run["state"], run["records_changed"]) == ("STATE_FINISHED", "3")
+    assert "finished" in concord.done("codes", "progress")
+    assert unit_of(mesh.hub, names[0]) == "CS"
+    assert concord.done("codes", "show", "erp:units").split() == ["CODE", "CANONICAL", "KT", "CS", "ST", "EA"]
+    assert "PAL" in concord.done("codes", "unmapped", "--system", "erp", "--list", "units")
+    assert concord.asked("codes", "unmapped", "--system", "legacy") == []
+    explained = concord.done("explain", names[0], "--path", "packs")
+    assert "KT is CS in codeMaps/erp:units@1" in explained
+    assert "PAL is not mapped in codeMaps/erp:units@1" in concord.done("explain", names[2], "--path", "packs")
+
+
+@pytest.mark.usefixtures("files")
+def test_single_codes_are_set_and_removed(concord: CommandLine, mesh: ServedHub) -> None:
+    name = say_item(mesh.hub, "systems/erp", "1", "KT")
+    concord.done("codes", "set", "erp", "units", "KT=EA", "a=b=CS")
+    assert concord.asked("codes", "set", "erp", "units", "KT=CS")["code_map"]["revision"] == "2"
+    tried = concord.asked("codes", "set", "erp", "units", "--remove", "KT", "--validate-only")
+    assert tried["effect"]["records_changed"] == "1"
+    shown = concord.asked("codes", "show", "codeMaps/erp:units")
+    assert [each["source_code"] for each in shown["entries"]] == ["KT", "a=b"]
+    concord.done("codes", "set", "erp", "units", "--remove", "a=b")
+    work_off(mesh.hub)
+    assert unit_of(mesh.hub, name) == "CS"
+    assert "codeMaps/erp:units" in concord.done("codes", "maps", "--system", "erp", "--list", "units")
+    assert len(concord.asked("history", "codeMaps/erp:units")) == 3
+    for words in (("KT",), (), ("--remove", "XX"), ("=CS",)):
+        assert concord("codes", "set", "erp", "units", *words).status == 2
+    refused = concord("codes", "set", "erp", "units", "KT=NO")
+    assert (refused.status, "is no code of codeLists/units" in refused.err) == (1, True)
+
+
+def test_a_list_is_extended_or_replaced(concord: CommandLine, files: Path) -> None:
+    (files / "units.csv").write_text("code,display_name\nBX,box\n")
+    concord.done("codes", "import", str(files / "units.csv"), "--list", "units")
+    assert [each["code"] for each in concord.asked("codes", "show", "units")["values"]] == ["BX", "CS", "EA"]
+    tried = concord.asked(
+        "codes", "import", str(files / "units.csv"), "--list", "units", "--replace", "--validate-only"
+    )
+    assert [each["code"] for each in tried["values"]] == ["BX"]
+    assert "BX    box" in concord.done("codes", "show", "units")
+    assert "codeLists/units" in concord.done("codes", "lists")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,b\n1,2\n", "has no column source_code"),
+        ("source_code,canonical_code\nKT\n", "line 2 of"),
+        ("source_code,canonical_code\n,CS\n", "line 2 of"),
+        ("source_code,canonical_code\nKT,CS\nKT,EA\n", "line 3 of"),
+        ('source_code,canonical_code\n"KT,CS\n', "can't be read"),
+        ("", "has no column source_code"),
+    ],
+)
+def test_a_file_that_holds_no_map_is_refused_with_its_line(
+    concord: CommandLine, files: Path, text: str, told: str
+) -> None:
+    (files / "erp.csv").write_text(text)
+    said = concord("codes", "import", str(files / "erp.csv"), "--list", "units", "--system", "erp")
+    assert (said.status, told in said.err.replace("\n", " ")) == (2, True), said.err
