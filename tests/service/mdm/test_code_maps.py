@@ -1,5 +1,7 @@
 """Code lists and code maps, as callers meet them."""
 
+from typing import Any
+
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -36,7 +38,7 @@ def runs(steward: Client, *, unfinished: bool = False) -> list[pb.CodeMapRun]:
     return list(steward.reference_data.ListCodeMapRuns(request).code_map_runs)
 
 
-def unmapped(steward: Client, **asked: object) -> pb.ListUnmappedCodesResponse:
+def unmapped(steward: Client, **asked: Any) -> pb.ListUnmappedCodesResponse:
     return steward.reference_data.ListUnmappedCodes(pb.ListUnmappedCodesRequest(**asked))
 
 
@@ -196,8 +198,8 @@ def test_a_rehearsed_map_tells_what_it_touches_and_touches_nothing(mesh: ServedH
     assert run.records_changed == effect.records_changed
     effect = update_map(steward, kept, {"CA": "BX", "KT": "CS"}, dry=True).effect
     assert effect == before
-    told = [(each.source_code, each.canonical_before, each.canonical_after, each.records) for each in effect.codes]
-    assert told == [("CA", "CS", "BX", 2), ("EA", "EA", "", 1), ("KT", "", "CS", 1)]
+    moves = [(each.source_code, each.canonical_before, each.canonical_after, each.records) for each in effect.codes]
+    assert moves == [("CA", "CS", "BX", 2), ("EA", "EA", "", 1), ("KT", "", "CS", 1)]
     assert (effect.records_changed, effect.records_unmapped) == (4, 1)
     update_map(steward, kept, {"CA": "BX", "KT": "CS"})
     work_off(mesh.hub)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,7 +133,9 @@ steps = st.lists(
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(steps)
-def test_every_golden_record_is_what_its_sources_and_the_maps_make(shared: TestHub, history: list[tuple]) -> None:
+def test_every_golden_record_is_what_its_sources_and_the_maps_make(
+    shared: TestHub, history: list[tuple[str, str, Any]]
+) -> None:
     hub = shared
     for kind, system, what in history:
         if kind == "say":
