@@ -222,7 +222,7 @@ def _tell_effect(session: Session, effect: pb.CodeMapEffect) -> None:
     session.output.line(f"{effect.records_changed} golden records would change")
     session.output.line(f"{effect.records_unmapped} would have an unmapped code")
     if not effect.is_complete:
-        session.output.line("of the first 10,000 source records of the system: there are more", "yellow")
+        session.output.line("of the first 5,000 source records of the system: there are more", "yellow")
 
 
 def _asked(method_name: str, **asked: Any) -> tuple[Any, Any]:

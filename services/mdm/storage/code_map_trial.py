@@ -16,7 +16,7 @@ from services.mdm.storage.working_set import read_statement
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore
 
-MOST_LOOKED_AT = 10_000
+MOST_LOOKED_AT = 5_000
 """Source records that are read for a map whose codes are not known yet."""
 
 _MOST_CODES = 100

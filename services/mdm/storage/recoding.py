@@ -20,6 +20,7 @@ from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import WorkingSet
 from services.mesh.database import clock, driver
 from services.mesh.records.leaf import Origin
+from services.mesh.records.spool import backlog
 from services.mesh.records.store import RecordStore
 
 ACTOR = "concord/mdm/code-maps"
@@ -27,6 +28,9 @@ ACTOR = "concord/mdm/code-maps"
 
 RECORDS_A_CHUNK = 200
 """Each makes a change at most, of which a transaction may make 1,000."""
+
+MOST_WAITING = 2_000
+"""Unpublished changes above which runs wait: the spool is for everybody, and people go first."""
 
 # A session's state is told to its own role, which is that of all replicas of the hub.
 _UNDER_WAY = """
@@ -53,12 +57,18 @@ class Recoding:
     """Works runs off; for one thread of the elected replica, though two could not do harm."""
 
     def __init__(
-        self, transactions: Transactions, store: RecordStore, registry: Registry, chunk: int = RECORDS_A_CHUNK
+        self,
+        transactions: Transactions,
+        store: RecordStore,
+        registry: Registry,
+        chunk: int = RECORDS_A_CHUNK,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._transactions = transactions
         self._store = store
         self._registry = registry
         self._chunk = chunk
+        self._most_waiting = most_waiting
         self._seen: dict[tuple[str, int, datetime], datetime] = {}
 
     def step(self) -> bool:
@@ -67,8 +77,13 @@ class Recoding:
         Raises ConcordError SPOOL_FULL, CONCURRENT_CHANGE, DEPENDENCY_UNAVAILABLE: the chunk is done another time.
         """
         runs = self._transactions.read(code_map_runs.unfinished)
+        if runs and self._transactions.read(self._is_too_much_waiting):
+            return False
         self._seen = {identity: at for identity, at in self._seen.items() if identity in {r.identity for r in runs}}
         return any(self._do(run) if run.begun else self._begin(run) for run in runs)
+
+    def _is_too_much_waiting(self, connection: Connection) -> bool:
+        return backlog(connection, self._most_waiting + 1) > self._most_waiting
 
     def _begin(self, run: Run) -> bool:
         """Begin a run unless somebody may still write by an earlier revision of its map."""

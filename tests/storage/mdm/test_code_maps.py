@@ -112,6 +112,15 @@ def test_a_map_that_changes_during_its_run_makes_the_run_begin_again(hub: TestHu
     assert run(hub) == (4, 4, True)
 
 
+def test_a_run_waits_while_much_waits_for_the_audit(hub: TestHub) -> None:
+    keep_units(hub)
+    say_item(hub, ERP, "1", "CA")
+    keep_map(hub, ERP, {"CA": "CS"})
+    parts = hub.parts
+    assert not Recoding(parts.transactions, parts.store, parts.registry, most_waiting=3).step()
+    eventually(Recoding(parts.transactions, parts.store, parts.registry).step)
+
+
 def test_records_without_a_mapped_source_cost_nothing_and_stay_as_they_are(hub: TestHub) -> None:
     keep_units(hub)
     keep_map(hub, ERP, {"CA": "CS"})
