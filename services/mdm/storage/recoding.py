@@ -76,14 +76,15 @@ class Recoding:
 
         Raises ConcordError SPOOL_FULL, CONCURRENT_CHANGE, DEPENDENCY_UNAVAILABLE: the chunk is done another time.
         """
-        runs = self._transactions.read(code_map_runs.unfinished)
-        if runs and self._transactions.read(self._is_too_much_waiting):
+        runs: list[Run] = self._transactions.read(code_map_runs.unfinished)
+        if runs and self._is_too_much_waiting():
             return False
         self._seen = {identity: at for identity, at in self._seen.items() if identity in {r.identity for r in runs}}
         return any(self._do(run) if run.begun else self._begin(run) for run in runs)
 
-    def _is_too_much_waiting(self, connection: Connection) -> bool:
-        return backlog(connection, self._most_waiting + 1) > self._most_waiting
+    def _is_too_much_waiting(self) -> bool:
+        most = self._most_waiting
+        return self._transactions.read(lambda connection: backlog(connection, most + 1)) > most
 
     def _begin(self, run: Run) -> bool:
         """Begin a run unless somebody may still write by an earlier revision of its map."""

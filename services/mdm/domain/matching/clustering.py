@@ -144,11 +144,7 @@ class _Group:
     """Records that a steward keeps apart from one of the members."""
 
     def contradicts(self, other: "_Group") -> bool:
-        return any(
-            values.isdisjoint(other.exclusive[kind])
-            for kind, values in self.exclusive.items()
-            if kind in other.exclusive
-        )
+        return any(values.isdisjoint(other.exclusive[kind]) for kind, values in self.exclusive.items() if kind in other.exclusive)
 
 
 _Check = Callable[[_Group, _Group], Doubt | None]
@@ -194,13 +190,7 @@ class _Forest:
         elif not self._coherent(ours, theirs, graph):
             self._doubt(edge.one, edge.other, edge.millibits, Doubt.LOOSE)
         else:
-            self._try(
-                edge.one,
-                edge.other,
-                Reason.MODEL,
-                edge.millibits,
-                (self._kept_apart, self._contradiction, self._duplicate),
-            )
+            self._try(edge.one, edge.other, Reason.MODEL, edge.millibits, (self._kept_apart, self._contradiction, self._duplicate))
 
     def _try(self, one: str, other: str, reason: Reason, millibits: int, checks: Collection[_Check]) -> None:
         ours, theirs = self._group[one], self._group[other]
@@ -264,16 +254,16 @@ class _Forest:
 
     def _coherent(self, ours: _Group, theirs: _Group, graph: _Graph) -> bool:
         """Tell whether at least half of the pairs across are at or above the review cut: no chains."""
-        known = sum(1 for node in ours.members for other in theirs.members if other.name in graph.of.get(node.name, ()))
+        known = sum(
+            1 for node in ours.members for other in theirs.members if other.name in graph.of.get(node.name, ())
+        )
         return 2 * known >= len(ours.members) * len(theirs.members)
 
     def partition(self) -> Partition:
         """Return what came about."""
         groups = {id(group): tuple(sorted(node.name for node in group.members)) for group in self._group.values()}
         return Partition(
-            tuple(sorted(groups.values())),
-            tuple(sorted(self._joins, key=lambda join: join[:2])),
-            tuple(self._open_reviews()),
+            tuple(sorted(groups.values())), tuple(sorted(self._joins, key=lambda join: join[:2])), tuple(self._open_reviews())
         )
 
     def _open_reviews(self) -> Iterator[Review]:

@@ -13,9 +13,7 @@ PLACES = frozenset(
 )
 """Geography that sales companies carry behind their name."""
 
-NOISE = frozenset(
-    "sales group holding holdings operations division div subsidiary enterprises dba of and for the in".split()
-)
+NOISE = frozenset("sales group holding holdings operations division div subsidiary enterprises dba of and for the in".split())
 """Words behind a name that say little of whose it is."""
 
 STOP_WORDS = frozenset(("the", "a", "an"))
@@ -53,9 +51,7 @@ ORDINALS = {
 }  # fmt: skip
 """Streets that are counted in words."""
 
-UNIT_WORDS = frozenset(
-    "suite ste unit apt apartment floor fl room rm level box pobox building bldg flat shop between at near off".split()
-)
+UNIT_WORDS = frozenset("suite ste unit apt apartment floor fl room rm level box pobox building bldg flat shop between at near off".split())
 """Words in an address behind which stands a place within the house, or a remark."""
 
 TERSE_WORDS = {
