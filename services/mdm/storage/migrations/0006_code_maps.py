@@ -3,7 +3,7 @@
 from services.mesh.migrations import granted_role, run_script
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0004"
 
 CODE_MAPS = """
 CREATE TABLE public.coded_values (

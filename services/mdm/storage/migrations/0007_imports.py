@@ -3,7 +3,7 @@
 from services.mesh.migrations import granted_role, run_script
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 
 IMPORTS = """
 CREATE TABLE public.import_batches (
