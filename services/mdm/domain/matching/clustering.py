@@ -252,7 +252,7 @@ class _Forest:
             if second.millibits <= edge.millibits - margin:
                 return False
             group = self._group[name]
-            if name == partner or group is theirs or group is ours or second.millibits > edge.millibits:
+            if name == partner or group is theirs or group is ours:
                 continue
             if self._exclude(group, theirs) and not self._exclude(group, ours):
                 return True
