@@ -97,6 +97,10 @@ test-systems: setup ## run the tests that need further real systems than `make t
 bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS=1000000 sizes the import
 	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS))
 
+.PHONY: quality
+quality: setup ## measure matching on the given labelled sets, beside the best peers
+	@$(BIN)/python -m tools.quality
+
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted
 	@rm -rf gen gen.partial gen.previous build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

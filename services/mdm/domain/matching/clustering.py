@@ -5,12 +5,16 @@ must-links come first, then equal strong identifiers, then scored pairs from the
 unless something speaks against the whole group that would come about.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
 Pair = tuple[str, str]
+
+MOST_REVIEWS = 3
+"""At most so many pairs of a record wait for a steward at once, the best."""
 
 
 class Reason(Enum):
@@ -178,7 +182,7 @@ class _Forest:
     def weigh(self, edge: Edge, graph: _Graph, cuts: Cuts) -> None:
         """Join a scored pair, or leave it to a steward."""
         if cuts.link is None or edge.millibits < cuts.link:
-            self._doubt(edge.one, edge.other, edge.millibits, Doubt.WEAK)
+            self._leave(edge, Doubt.WEAK)
             return
         ours, theirs = self._group[edge.one], self._group[edge.other]
         if ours is theirs:
@@ -188,9 +192,14 @@ class _Forest:
         elif self._has_close_second(edge, graph, cuts.margin):
             self._reviews.append(Review(*edge[:3], Doubt.CLOSE_SECOND))
         elif not self._coherent(ours, theirs, graph):
-            self._doubt(edge.one, edge.other, edge.millibits, Doubt.LOOSE)
+            self._leave(edge, Doubt.LOOSE)
         else:
             self._try(edge.one, edge.other, Reason.MODEL, edge.millibits, (self._kept_apart, self._contradiction, self._duplicate))
+
+    def _leave(self, edge: Edge, doubt: Doubt) -> None:
+        """Leave a pair to a steward, unless a system's other record has the place already."""
+        if self._duplicate(self._group[edge.one], self._group[edge.other]) is None:
+            self._doubt(edge.one, edge.other, edge.millibits, doubt)
 
     def _try(self, one: str, other: str, reason: Reason, millibits: int, checks: Collection[_Check]) -> None:
         ours, theirs = self._group[one], self._group[other]
@@ -243,7 +252,7 @@ class _Forest:
             if second.millibits <= edge.millibits - margin:
                 return False
             group = self._group[name]
-            if name == partner or group is theirs or group is ours or second.millibits > edge.millibits:
+            if name == partner or group is theirs or group is ours:
                 continue
             if self._exclude(group, theirs) and not self._exclude(group, ours):
                 return True
@@ -267,9 +276,12 @@ class _Forest:
         )
 
     def _open_reviews(self) -> Iterator[Review]:
+        """Give the best pair of any two groups, of a record the best few, best first."""
         seen: set[frozenset[int]] = set()
+        times: Counter[str] = Counter()
         for review in sorted(self._reviews, key=lambda each: (-each.millibits, each.one, each.other)):
             groups = frozenset((id(self._group[review.one]), id(self._group[review.other])))
-            if len(groups) > 1 and groups not in seen:
+            if len(groups) > 1 and groups not in seen and max(times[review.one], times[review.other]) < MOST_REVIEWS:
                 seen.add(groups)
+                times.update((review.one, review.other))
                 yield review

@@ -16,7 +16,7 @@ MILLIBITS: dict[Comparison, tuple[int, ...]] = {
     Comparison.NUMBER: (-3000, -500, 1000, 2500, 4000),
 }
 UNSEEN_RARITY = 13000
-VETO = -20000
+VETO = -40000
 """What it weighs when two records have nothing in common in an attribute that is essential."""
 REVIEW, LINK, MARGIN = 2000, 14000, 1000
 

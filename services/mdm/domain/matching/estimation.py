@@ -32,12 +32,12 @@ _PRIOR_PAIRS = 8.0
 _FEWEST_PAIRS = 20.0
 """With less evidence of an attribute its default weights stay."""
 _LOWEST, _HIGHEST = -10.0, 16.0
-_LINK_BITS, _REVIEW_BITS, _MARGIN_BITS = 2.0, -6.0, 1.0
-"""Above and below the prior: linked from odds of 4 to 1 on, reviewed from 1 to 64."""
+_LINK_BITS, _REVIEW_BITS, _MARGIN_BITS = 4.0, -5.0, 1.0
+"""Above and below the prior: linked from odds of 16 to 1 on, reviewed from 1 to 32."""
 _LEAST_AGREEMENT = 0.5
 _LEAST_SHARE = 0.05
 _LEAST_GROUPS = 2
-_RARITY_RANGE = (-3000, 2000)
+_RARITY_RANGE = (-1500, 750)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""Measure the default matching on the given sets: `python -m tools.quality [NAME …]`.
+
+Prints a table and writes `build/quality.json`. A set that is not there is named and skipped. The exit status is 1
+when a goal is missed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from clients.cli import labelled_set
+from clients.cli.quality import document, labelled, token
+from services.mdm.domain.matching.quality import measured
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.registry import by_name
+from tests.support.publication import PUBLICATION
+from tools.quality.sets import DATA, SETS, GivenSet
+
+RESULT = Path(__file__).resolve().parents[2] / "build" / "quality.json"
+_ROW = "{:22}{:>7}{:>7}{:>7}{:>7}{:>8}{:>8}{:>6}{:>7}{:>7}"
+_HEADINGS = ("set", "cand.", "prec.", "recall", "F1", "w/ rev.", "reviews", "s", "peer", "goal")
+
+
+def measure(given: GivenSet) -> dict[str, Any]:
+    """Return the figures of one set."""
+    folder = DATA / given.name
+    started = time.monotonic()
+    record_type = _type(given.record_type)
+    files = [folder / name for name in ("left.csv", "right.csv") if (folder / name).exists()]
+    tables = [labelled_set.table(path) for path in files]
+    pairs = labelled(record_type, tables, folder / "matches.csv", given.mapping, one_to_one=given.one_to_one)
+    return document(measured(record_type, pairs, token), time.monotonic() - started)
+
+
+def _type(name: str) -> RecordType:
+    found = PUBLICATION if name == PUBLICATION.name else by_name(name)
+    if found is None:
+        raise LookupError(f"there is no record type {name}")
+    return found
+
+
+def _line(given: GivenSet, found: dict[str, Any]) -> str:
+    shares = (f"{found[name]:.4f}" for name in ("candidate_recall", "precision", "recall", "f1", "recall_with_reviews"))
+    reached = "" if found["f1"] >= given.goal else "  missed"
+    seconds = f"{found['seconds']:.0f}"
+    return _ROW.format(given.name, *shares, found["reviews"], seconds, given.peer, given.goal) + reached
+
+
+def main() -> int:
+    """Measure, print and write; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.quality", description="Measure matching on the given sets.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these sets")
+    wanted = parser.parse_args().names
+    results: dict[str, dict[str, Any]] = {}
+    print(_ROW.format(*_HEADINGS))
+    for given in SETS:
+        if wanted and given.name not in wanted:
+            continue
+        if not (DATA / given.name / "left.csv").exists():
+            print(f"{given.name:22} skipped: {given.name}/left.csv is not among the shared data")
+            continue
+        results[given.name] = measure(given)
+        print(_line(given, results[given.name]), flush=True)
+    print("F1 is of automatic links; where records say too little for any, of each record's best candidate.")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    return int(any(results[given.name]["f1"] < given.goal for given in SETS if given.name in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
