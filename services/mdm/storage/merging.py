@@ -165,6 +165,9 @@ class Merging:
             )
         self._overrule(connection, [decided], Kind.KIND_MUST_LINK, ruling, decision)
         (answer,) = self._remember(connection, regrouping, [decided], Kind.KIND_CANNOT_LINK, said.reason, decision)
+        sides = [[source.statement.name for source in regrouping.sources_of(golden)] for golden in goldens]
+        self._regroup(connection, regrouping, sides, decision)
+        match_candidates.drop(connection, decided)
         return answer
 
     def _loaded(
