@@ -16,6 +16,7 @@ from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
 from services.mdm.transport.reference_data import ReferenceDataMethods
+from services.mdm.transport.reviews import ReviewMethods
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
@@ -85,6 +86,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         stewardship_service(
             ExceptionMethods(storage.transactions, deciding),
             MatchMethods(storage.transactions, storage.merging, storage.match_decisions, deciding),
+            ReviewMethods(storage.transactions, storage.match_queue, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
     ]

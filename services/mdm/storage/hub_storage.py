@@ -16,6 +16,7 @@ from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
 from services.mdm.storage.match_decisions import MatchDecisions
+from services.mdm.storage.match_queue import MatchQueue
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
 from services.mdm.storage.promotion import Promotion
@@ -65,6 +66,7 @@ class HubStorage:
     tree_proposals: TreeProposals
     match_decisions: MatchDecisions
     merging: Merging
+    match_queue: MatchQueue
     rematching: Rematching
     reference_data: ReferenceData
     recoding: Recoding
@@ -88,6 +90,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
+    merging = Merging(transactions, path, decisions)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -107,7 +110,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         ledgers=ledgers,
         tree_proposals=proposals,
         match_decisions=decisions,
-        merging=Merging(transactions, path, decisions),
+        merging=merging,
+        match_queue=MatchQueue(transactions, registry, decisions, merging),
         rematching=Rematching(transactions, path),
         reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
         recoding=Recoding(transactions, store, registry),

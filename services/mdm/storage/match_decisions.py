@@ -181,6 +181,8 @@ class MatchDecisions:
         entities: dict[str, tuple[str, ...]],
         origin: Origin,
     ) -> list[Answer]:
+        if not said:
+            return []
         heads = self._store.lock(connection, list(said))
         before = self._store.read(connection, [name for name, head in heads.items() if head])
         known = {name: self._store.content(revision, match_pb2.MatchDecision) for name, revision in before.items()}

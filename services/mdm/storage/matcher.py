@@ -67,7 +67,7 @@ class Matcher:
 
     def __init__(self, voices: Voices, decided: Decided) -> None:
         self.voices = voices
-        self._decided = decided
+        self.decided = decided
 
     @staticmethod
     def hold(connection: Connection, landscape: Landscape, types: Iterable[str]) -> None:
@@ -154,7 +154,7 @@ class Matcher:
         return True
 
     def _follow_decisions(self, connection: Connection, component: Component, reached: Collection[str]) -> None:
-        for decided in self._decided(connection, reached):
+        for decided in self.decided(connection, reached):
             one, other = decided.source_records
             side = component.must if decided.kind == Kind.KIND_MUST_LINK else component.cannot
             side.add(pair_of(one, other))

@@ -13,11 +13,14 @@ from services.mdm.domain import registry as record_types
 from services.mdm.domain.decided_pair import Pair, across, pair
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
-from services.mdm.storage import crosswalk
+from services.mdm.storage import crosswalk, match_candidates
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.match_decisions import Kind, MatchDecisions, Verdict
+from services.mdm.storage.matcher import Matcher
+from services.mdm.storage.placing import place
 from services.mdm.storage.references import Question, newly_broken
 from services.mdm.storage.registrations import missing
+from services.mdm.storage.registry import Landscape
 from services.mdm.storage.regrouping import LinkOrigin, Regrouping, too_many_changes
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
@@ -92,7 +95,8 @@ class Merging:
             regrouping = self._loaded(connection, record_type, (one, other), decision)
             founders = [_founder(regrouping, each.name) for each in (one, other)]
             self._link(connection, regrouping, pair(*founders), ruling, decision)
-            golden = regrouping.records.goldens[min(one.name, other.name)]
+            survivor = regrouping.records.sources[founders[0]].statement.golden_record
+            golden = regrouping.records.goldens[survivor]
             assert golden.head is not None  # noqa: S101 - it goes on
             return Answer(golden.name, golden.head.revision)
 
@@ -161,6 +165,9 @@ class Merging:
             )
         self._overrule(connection, [decided], Kind.KIND_MUST_LINK, ruling, decision)
         (answer,) = self._remember(connection, regrouping, [decided], Kind.KIND_CANNOT_LINK, said.reason, decision)
+        sides = [[source.statement.name for source in regrouping.sources_of(golden)] for golden in goldens]
+        self._regroup(connection, regrouping, sides, decision)
+        match_candidates.drop(connection, decided)
         return answer
 
     def _loaded(
@@ -173,6 +180,7 @@ class Merging:
         deleted: bool = False,
     ) -> Regrouping:
         """Return the golden records as the decision may change them; those that are deleted only where it may."""
+        Matcher.hold(connection, self._path.registry.read(connection), [record_type.name])
         regrouping = Regrouping(connection, self._path.store, record_type)
         regrouping.load([one.name for one in marked if record_type.owns(one.name)])
         for one in marked:
@@ -200,7 +208,14 @@ class Merging:
         sides = [[source.statement.name for source in regrouping.sources_of(golden)] for golden in goldens]
         parted = across(*sides) if len(sides) > 1 else [linked]
         self._overrule(connection, parted, Kind.KIND_CANNOT_LINK, ruling, decision)
-        (answer,) = self._remember(connection, regrouping, [linked], Kind.KIND_MUST_LINK, ruling.reason, decision)
+        # What a steward merges stays together, whatever a model thinks of each of the others.
+        together = [linked]
+        if len(goldens) > 1:
+            units = grouping.units(source.statement for golden in goldens for source in regrouping.sources_of(golden))
+            together += [
+                pair(linked.low, unit[0]) for unit in units if linked.low not in unit and unit[0] not in linked
+            ]
+        answer, *_ = self._remember(connection, regrouping, together, Kind.KIND_MUST_LINK, ruling.reason, decision)
         if len(goldens) > 1:
             self._regroup(connection, regrouping, [[name for side in sides for name in side]], decision)
         return answer
@@ -219,6 +234,8 @@ class Merging:
         self._decisions.retract(connection, contrary, reason, decision.origin)
         pairs = across((unit[0] for unit in leaving), (unit[0] for unit in staying))
         answers = self._remember(connection, regrouping, pairs, Kind.KIND_CANNOT_LINK, reason, decision)
+        together = [pair(leaving[0][0], unit[0]) for unit in leaving[1:]]
+        self._remember(connection, regrouping, together, Kind.KIND_MUST_LINK, reason, decision)
         self._regroup(connection, regrouping, groups, decision)
         return [_Decided(*each) for each in zip(pairs, answers, strict=True)]
 
@@ -232,9 +249,14 @@ class Merging:
         names = tuple(golden.name for golden in goldens)
 
         def change() -> list[str]:
-            assigned = regrouping.assign(groups, LinkOrigin.LINK_ORIGIN_STEWARD, self._path.new_id)
-            regrouping.append(self._path.registry.read(connection), decision.origin)
-            return assigned
+            landscape = self._path.registry.read(connection)
+            if record_type.name in landscape.models:
+                self._match(connection, regrouping, landscape, record_type)
+            else:
+                regrouping.assign(groups, LinkOrigin.LINK_ORIGIN_STEWARD, self._path.new_id)
+            regrouping.append(landscape, decision.origin)
+            match_candidates.settle(connection, [name for group in groups for name in group])
+            return [regrouping.records.sources[next(iter(group))].statement.golden_record for group in groups]
 
         if not (record_type.identity or record_type.references):
             change()
@@ -243,6 +265,16 @@ class Merging:
         assigned, lost = newly_broken(connection, about, change)
         if lost:
             raise still_referenced(connection, assigned[0], lost, decision.entities)
+
+    def _match(
+        self, connection: Connection, regrouping: Regrouping, landscape: Landscape, record_type: RecordType
+    ) -> None:
+        """Let the model in force decide again on everything that hangs together with what was decided."""
+        matcher, model, records = self._path.matcher, landscape.models[record_type.name], regrouping.records
+        evaluation = matcher.evaluate(connection, landscape, model, {}, list(records.sources))
+        if evaluation is not None:
+            place(records, record_type, evaluation, self._path.new_id)
+            matcher.keep(connection, model, evaluation)
 
     def _remember(  # noqa: PLR0913 - a decision has many parts
         self,

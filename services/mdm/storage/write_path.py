@@ -5,7 +5,7 @@ force (`appending` goes on: survive â†’ append the source and golden revisions â
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
@@ -22,6 +22,7 @@ from services.mdm.storage import match_keys as keys
 from services.mdm.storage.appending import append
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
+from services.mdm.storage.identifier_reviews import ask_about
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.placing import place
 from services.mdm.storage.registry import HUB, Registry
@@ -112,6 +113,7 @@ class WritePath:
         outcomes = write.take(submissions)
         write.match(submissions)
         append(connection, self.store, write.records, write.landscape, origin)
+        write.ask()
         return [write.applied(s, outcome) for s, outcome in zip(submissions, outcomes, strict=True)]
 
 
@@ -157,6 +159,24 @@ class _Write:
             if evaluation is not None:
                 place(records, record_type, evaluation, self._path.new_id)
                 matcher.keep(self._connection, model, evaluation)
+
+    def ask(self) -> None:
+        """Let stewards decide where one identifier has led to several golden records, and no model decides."""
+        touched = {golden.name for golden in self.records.touched_goldens()}
+        for (record_type, key), goldens in self._goldens_by_key.items():
+            if len(goldens) > 1 and not touched.isdisjoint(goldens) and record_type not in self.landscape.models:
+                ask_about(self._connection, self._path.matcher, record_type, self._carriers(key, goldens))
+
+    def _carriers(self, key: MatchKey, goldens: Collection[str]) -> list[str]:
+        """Return for each of the golden records the first source record that carries an identifier now."""
+        found = (
+            [n for n in sorted(self.records.goldens[golden].sources) if self._carries(n, key)]
+            for golden in sorted(goldens)
+        )
+        return [names[0] for names in found if names]
+
+    def _carries(self, name: str, key: MatchKey) -> bool:
+        return key in self.records.sources[name].identifiers()
 
     def applied(self, submission: Submission, outcome: Outcome.ValueType) -> Applied:
         """Return what became of a submission after everything was appended."""

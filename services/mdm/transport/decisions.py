@@ -75,7 +75,7 @@ class MasterDecisions:
         two = (Marked(request.name, request.etag), Marked(request.other_name, request.other_etag))
         ruling = Ruling(request.reason, request.withdraw_decisions)
         merged = self._merging.merge(self._type, *two, ruling, self._deciding.decision(request, call))
-        (retired,) = {request.name, request.other_name} - {merged.name}
+        retired = max(request.name, request.other_name)
         return self._response(call, name=merged.name, etag=merged.etag, revision=merged.revision, retired_name=retired)
 
     def _delete(self, request: Any, call: Call, *, deleted: bool) -> Message:

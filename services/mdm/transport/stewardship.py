@@ -2,12 +2,13 @@
 
 from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.matches import MatchMethods
+from services.mdm.transport.reviews import ReviewMethods
 from services.mesh.server import GrpcService
 
 SERVICE = "concord.mdm.v1.StewardshipService"
 
 
-def stewardship_service(exceptions: ExceptionMethods, matches: MatchMethods) -> GrpcService:
+def stewardship_service(exceptions: ExceptionMethods, matches: MatchMethods, reviews: ReviewMethods) -> GrpcService:
     """Return the stewardship service."""
     return GrpcService(
         SERVICE,
@@ -18,5 +19,10 @@ def stewardship_service(exceptions: ExceptionMethods, matches: MatchMethods) -> 
             "GetMatchDecision": matches.get_decision,
             "ListMatchDecisions": matches.list_decisions,
             "WithdrawMatchDecision": matches.withdraw_decision,
+            "ListMatchCandidates": reviews.list_candidates,
+            "GetMatchCandidate": reviews.get_candidate,
+            "ClaimMatchCandidate": reviews.claim,
+            "ReleaseMatchCandidate": reviews.release,
+            "DecideMatchCandidate": reviews.decide,
         },
     )

@@ -1,20 +1,26 @@
 """What users of other tools complain of, about links: each complaint has its test."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, ingest_pb2, match_pb2, party_pb2, supplier_pb2
+from concord.mdm.v1 import change_pb2, ingest_pb2, match_pb2, match_queue_pb2, party_pb2, supplier_pb2
+from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.write_path import Applied, LinkOrigin
-from tests.support.hub import A_DAY, statement
+from services.mesh.errors import from_rpc_error
+from tests.support.hub import A_DAY, ORIGIN, statement
 from tests.support.masters import Master, rid
 from tests.support.served_hub import Client, ServedHub, refused
 from tests.support.submitting import submit
 
 LEI = "529900T8BM49AURSDO55"
+Kind = match_pb2.MatchDecision.Kind
 
 
 class Links:
@@ -270,3 +276,155 @@ def test_a_delivery_of_a_record_that_was_merged_away_is_linked_to_the_one_that_g
     (answer,) = links.mesh.hub.submit(said)
     assert isinstance(answer, Applied)
     assert answer.golden == one.name
+
+
+class Queue:
+    """The stewards' queue, for one steward."""
+
+    def __init__(self, client: Client) -> None:
+        self.stub = client.stewardship
+
+    def page(self, **asked: Any) -> match_queue_pb2.ListMatchCandidatesResponse:
+        """Return a page of what waits."""
+        return self.stub.ListMatchCandidates(match_queue_pb2.ListMatchCandidatesRequest(**asked))
+
+    def decide(self, name: str, kind: match_pb2.MatchDecision.Kind.ValueType = Kind.KIND_MUST_LINK) -> Any:
+        """Decide on a candidate."""
+        request = match_queue_pb2.DecideMatchCandidateRequest(name=name, kind=kind, reason="seen", request_id=rid())
+        return self.stub.DecideMatchCandidate(request)
+
+    def claim(self, name: str) -> Any:
+        """Claim a candidate."""
+        request = match_queue_pb2.ClaimMatchCandidateRequest(name=name, request_id=rid())
+        return self.stub.ClaimMatchCandidate(request).match_candidate
+
+    def release(self, name: str) -> Any:
+        """Release a candidate."""
+        request = match_queue_pb2.ReleaseMatchCandidateRequest(name=name, request_id=rid())
+        return self.stub.ReleaseMatchCandidate(request).match_candidate
+
+
+@pytest.fixture
+def queue(links: Links) -> Queue:
+    """The queue of a hub with a match model that links nothing alone."""
+    model = replace(default_model(SUPPLIER), link_millibits=None)
+    links.mesh.hub.parts.rematching.promote(SUPPLIER, model, ORIGIN)
+    return Queue(links.client)
+
+
+ALIKE: dict[str, Any] = {"phone": "+1 555 010 1234", "website": "bd.example"}
+
+
+def test_the_queue_counts_what_it_lists_and_says_why(links: Links, queue: Queue) -> None:
+    for number, system in enumerate(("erp", "legacy", "workforce")):
+        links.say(system, "1", legal_name=f"Becton Dickinson {'& Co' * (number % 2)}", **ALIKE)
+    first = queue.page(page_size=2)
+    rest = queue.page(page_size=2, page_token=first.next_page_token)
+    listed = [*first.match_candidates, *rest.match_candidates]
+    assert (first.total_count, rest.total_count, len(listed), rest.next_page_token) == (3, 3, 3, "")
+    assert len({each.name for each in listed}) == 3
+    for each in listed:
+        assert each.doubt == match_queue_pb2.MatchCandidate.DOUBT_WEAK
+        assert each.score_millibits == sum(reason.weight_millibits for reason in each.reasons)
+        found = {reason.attribute: reason.finding for reason in each.reasons}
+        assert (found["phone"], found["website"]) == ("the same", "the same")
+        assert len(set(each.golden_records)) == 2
+        assert each.HasField("create_time")
+    assert [each.priority for each in listed] == sorted(each.priority for each in listed)
+
+
+def test_two_reviews_accepted_at_once_end_in_one_golden_record(links: Links, queue: Queue) -> None:
+    for system in ("erp", "legacy", "workforce"):
+        links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+    names = [each.name for each in queue.page().match_candidates]
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(lambda name: accepted(queue, name), names))
+    assert outcomes.count("accepted") >= 2
+    assert {"accepted", "gone"} >= set(outcomes)
+    goldens = {links.golden(system, "1").name for system in ("erp", "legacy", "workforce")}
+    assert len(goldens) == 1
+    assert queue.page().total_count == 0
+    assert len(links.suppliers.listed()) == 1
+
+
+def accepted(queue: Queue, name: str) -> str:
+    """Accept a candidate, which another acceptance may have settled."""
+    try:
+        queue.decide(name)
+    except grpc.RpcError as error:
+        assert from_rpc_error(error).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND  # noqa: PT017 - it may succeed
+        return "gone"
+    return "accepted"
+
+
+def test_one_source_record_never_belongs_to_two_golden_records(links: Links, queue: Queue) -> None:
+    for system in ("erp", "legacy", "workforce"):
+        links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+    for each in queue.page().match_candidates[:2]:
+        accepted(queue, each.name)
+    for system in ("erp", "legacy", "workforce"):
+        golden = links.golden(system, "1")
+        assert (f"systems/{system}", "1") in links.keys(golden.name)
+    pairs = links.mesh.hub.rows("SELECT count(*), count(DISTINCT source_record) FROM crosswalk")
+    assert pairs == [(3, 3)]
+
+
+def test_a_review_never_points_at_a_golden_record_that_is_deleted_or_merged(links: Links, queue: Queue) -> None:
+    for system in ("erp", "legacy", "workforce"):
+        links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+    one = links.golden("erp", "1")
+    links.suppliers.call("delete", name=one.name, etag=one.etag)
+    left = queue.page()
+    assert (left.total_count, len(left.match_candidates)) == (1, 1)
+    links.merge(links.golden("legacy", "1"), links.golden("workforce", "1"))
+    assert queue.page().total_count == 0
+    gone = refused(lambda: queue.decide(left.match_candidates[0].name))
+    assert gone.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+
+
+def test_a_rejected_pair_is_not_asked_about_again_whatever_its_systems_say(links: Links, queue: Queue) -> None:
+    links.say("erp", "1", legal_name="Becton Dickinson", **ALIKE)
+    links.say("legacy", "1", legal_name="Becton Dickinson", **ALIKE)
+    (candidate,) = queue.page().match_candidates
+    decided = queue.decide(candidate.name, Kind.KIND_CANNOT_LINK)
+    assert decided.match_decision.kind == Kind.KIND_CANNOT_LINK
+    assert list(decided.golden_records) == list(candidate.golden_records)
+    links.say("legacy", "1", days=1, legal_name="Becton Dickinson & Co", **ALIKE)
+    assert queue.page().total_count == 0
+    assert links.golden("erp", "1").name != links.golden("legacy", "1").name
+
+
+def test_no_two_stewards_work_on_one_candidate(links: Links, queue: Queue) -> None:
+    links.say("erp", "1", legal_name="Becton Dickinson", **ALIKE)
+    links.say("legacy", "1", legal_name="Becton Dickinson", **ALIKE)
+    name = queue.page(unclaimed=True).match_candidates[0].name
+    assert queue.claim(name).claimant == "tester"
+    assert queue.page(unclaimed=True).total_count == 0
+    assert queue.page(claimant="tester").total_count == 1
+    second = Queue(links.mesh.client(subject="second"))
+    for act in (second.claim, second.release, second.decide):
+        error = refused(lambda act=act: act(name))  # type: ignore[misc]
+        assert (error.reason, error.metadata["claimant"]) == (reasons.ERROR_REASON_MATCH_CANDIDATE_CLAIMED, "tester")
+    assert queue.release(name).claimant == ""
+    assert second.claim(name).claimant == "second"
+    second.decide(name)
+    assert links.golden("erp", "1").name == links.golden("legacy", "1").name
+    north = Queue(links.mesh.client(entities=["entities/south"]))
+    assert north.page().total_count == 0
+
+
+def test_one_identifier_in_two_golden_records_waits_for_a_steward_also_without_a_model(links: Links) -> None:
+    links.say("erp", "1", legal_name="Acme", lei=LEI)
+    other = links.say("legacy", "1", legal_name="ACME", lei=LEI)
+    links.unmerge(other, links.golden("erp", "1"))
+    third = links.say("workforce", "1", legal_name="Acme Corp", lei=LEI)
+    one, two = links.golden("erp", "1").name, links.golden("legacy", "1").name
+    assert one != two
+    assert third.golden_record == one
+    queue = Queue(links.client)
+    assert queue.page().total_count == 0  # it was decided
+    links.say("workforce", "2", legal_name="Bolt")
+    links.say("workforce", "2", days=1, legal_name="Bolt", lei=LEI)
+    page = queue.page()
+    assert {each.doubt for each in page.match_candidates} == {match_queue_pb2.MatchCandidate.DOUBT_IDENTIFIER}
+    assert page.total_count == 2

@@ -3,18 +3,21 @@
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from concord.mdm.v1 import ingest_pb2, supplier_pb2
+from concord.mdm.v1 import ingest_pb2, match_pb2, merge_pb2, supplier_pb2
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
+from services.mdm.storage import crosswalk
+from services.mdm.storage.merging import Marked, Ruling
 from services.mdm.storage.write_path import Applied
 from services.mesh.records.store import State
 from tests.support.databases import Databases
-from tests.support.hub import ORIGIN, TestHub, statement, test_hub
+from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
 
 SYSTEMS = ("systems/erp", "systems/legacy", "systems/workforce")
 PHONES = ("+1 555 010 1234", "+1 555 010 1234", "+1 555 014 9876", "")
@@ -151,4 +154,80 @@ def test_what_is_said_anew_is_matched_anew_and_names_stay(modelled: TestHub) -> 
     assert again.golden == first.golden
     (once_more,) = submitted(modelled, said(example, 1, unlike))
     assert once_more.golden == parted.golden
+    check_consistent(modelled)
+
+
+ALIKE = supplier_pb2.Supplier(legal_name="Becton Dickinson", phone=PHONES[0], website="bd.example")
+
+
+def unmerge(hub: TestHub, applied: Applied) -> None:
+    etag = hub.supplier(applied.golden).etag
+    asked = decision(match_pb2.UnmergeSourceRecordRequest())
+    hub.parts.merging.unmerge(applied.source_record, etag, (), "two companies", asked)
+
+
+def test_a_broken_pair_does_not_come_together_again_through_a_third_record_and_the_steward_is_asked(
+    modelled: TestHub,
+) -> None:
+    example = mark()
+    first, second = submitted(modelled, said(example, 0, ALIKE), said(example, 1, ALIKE))
+    unmerge(modelled, second)
+    assert groups(modelled, example) == {frozenset({0}), frozenset({1})}
+    submitted(modelled, said(example, 2, ALIKE))
+    parted = groups(modelled, example)
+    assert frozenset({0, 1, 2}) not in parted
+    assert not any({0, 1} <= group for group in parted)
+    assert waiting(modelled, example)
+    check_consistent(modelled)
+    assert first.golden in {str(golden) for (golden,) in modelled.rows("SELECT golden FROM crosswalk")}
+
+
+def test_a_decision_survives_a_new_model(modelled: TestHub) -> None:
+    example = mark()
+    _, second = submitted(modelled, said(example, 0, ALIKE), said(example, 1, ALIKE))
+    unmerge(modelled, second)
+    apart = submitted(modelled, said(example, 3, supplier_pb2.Supplier(legal_name="Quite Another", phone=PHONES[2])))
+    one, other = (modelled.supplier(name) for name in (second_golden(modelled, second), apart[0].golden))
+    asked = decision(merge_pb2.MergeSuppliersRequest())
+    marked = (Marked(one.name, one.etag), Marked(other.name, other.etag))
+    modelled.parts.merging.merge(SUPPLIER, *marked, Ruling("the same", withdraw=False), asked)
+    decided = {frozenset({0}), frozenset({1, 3})}
+    assert groups(modelled, example) == decided
+    names = modelled.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{example}/%%' ORDER BY key")  # noqa: S608
+    modelled.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+    while modelled.parts.rematching.step(ORIGIN):
+        pass
+    assert groups(modelled, example) == decided
+    assert modelled.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{example}/%%' ORDER BY key") == names  # noqa: S608
+    check_consistent(modelled)
+
+
+def second_golden(hub: TestHub, applied: Applied) -> str:
+    """Return the golden record that a source record belongs to now."""
+    found = hub.parts.transactions.read(lambda connection: crosswalk.of_sources(connection, [applied.source_record]))
+    return found[applied.source_record].golden
+
+
+def test_what_the_model_joins_by_a_third_record_is_parted_when_that_one_says_otherwise(modelled: TestHub) -> None:
+    """Golden records come and go with the evidence; names, links and the queue always agree."""
+    example = mark()
+    submitted(modelled, *(said(example, place, ALIKE) for place in range(3)))
+    assert groups(modelled, example) == {frozenset({0, 1, 2})}
+    (gone,) = submitted(modelled, said(example, 0, supplier_pb2.Supplier(legal_name="Quite Another", phone=PHONES[2])))
+    assert groups(modelled, example) == {frozenset({0}), frozenset({1, 2})}
+    assert modelled.supplier(gone.golden).legal_name.endswith(example[7:])
+    check_consistent(modelled)
+
+
+def test_concurrent_writers_make_every_link_once_and_none_of_them_is_refused(modelled: TestHub) -> None:
+    example = mark()
+
+    def write(writer: int) -> None:
+        for place in range(writer, 48, 8):
+            content = ALIKE if place % 2 else supplier_pb2.Supplier(legal_name="Cardinal Health", phone=PHONES[2])
+            submitted(modelled, said(example, place, content))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert groups(modelled, example) == {frozenset(range(0, 48, 2)), frozenset(range(1, 48, 2))}
     check_consistent(modelled)

@@ -1,0 +1,134 @@
+"""Working the stewards' queue: who is at work on what, with its reasons; deciding takes a pair off it."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import match_pb2, match_queue_pb2
+from services.mdm.domain.match_reasons import reasons as weighed
+from services.mdm.storage import crosswalk, match_candidates, match_index
+from services.mdm.storage.match_candidates import Candidate, Question
+from services.mdm.storage.match_decisions import Kind, MatchDecisions
+from services.mdm.storage.merging import Merging
+from services.mdm.storage.registry import Registry
+from services.mdm.storage.stewardship import Decision
+from services.mdm.storage.transactions import Transactions
+from services.mesh.errors import ConcordError
+from services.mesh.records.idempotency import Answer
+
+COLLECTION = "matchCandidates"
+AN_HOUR = 3600
+
+Doubt = match_queue_pb2.MatchCandidate.Doubt
+
+
+class MatchQueue:
+    """Shows, claims, releases and decides what waits for stewards."""
+
+    def __init__(
+        self, transactions: Transactions, registry: Registry, decisions: MatchDecisions, merging: Merging
+    ) -> None:
+        self._transactions = transactions
+        self._registry = registry
+        self._decisions = decisions
+        self._merging = merging
+
+    def find(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Candidate:
+        """Return a candidate. Raises RECORD_NOT_FOUND, also for one that waits no longer or is out of scope."""
+        found = match_candidates.find(connection, Question(entities, id=name.partition("/")[2]))
+        if found is None:
+            raise ConcordError(
+                reasons.ERROR_REASON_RECORD_NOT_FOUND,
+                f"{name} does not wait for anybody",
+                metadata={"name": name},
+                resource=("match_candidate", name),
+            )
+        return found
+
+    def present(self, connection: Connection, candidate: Candidate) -> match_queue_pb2.MatchCandidate:
+        """Return a candidate with its reasons, by the model in force."""
+        shown = match_queue_pb2.MatchCandidate(
+            name=f"{COLLECTION}/{candidate.id}",
+            record_type=candidate.record_type,
+            source_records=[candidate.low, candidate.high],
+            golden_records=[candidate.golden, candidate.other_golden],
+            doubt=Doubt.Value(f"DOUBT_{candidate.doubt.upper()}"),
+            score_millibits=candidate.millibits,
+            priority=candidate.priority,
+            claimant=candidate.claimant,
+        )
+        shown.create_time.FromDatetime(candidate.since)
+        if candidate.claimed_until:
+            shown.claim_expire_time.FromDatetime(candidate.claimed_until)
+        model = self._registry.read(connection).models.get(candidate.record_type)
+        indexed = match_index.read(connection, [candidate.low, candidate.high])
+        profiles = [found.profile for found in indexed.values() if found.profile]
+        if model is not None and len(profiles) > 1:
+            for reason in weighed(model, *profiles):
+                shown.reasons.add(attribute=reason.attribute, finding=reason.finding, weight_millibits=reason.millibits)
+        return shown
+
+    def claim(self, name: str, seconds: int, decision: Decision) -> match_queue_pb2.MatchCandidate:
+        """Keep a candidate for a person. Raises RECORD_NOT_FOUND, MATCH_CANDIDATE_CLAIMED."""
+
+        def apply(connection: Connection) -> Answer:
+            candidate = self.find(connection, name, decision.entities)
+            claimant = decision.key.principal
+            if not match_candidates.claim(connection, candidate.id, claimant, seconds or AN_HOUR):
+                raise _claimed(self.find(connection, name, decision.entities))
+            return Answer(name, 1)
+
+        return self._answered(name, decision, apply)
+
+    def release(self, name: str, decision: Decision) -> match_queue_pb2.MatchCandidate:
+        """Give a candidate back. Raises RECORD_NOT_FOUND, MATCH_CANDIDATE_CLAIMED (by somebody else)."""
+
+        def apply(connection: Connection) -> Answer:
+            match_candidates.release(connection, self._unclaimed(connection, name, decision).id)
+            return Answer(name, 1)
+
+        return self._answered(name, decision, apply)
+
+    def decide(
+        self, name: str, kind: Kind.ValueType, reason: str, decision: Decision, *, withdraw: bool
+    ) -> tuple[match_pb2.MatchDecision, list[str]]:
+        """Decide on a candidate; return the decision and the golden records of its pair.
+
+        Raises RECORD_NOT_FOUND, MATCH_CANDIDATE_CLAIMED (by somebody else) and as `Merging.decide`.
+        """
+
+        def apply(connection: Connection) -> Answer:
+            candidate = self._unclaimed(connection, name, decision)
+            said = match_pb2.MatchDecision(source_records=[candidate.low, candidate.high], kind=kind, reason=reason)
+            return self._merging.decide_in(connection, said, decision, withdraw=withdraw)
+
+        def present(connection: Connection, answer: Answer) -> tuple[match_pb2.MatchDecision, list[str]]:
+            decided = self._decisions.answered(connection, answer)
+            links = crosswalk.of_sources(connection, decided.source_records)
+            return decided, [links[source].golden for source in decided.source_records]
+
+        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+    def _unclaimed(self, connection: Connection, name: str, decision: Decision) -> Candidate:
+        candidate = self.find(connection, name, decision.entities)
+        if candidate.claimant not in {"", decision.key.principal}:
+            raise _claimed(candidate)
+        return candidate
+
+    def _answered(
+        self, name: str, decision: Decision, apply: Callable[[Connection], Answer]
+    ) -> match_queue_pb2.MatchCandidate:
+        def present(connection: Connection, _: Answer) -> match_queue_pb2.MatchCandidate:
+            return self.present(connection, self.find(connection, name, decision.entities))
+
+        return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+
+def _claimed(candidate: Candidate) -> ConcordError:
+    name = f"{COLLECTION}/{candidate.id}"
+    return ConcordError(
+        reasons.ERROR_REASON_MATCH_CANDIDATE_CLAIMED,
+        "somebody else is at work on it",
+        metadata={"name": name, "claimant": candidate.claimant},
+    )
