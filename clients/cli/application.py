@@ -18,6 +18,7 @@ from clients.cli import (
     importing,
     linking,
     login,
+    modelling,
     quarantine,
     records,
     refusal,
@@ -27,6 +28,7 @@ from clients.cli import (
     tree,
     types,
     watching,
+    whatif,
 )
 from clients.cli.command import Group, Session
 from clients.cli.mesh import RefusedError
@@ -83,6 +85,8 @@ for command in (
     linking.merge,
     linking.unmerge,
     linking.decisions,
+    modelling.model,
+    whatif.whatif,
     tree.tree,
     exceptions.exceptions,
     importing.import_,
