@@ -19,6 +19,7 @@ from clients.cli import (
     linking,
     login,
     quality,
+    modelling,
     quarantine,
     records,
     refusal,
@@ -28,6 +29,7 @@ from clients.cli import (
     tree,
     types,
     watching,
+    whatif,
 )
 from clients.cli.command import Group, Session
 from clients.cli.mesh import RefusedError
@@ -84,6 +86,8 @@ for command in (
     linking.merge,
     linking.unmerge,
     linking.decisions,
+    modelling.model,
+    whatif.whatif,
     tree.tree,
     exceptions.exceptions,
     importing.import_,

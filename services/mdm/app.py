@@ -11,7 +11,9 @@ from services.mdm.transport.imports import ImportMethods
 from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
+from services.mdm.transport.match_models import MatchModelMethods, match_model_service
 from services.mdm.transport.matches import MatchMethods
+from services.mdm.transport.model_trials import ModelTrialMethods
 from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
@@ -89,6 +91,12 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ReviewMethods(storage.transactions, storage.match_queue, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
+        match_model_service(
+            MatchModelMethods(
+                storage.transactions, storage.stored_models, storage.match_models, storage.pair_scoring, deciding
+            ),
+            ModelTrialMethods(storage.model_trial, deciding),
+        ),
     ]
 
 
@@ -101,7 +109,6 @@ def run(settings: MdmSettings) -> int:
     feed = Feed(database)
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
-    recoding = Elected(database, "code maps", storage.recoding.step)
     server = build_server(
         hub_services(storage, feed, settings.feed.stream()),
         settings=settings.server,
@@ -110,9 +117,22 @@ def run(settings: MdmSettings) -> int:
     )
     feed.start()
     relay.start()
-    recoding.start()
+    jobs = [
+        Elected(database, "code maps", storage.recoding.step),
+        Elected(database, "model training", storage.model_training.work),
+        Elected(database, "matching", storage.rematching.work),
+    ]
+    for job in jobs:
+        job.start()
     return serve(
         SERVICE,
         server,
-        on_stop=[feed.stop, recoding.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
+        on_stop=[
+            feed.stop,
+            *(job.stop for job in jobs),
+            relay.stop,
+            channel.close,
+            database.close,
+            telemetry.shutdown,
+        ],
     )

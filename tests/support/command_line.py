@@ -53,9 +53,15 @@ class CommandLine:
                 arguments += [f"--{name}", each]
         self.done(*arguments)
 
-    def log_in(self, issuer: DevelopmentIssuer, permissions: Sequence[str], entities: Sequence[str] = ("*",)) -> Path:
+    def log_in(
+        self,
+        issuer: DevelopmentIssuer,
+        permissions: Sequence[str],
+        entities: Sequence[str] = ("*",),
+        subject: str = "tester",
+    ) -> Path:
         """Use a token of an issuer; return its file."""
-        token = issuer.issue("tester", client="tests", permissions=permissions, entities=entities)
+        token = issuer.issue(subject, client="tests", permissions=permissions, entities=entities)
         file = issuer.write_token(self.home / "token", token)
         self.done("login", "--token-file", str(file))
         return file

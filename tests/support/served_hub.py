@@ -17,6 +17,7 @@ from concord.mdm.v1 import (
     item_pb2_grpc,
     ledger_pb2_grpc,
     location_pb2_grpc,
+    match_model_service_pb2_grpc,
     reference_data_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
@@ -44,6 +45,7 @@ READER = (
     "mdm.exceptions.read",
     "mdm.matches.read",
     "mdm.trees.read",
+    "mdm.match_models.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
     "mdm.postings.validate",
@@ -59,6 +61,8 @@ WRITER = (
     "mdm.matches.decide",
     "mdm.trees.write",
     "mdm.trees.promote",
+    "mdm.match_models.write",
+    "mdm.match_models.promote",
     "mdm.ledgers.write",
     "mdm.codes.write",
     "mdm.source_records.write",
@@ -86,6 +90,7 @@ class Client:
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
+        self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.imports = import_pb2_grpc.ImportServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)

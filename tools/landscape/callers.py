@@ -19,6 +19,7 @@ from concord.mdm.v1 import (
     item_pb2_grpc,
     ledger_pb2_grpc,
     location_pb2_grpc,
+    match_model_service_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
     system_pb2_grpc,
@@ -36,6 +37,7 @@ _READ = (
     "mdm.exceptions.read",
     "mdm.matches.read",
     "mdm.trees.read",
+    "mdm.match_models.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
     "mdm.postings.validate",
@@ -46,6 +48,7 @@ _DECIDE = (
     *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
     "mdm.trees.write",
     "mdm.codes.write",
+    "mdm.match_models.write",
     "mdm.matches.decide",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
@@ -73,7 +76,7 @@ STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "a
 ADMINISTRATOR = Role(
     "administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
 )
-CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote"))
+CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote", "mdm.match_models.promote"))
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
@@ -93,6 +96,7 @@ class Hub:
         self.ledgers = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
+        self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)

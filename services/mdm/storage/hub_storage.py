@@ -17,8 +17,13 @@ from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.match_queue import MatchQueue
+from services.mdm.storage.match_models import MatchModels
+from services.mdm.storage.match_population import MatchPopulation
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
+from services.mdm.storage.model_training import ModelTraining
+from services.mdm.storage.model_trial import ModelTrial
+from services.mdm.storage.pair_scoring import PairScoring
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
@@ -30,8 +35,10 @@ from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
+from services.mdm.storage.stored_models import StoredModels
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.tree_proposals import TreeProposals
+from services.mdm.storage.value_trial import ValueTrial
 from services.mdm.storage.voices import Voices
 from services.mdm.storage.write_path import WritePath
 from services.mesh.database import Database
@@ -70,12 +77,18 @@ class HubStorage:
     rematching: Rematching
     reference_data: ReferenceData
     recoding: Recoding
+    stored_models: StoredModels
+    match_models: MatchModels
+    model_training: ModelTraining
+    model_trial: ModelTrial
+    pair_scoring: PairScoring
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
     """Wire the storage over a migrated database; above `spool_limit` unpublished changes mutations are refused."""
     store = RecordStore(SERVICE, sealer)
-    registry = Registry(store)
+    stored_models = StoredModels(store)
+    registry = Registry(store, stored_models.in_force)
     transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit))
     decisions = MatchDecisions(transactions, store)
     matcher = Matcher(Voices(store), decisions.standing)
@@ -91,6 +104,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
     merging = Merging(transactions, path, decisions)
+    models = MatchModels(transactions, stored_models)
+    population = MatchPopulation(transactions, store)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -105,7 +120,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         import_batches=import_batches,
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions),
+        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions, stored_models),
         forest=forest,
         ledgers=ledgers,
         tree_proposals=proposals,
@@ -115,6 +130,13 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         rematching=Rematching(transactions, path),
         reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
         recoding=Recoding(transactions, store, registry),
+        stored_models=stored_models,
+        match_models=models,
+        model_training=ModelTraining(transactions, registry, stored_models, models, population, decisions),
+        model_trial=ModelTrial(
+            transactions, registry, stored_models, population, decisions, ValueTrial(store, registry)
+        ),
+        pair_scoring=PairScoring(store, stored_models, population),
     )
 
 

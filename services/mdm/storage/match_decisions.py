@@ -44,6 +44,7 @@ AND (%(withdrawn)s OR EXISTS (SELECT FROM record_index i WHERE i.record = r.reco
     AND i.path = 'standing' AND i.to_revision IS NULL))
 """
 _PAGE = f"SELECT r.record {_FOUND} AND r.record > %(after)s ORDER BY r.record LIMIT %(limit)s"
+_CHUNK = 1000
 _COUNT = f"SELECT count(*) {_FOUND}"
 
 
@@ -78,7 +79,7 @@ class Verdict:
 
 
 class MatchDecisions:
-    """Keeps decisions; but for `withdraw`, every method works inside the caller's transaction."""
+    """Keeps decisions; but for `withdraw` and `holding`, every method works inside the caller's transaction."""
 
     def __init__(self, transactions: Transactions, store: RecordStore) -> None:
         self._transactions = transactions
@@ -160,6 +161,17 @@ class MatchDecisions:
         names = [name for (name,) in driver(connection).execute(_PAGE, asked)]
         revisions = self._store.read(connection, names)
         return [self.present(revisions[name]) for name in names]
+
+    def holding(self, record_type: str) -> list[match_pb2.MatchDecision]:
+        """Return every decision that holds about records of a type, by name, read in chunks of their own."""
+        question = Question(source_record="", record_type=record_type, show_withdrawn=False, scope=None)
+        found: list[match_pb2.MatchDecision] = []
+        while True:
+            after = found[-1].name if found else ""
+            page = self._transactions.read(lambda connection: self.page(connection, question, after, _CHUNK))  # noqa: B023 - runs at once
+            found += page
+            if len(page) < _CHUNK:
+                return found
 
     def count(self, connection: Connection, question: Question) -> int:
         """Count the decisions."""

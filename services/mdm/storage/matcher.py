@@ -183,8 +183,13 @@ def _keys(profile: Profile | None, model: MatchModel) -> tuple[int, ...]:
 def _edge(model: MatchModel, ends: Pair, ours: Profile, theirs: Profile) -> Iterator[Edge]:
     score = model.score(ours, theirs)
     if score.millibits >= model.review_millibits:
-        founded = any(end.startswith(f"{HUB}/") for end in ends)
-        yield Edge(*pair_of(*ends), score.millibits, score.forbidden or (_BY_STEWARDS if founded else ""))
+        yield weighed(Edge(*pair_of(*ends), score.millibits, score.forbidden))
+
+
+def weighed(edge: Edge) -> Edge:
+    """Return a scored pair as matching takes it: what a steward founded is not linked automatically."""
+    founded = any(end.startswith(f"{HUB}/") for end in edge[:2])
+    return edge._replace(forbidden=edge.forbidden or (_BY_STEWARDS if founded else ""))
 
 
 def _sharing(keyed: Mapping[str, Collection[int]]) -> set[Pair]:

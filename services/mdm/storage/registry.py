@@ -1,7 +1,7 @@
 """Registered systems, entities, ledgers, match models and code maps: one consistent picture, cheap to ask for."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -9,12 +9,10 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ledger_pb2, reference_data_pb2, system_pb2
-from services.mdm.domain import registry as record_types
 from services.mdm.domain import stewarding
 from services.mdm.domain.code_map import CodeMaps, by_system
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.survivorship import Trust
-from services.mdm.storage import match_models
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision
@@ -28,6 +26,9 @@ Registered = TypeVar(
     reference_data_pb2.CodeMap,
 )
 
+Models = Callable[[Connection], Mapping[str, MatchModel]]
+"""Gives the match models in force, by record type."""
+
 HUB = stewarding.HUB
 """The stewards' system; registered as data like every other."""
 
@@ -36,7 +37,7 @@ CODE_MAP = "code_map"
 
 _REGISTERED = "FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model', 'code_map')"
 _STAMP = f"SELECT count(*), coalesce(sum(revision), 0) {_REGISTERED}"
-_NAMES = f"SELECT record {_REGISTERED}"
+_NAMES = f"SELECT record {_REGISTERED} AND record_type <> 'match_model'"
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ class Landscape:
 class Registry:
     """Reads the landscape and keeps it until a registration changes; safe in threads."""
 
-    def __init__(self, store: RecordStore) -> None:
+    def __init__(self, store: RecordStore, models: Models) -> None:
         self._store = store
+        self._models = models
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._landscape = Landscape()
@@ -103,7 +105,6 @@ class Registry:
         systems: dict[str, system_pb2.System] = {}
         entities: dict[str, system_pb2.Entity] = {}
         ledgers: dict[str, ledger_pb2.Ledger] = {}
-        models: dict[str, MatchModel] = {}
         code_maps: list[reference_data_pb2.CodeMap] = []
         for name, revision in self._store.read(connection, names).items():
             if revision.record_type == CODE_MAP:
@@ -112,16 +113,9 @@ class Registry:
                 systems[name] = present_registered(self._store, revision, system_pb2.System)
             elif revision.record_type == "entity":
                 entities[name] = present_registered(self._store, revision, system_pb2.Entity)
-            elif revision.record_type == "ledger":
-                ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
             else:
-                models |= self._model(name, revision)
-        return Landscape(systems, entities, ledgers, models, by_system(code_maps))
-
-    def _model(self, name: str, revision: Revision) -> dict[str, MatchModel]:
-        record_type = record_types.by_name(name.rpartition("/")[2])
-        model = match_models.opened(self._store, record_type, revision) if record_type else None
-        return {model.record_type: model} if model else {}
+                ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
+        return Landscape(systems, entities, ledgers, self._models(connection), by_system(code_maps))
 
 
 def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:

@@ -7,9 +7,8 @@ the index itself, so that it goes on after a restart where it stopped.
 from sqlalchemy import Connection
 
 from services.mdm.domain import registry as record_types
-from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage import crosswalk, match_index, match_models
+from services.mdm.storage import crosswalk, match_index
 from services.mdm.storage.appending import append
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.placing import place
@@ -18,6 +17,8 @@ from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import WorkingSet
 from services.mdm.storage.write_path import WritePath
 from services.mesh.records.leaf import Origin
+
+ORIGIN = Origin.system("concord/mdm/matching")
 
 AT_ONCE = 100
 """So many source records a transaction: each makes three changes at most, of which a transaction may make 1,000."""
@@ -30,14 +31,9 @@ class Rematching:
         self._transactions = transactions
         self._path = path
 
-    def promote(self, record_type: RecordType, model: MatchModel, origin: Origin) -> int:
-        """Put a model in force; return its revision. `step` applies it to what is there already."""
-        put = match_models.put
-
-        def work(connection: Connection) -> int:
-            return put(connection, self._path.store, record_type, model, origin).revision
-
-        return self._transactions.write(work)
+    def work(self) -> bool:
+        """Do the next piece in the hub's own name; tell whether there was one."""
+        return self.step(ORIGIN) > 0
 
     def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
         """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""

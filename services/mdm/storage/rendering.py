@@ -8,16 +8,17 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import change_pb2, ledger_pb2, reference_data_pb2, system_pb2
 from services.mdm.domain import registry as record_types
-from services.mdm.storage import crosswalk, match_models
+from services.mdm.storage import crosswalk
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
 from services.mdm.storage.match_decisions import MatchDecisions
-from services.mdm.storage.match_models import RECORD_TYPE as MODEL
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.registry import CODE_MAP, present_registered
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
+from services.mdm.storage.stored_models import RECORD_TYPE as MODELLED
+from services.mdm.storage.stored_models import StoredModels
 from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mesh.feed.reader import PublishedChange
@@ -37,15 +38,16 @@ class Rendering:
         quarantine: Quarantine,
         proposals: TreeProposals,
         decisions: MatchDecisions,
+        models: StoredModels,
     ) -> None:
         self._store = store
         self._reader = reader
         self._present: dict[str, Present] = {
             SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
-            MODEL: lambda revision, _clear: match_models.present(store, revision),
             DECIDED: lambda revision, _clear: decisions.present(revision),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
+            MODELLED: lambda revision, _clear: models.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
             "code_list": lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeList),

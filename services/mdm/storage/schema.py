@@ -20,6 +20,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "import_batches": "what became of an import's rows; written once with their own changes, never changed",
     "coded_values": "derived from source revisions and code maps: which codes mapped systems say",
     "code_map_runs": "how far golden records have come behind code maps; what a run makes leaves evidence",
+    "match_models": "derived from models: which there are and which is in force; how far a training is",
     "presences": "derived from golden revisions: when they are there to be referred to",
 }
 """Tables that need no change row of their own, each with the reason."""

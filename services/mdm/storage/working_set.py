@@ -99,7 +99,7 @@ class Read(NamedTuple):
     revision: Revision
     content: Message
     inputs: bytes = b""
-    said: ingest_pb2.SourceRecord = ingest_pb2.SourceRecord()  # noqa: RUF012 - never changed
+    said: ingest_pb2.SourceRecord = ingest_pb2.SourceRecord()
 
     @property
     def number(self) -> int:

@@ -18,6 +18,7 @@ from services.mdm.storage.write_path import Applied
 from services.mesh.records.store import State
 from tests.support.databases import Databases
 from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
+from tests.support.modelling import put_in_force
 
 SYSTEMS = ("systems/erp", "systems/legacy", "systems/workforce")
 PHONES = ("+1 555 010 1234", "+1 555 010 1234", "+1 555 014 9876", "")
@@ -37,7 +38,7 @@ contents = st.builds(
 def modelled(databases: Databases) -> Iterator[TestHub]:
     """A hub with a match model in force."""
     with test_hub(databases) as opened:
-        opened.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+        put_in_force(opened, SUPPLIER, default_model(SUPPLIER))
         yield opened
 
 
@@ -45,7 +46,7 @@ def modelled(databases: Databases) -> Iterator[TestHub]:
 def another(databases: Databases) -> Iterator[TestHub]:
     """Another hub with the same model."""
     with test_hub(databases) as opened:
-        opened.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+        put_in_force(opened, SUPPLIER, default_model(SUPPLIER))
         yield opened
 
 
@@ -132,7 +133,7 @@ def test_a_population_is_matched_again_piece_by_piece_when_a_model_comes_into_fo
     submitted(modelled, *population)
     submitted(hub, *population)
     assert len(groups(hub, example)) == 12
-    hub.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+    put_in_force(hub, SUPPLIER, default_model(SUPPLIER))
     steps = list(iter(lambda: hub.parts.rematching.step(ORIGIN, at_once=5), 0))
     assert sum(steps) == 12
     assert groups(hub, example) == groups(modelled, example)

@@ -20,7 +20,10 @@ def trained(record_type: RecordType, population: Population) -> tuple[MatchModel
 
     Raises ValueError for types that declare no matching.
     """
-    model = with_rarities(default_model(record_type), population)
+    model = default_model(record_type)
+    if not population.profiles:
+        return dataclasses.replace(model, link_millibits=None), candidates([], population.sides, cap=MOST_HOLDERS)
+    model = with_rarities(model, population)
     keys = [sorted(all_keys(profile, model)) for profile in population.profiles]
     model = dataclasses.replace(model, common_keys=common(keys, cap=MOST_HOLDERS))
     pairs = candidates(keys, population.sides, cap=MOST_HOLDERS)

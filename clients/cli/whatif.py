@@ -1,0 +1,116 @@
+"""What-if: what a changed model, rule or map would do to the golden records there are, before it does it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from clients.cli import contracts, options
+from clients.cli.columns import Column
+from clients.cli.command import Group, Session, pass_session
+from clients.cli.modelling import bits, tuning_of, with_cuts
+from clients.cli.output import as_document
+from concord.mdm.v1 import match_trial_pb2 as pb
+
+_COMPARE = "concord.mdm.v1.MatchModelService/CompareMatchModel"
+_FINDINGS = ("merge", "split", "value", "contradiction")
+
+
+@click.group(cls=Group)
+def whatif() -> None:
+    """Try a change out on all golden records; nothing is written."""
+
+
+@whatif.command("model")
+@click.argument("name")
+@with_cuts
+@click.option("--most", type=click.IntRange(min=1), metavar="N", help="Tell so many findings of a kind; default: 1000.")
+@options.wide
+@pass_session
+def model(session: Session, /, name: str, most: int | None, **cuts: Any) -> None:
+    """Try a match model out, as it is or with other cuts.
+
+    It tells which golden records would be one, which would be parted,
+    which values would change, which of stewards' decisions the model
+    speaks against, and how many pairs would wait.
+
+    \b
+    concord whatif model matchModels/supplier-4
+    concord whatif model matchModels/supplier-4 --link 15 --json
+    """
+    method = contracts.method(_COMPARE)
+    request = contracts.request_of(method, name=name, tuning=tuning_of(**cuts), most_findings=most)
+    found = _Found()
+    with session.output.waiting("trying it out"):
+        for told in session.mesh.listen(method, request):
+            found.take(told)
+    if session.as_json:
+        session.output.document(found.document())
+        return
+    found.show(session)
+
+
+class _Found:
+    """What a trial told."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Any]] = {kind: [] for kind in _FINDINGS}
+        self._summary = pb.MatchTrialSummary()
+
+    def take(self, told: pb.CompareMatchModelResponse) -> None:
+        kind = told.WhichOneof("told")
+        if kind == "summary":
+            self._summary = told.summary
+        elif kind in self._of:
+            self._of[kind].append(getattr(told, kind))
+
+    def document(self) -> dict[str, Any]:
+        findings = {f"{kind}s": [as_document(each) for each in found] for kind, found in self._of.items()}
+        return {"summary": as_document(self._summary), **findings}
+
+    def show(self, session: Session) -> None:
+        for title, columns in (
+            ("would be one", self._merges()),
+            ("would be parted", self._splits()),
+            ("values that would change", self._values()),
+            ("decisions that the model speaks against; they hold", self._contradictions()),
+        ):
+            shown = list(columns)
+            if shown[0].cells:
+                session.output.line(title, "bold")
+                session.output.table(shown)
+        session.output.line("in numbers", "bold")
+        session.output.record(self._summary)
+
+    def _merges(self) -> Iterator[Column]:
+        merges = self._of["merge"]
+        yield Column("GOLDEN_RECORDS", tuple(" ".join(each.golden_records) for each in merges))
+        yield Column("WHY", tuple(_why(each) for each in merges))
+
+    def _splits(self) -> Iterator[Column]:
+        splits = self._of["split"]
+        yield Column("GOLDEN_RECORD", tuple(each.golden_record for each in splits))
+        yield Column("PARTS", tuple(" | ".join(" ".join(p.source_records) for p in each.parts) for each in splits))
+
+    def _values(self) -> Iterator[Column]:
+        values = self._of["value"]
+        yield Column("GOLDEN_RECORD", tuple(each.golden_record for each in values))
+        yield Column("PATH", tuple(each.path for each in values))
+        yield Column("WOULD_BE_SAID_BY", tuple(each.source_record or "nobody" for each in values))
+
+    def _contradictions(self) -> Iterator[Column]:
+        found = self._of["contradiction"]
+        yield Column("SOURCE_RECORDS", tuple(" ".join(each.source_records) for each in found))
+        yield Column("MODEL", tuple(_said(each) for each in found))
+
+
+def _why(merge: pb.MatchTrialMerge) -> str:
+    return "; ".join(
+        f"{pb.MatchTrialJoin.Reason.Name(join.reason).removeprefix('REASON_').lower()} {bits(join.millibits)}".strip()
+        for join in merge.joins
+    )
+
+
+def _said(contradiction: pb.MatchTrialContradiction) -> str:
+    against = pb.MatchTrialContradiction.Against.Name(contradiction.against).removeprefix("AGAINST_")
+    return f"{against.lower().replace('_', ' ')} at {bits(contradiction.millibits)}"

@@ -1,0 +1,41 @@
+"""Scores of a whole population: the pairs that share a block key, and those of them at or above the review cut."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from services.mdm.domain.matching.bulk import likenesses, scores
+from services.mdm.domain.matching.clustering import Edge
+from services.mdm.domain.matching.keys import block_keys
+from services.mdm.domain.matching.model import MatchModel, forbidding
+from services.mdm.domain.matching.population import Pairs, candidates, population
+from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.training import MOST_HOLDERS
+
+_MOST_HOLDERS_NOW = 5 * MOST_HOLDERS
+"""What grew common since then would make more pairs than anybody waits for."""
+
+
+class Scoring:
+    """One population under one model; `pairs` are its candidates."""
+
+    def __init__(self, model: MatchModel, profiles: Mapping[str, Profile]) -> None:
+        self._model = model
+        self._names = sorted(profiles)
+        self._profiles = [profiles[name] for name in self._names]
+        self._population = population(self._profiles)
+        keys = [block_keys(profile, model) for profile in self._profiles]
+        self.pairs: Pairs = candidates(keys, self._population.sides, cap=_MOST_HOLDERS_NOW)
+
+    def edges(self, at_once: int) -> Iterator[list[Edge]]:
+        """Score all pairs, `at_once` at a time; give those at or above the review cut."""
+        for start in range(0, len(self.pairs), at_once):
+            part = slice(start, start + at_once)
+            yield list(self._edges(Pairs(self.pairs.one[part], self.pairs.other[part])))
+
+    def _edges(self, pairs: Pairs) -> Iterator[Edge]:
+        weighed = scores(likenesses(self._population, pairs, self._model), self._model)
+        for place in np.flatnonzero(weighed >= self._model.review_millibits).tolist():
+            one, other = int(pairs.one[place]), int(pairs.other[place])
+            forbidden = forbidding(self._model.exclusive, self._profiles[one], self._profiles[other])
+            yield Edge(self._names[one], self._names[other], int(weighed[place]), forbidden)
