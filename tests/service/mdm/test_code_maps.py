@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, item_pb2, pack_pb2, record_pb2, system_pb2
+from concord.mdm.v1 import change_pb2, item_pb2, merge_pb2, pack_pb2, record_pb2, system_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 from services.mdm.storage.recoding import ACTOR
 from tests.support.codes import (
@@ -340,3 +340,27 @@ def test_a_system_that_changes_its_registration_keeps_its_maps(mesh: ServedHub, 
     say_item(mesh.hub, ERP, "1", "KT")
     assert unit_of(mesh.hub, name) == "KT"
     assert unmapped(steward).total_count == 1
+
+
+def test_codes_follow_their_sources_when_records_are_merged(mesh: ServedHub, steward: Client) -> None:
+    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
+    names = [say_item(mesh.hub, ERP, key, "KT") for key in "12"]
+    one, other = (steward.items.GetItem(item_pb2.GetItemRequest(name=name)).item for name in names)
+    steward.items.MergeItems(
+        merge_pb2.MergeItemsRequest(
+            name=one.name,
+            etag=one.etag,
+            other_name=other.name,
+            other_etag=other.etag,
+            reason="one thing",
+            request_id=rid(),
+        )
+    )
+    (waiting,) = unmapped(steward).unmapped_codes
+    assert (waiting.source_records, waiting.example) == (2, one.name)
+    effect = update_map(steward, kept, {"CA": "CS", "KT": "BX"}, dry=True).effect
+    assert effect.records_changed == 1
+    update_map(steward, kept, {"CA": "CS", "KT": "BX"})
+    work_off(mesh.hub)
+    assert (unit_of(mesh.hub, one.name), unmapped(steward).total_count) == ("BX", 0)
+    assert mesh.hub.rows("SELECT DISTINCT golden FROM coded_values") == [(one.name,)]

@@ -208,6 +208,16 @@ def test_the_evidence_of_a_change_tells_who_and_why(terminal: Terminal) -> None:
     assert terminal.concord.asked("audit", "gaps") == []
 
 
+def test_a_changed_code_map_is_followed_by_the_hub_itself(terminal: Terminal) -> None:
+    def is_through() -> bool:
+        (run,) = (
+            each for each in terminal.concord.asked("codes", "progress") if each["code_map"] == "codeMaps/erp:walked"
+        )
+        return bool(run["state"] == "STATE_FINISHED")
+
+    eventually(is_through, 30)
+
+
 def test_a_record_is_deleted_and_brought_back(terminal: Terminal) -> None:
     supplier = terminal.names["supplier"]
     assert "deleted" in terminal.concord.done("delete", supplier)
