@@ -18,7 +18,7 @@ from services.mesh.server.gates import Authentication, Authorisation, Deadline
 from services.mesh.server.method import methods_of
 from services.mesh.server.places import Places
 from services.mesh.server.refusal import Refusal
-from services.mesh.server.routing import Routing
+from services.mesh.server.routing import Routing, Threads
 from services.mesh.server.service import GrpcService
 from services.mesh.server.settings import ServerSettings
 from services.mesh.server.stages import Stages
@@ -79,7 +79,7 @@ class MeshServer:
         stopped.wait(grace_s + 1.0)
         if self._parts.probes is not None:
             self._parts.probes.stop(None).wait(1.0)
-        for threads in (self._parts.workers, self._parts.places.threads):
+        for threads in (self._parts.workers, self._parts.writers, self._parts.places.threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -90,6 +90,7 @@ class _Parts:
         self.health = health.HealthServicer(experimental_non_blocking=True)
         self.stopping = Stopping()
         self.workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="call")
+        self.writers = ThreadPoolExecutor(settings.writers, thread_name_prefix="write")
         self.places = Places(settings.streams)
         self.probes: grpc.Server | None = None
         self.health_port: int | None = None
@@ -126,7 +127,8 @@ def build_server(
     if settings.reflection:
         described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(described, server)
-    server.add_generic_rpc_handlers([Routing(methods, stages, telemetry.tracer_provider, parts.places.threads)])
+    threads = Threads(streams=parts.places.threads, writers=parts.writers)
+    server.add_generic_rpc_handlers([Routing(methods, stages, telemetry.tracer_provider, threads)])
     return MeshServer(server, _bind(server, settings), names, parts)
 
 

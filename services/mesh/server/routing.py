@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -23,14 +24,30 @@ TransportHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _UNKNOWN = "/unknown/unknown"
 
 
+@dataclass(frozen=True)
+class Threads:
+    """Who serves streams, and unary calls that change records; the server's own workers serve all others."""
+
+    streams: ThreadPoolExecutor
+    writers: ThreadPoolExecutor
+
+    def of(self, method: Method) -> ThreadPoolExecutor | None:
+        """Return the threads that serve a method; None = the server's workers."""
+        if not method.policy.permission:
+            return None
+        if method.takes_stream or method.gives_stream:
+            return self.streams
+        return self.writers if method.policy.audit == options.AUDIT_CATEGORY_MUTATION else None
+
+
 class Routing(grpc.GenericRpcHandler):
     """Every call that is neither health nor reflection."""
 
     def __init__(
-        self, methods: Iterable[Method], stages: Stages, tracer_provider: TracerProvider, streams: ThreadPoolExecutor
+        self, methods: Iterable[Method], stages: Stages, tracer_provider: TracerProvider, threads: Threads
     ) -> None:
         self._stages = stages
-        self._streams = streams
+        self._threads = threads
         self._spans = Spans(tracer_provider)
         self._handlers = {method.policy.full_name: self._handler(method, method.policy.full_name) for method in methods}
 
@@ -48,9 +65,10 @@ class Routing(grpc.GenericRpcHandler):
         staged = self._stages.wrap(method)
         spanned = self._spans.streamed if method.gives_stream else self._spans.single
         behaviour: Any = spanned(span_name, staged)
-        if (method.takes_stream or method.gives_stream) and method.policy.permission:
+        threads = self._threads.of(method)
+        if threads is not None:
             # The transport looks for the pool on the outermost behaviour only.
-            behaviour.experimental_thread_pool = self._streams
+            behaviour.experimental_thread_pool = threads
         return _ARITIES[method.takes_stream, method.gives_stream](behaviour)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ TAX_NUMBER = "98-7654321"
 TOKENS = Tokens()
 READER = TOKENS.grant("reader", "audit.leaves.read", "mdm.suppliers.read")
 CLEARED = TOKENS.grant("cleared", "mdm.suppliers.read", "mdm.restricted.read")
+WRITER = TOKENS.grant("writer", "mdm.suppliers.write")
 STRANGER = TOKENS.grant("stranger")
 GET_LEAF = f"/{AUDIT}/GetLeaf"
 UNKNOWN = "/acme.v1.Thing/Do"
@@ -193,3 +195,24 @@ def test_a_call_that_waited_past_its_deadline_does_no_work() -> None:
         stub.GetLeaf(audit_pb2.GetLeafRequest(name="next"), metadata=READER)
     assert late.reason == reasons.ERROR_REASON_DEADLINE_TOO_SHORT
     assert served == ["first", "next"]
+
+
+def test_readers_do_not_wait_for_calls_that_change_records() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(_request: supplier_pb2.DeleteSupplierRequest, _call: Call) -> supplier_pb2.DeleteSupplierResponse:
+        entered.set()
+        leave.wait(10)
+        return supplier_pb2.DeleteSupplierResponse()
+
+    handlers = {"DeleteSupplier": slow, "GetSupplier": Handlers().get_supplier}
+    with serving(TOKENS, service(SUPPLIERS, handlers), workers=1, writers=1) as (_, opened):
+        stub = supplier_pb2_grpc.SupplierServiceStub(opened)
+        request = supplier_pb2.DeleteSupplierRequest(name="suppliers/1", etag="1", request_id=str(uuid.uuid4()))
+        changing = stub.DeleteSupplier.future(request, metadata=WRITER)
+        assert entered.wait(10)
+        asked = supplier_pb2.GetSupplierRequest(name="suppliers/2")
+        assert stub.GetSupplier(asked, metadata=READER, timeout=10).supplier.name == "suppliers/2"
+        assert not changing.done()
+        leave.set()
+        changing.result(10)
