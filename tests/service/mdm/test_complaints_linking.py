@@ -14,8 +14,9 @@ from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.write_path import Applied, LinkOrigin
 from services.mesh.errors import from_rpc_error
-from tests.support.hub import A_DAY, ORIGIN, statement
+from tests.support.hub import A_DAY, statement
 from tests.support.masters import Master, rid
+from tests.support.modelling import put_in_force
 from tests.support.served_hub import Client, ServedHub, refused
 from tests.support.submitting import submit
 
@@ -308,7 +309,7 @@ class Queue:
 def queue(links: Links) -> Queue:
     """The queue of a hub with a match model that links nothing alone."""
     model = replace(default_model(SUPPLIER), link_millibits=None)
-    links.mesh.hub.parts.rematching.promote(SUPPLIER, model, ORIGIN)
+    put_in_force(links.mesh.hub, SUPPLIER, model)
     return Queue(links.client)
 
 

@@ -195,7 +195,7 @@ def test_a_decision_survives_a_new_model(modelled: TestHub) -> None:
     decided = {frozenset({0}), frozenset({1, 3})}
     assert groups(modelled, example) == decided
     names = modelled.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{example}/%%' ORDER BY key")  # noqa: S608
-    modelled.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+    put_in_force(modelled, SUPPLIER, default_model(SUPPLIER))
     while modelled.parts.rematching.step(ORIGIN):
         pass
     assert groups(modelled, example) == decided
