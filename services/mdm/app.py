@@ -12,13 +12,16 @@ from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
 from services.mdm.transport.matches import MatchMethods
+from services.mdm.transport.pins import PinMethods
 from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
+from services.mdm.transport.rebuilding import RebuildMethods
 from services.mdm.transport.reference_data import ReferenceDataMethods
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
+from services.mdm.transport.survivorship import SurvivorshipMethods
 from services.mdm.transport.systems import system_service
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
@@ -87,6 +90,17 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             MatchMethods(storage.transactions, storage.merging, storage.match_decisions, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
+        PinMethods(storage.transactions, storage.pins, deciding).service(),
+        SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
+        RebuildMethods(storage.rebuilding, deciding).service(),
+    ]
+
+
+def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0) -> list[Elected]:
+    """Return what the hub does to pins and golden records by itself, in one replica at a time."""
+    return [
+        Elected(database, "pins", storage.pins.retire_due, idle_pause_s=idle_pause_s),
+        Elected(database, "reevaluation", storage.reevaluation.step, idle_pause_s=idle_pause_s),
     ]
 
 
@@ -106,11 +120,17 @@ def run(settings: MdmSettings) -> int:
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
+    jobs = upkeep(storage, database)
     feed.start()
     relay.start()
     recoding.start()
+    for job in jobs:
+        job.start()
     return serve(
         SERVICE,
         server,
-        on_stop=[feed.stop, recoding.stop, relay.stop, channel.close, database.close, telemetry.shutdown],
+        on_stop=[
+            *(feed.stop, recoding.stop, *(job.stop for job in jobs)),
+            *(relay.stop, channel.close, database.close, telemetry.shutdown),
+        ],
     )

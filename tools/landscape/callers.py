@@ -36,6 +36,8 @@ _READ = (
     "mdm.exceptions.read",
     "mdm.matches.read",
     "mdm.trees.read",
+    "mdm.pins.read",
+    "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
     "mdm.postings.validate",
@@ -47,6 +49,8 @@ _DECIDE = (
     "mdm.trees.write",
     "mdm.codes.write",
     "mdm.matches.decide",
+    "mdm.pins.write",
+    "mdm.survivorship.write",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
@@ -71,9 +75,10 @@ class Role:
 
 STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "audit.leaves.read"))
 ADMINISTRATOR = Role(
-    "administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
+    "administrator@saltmarsh.example.org",
+    (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write", "mdm.goldens.rebuild"),
 )
-CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote"))
+CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote", "mdm.survivorship.promote"))
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)

@@ -18,10 +18,13 @@ from services.mdm.storage.listing import Listing
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
+from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
+from services.mdm.storage.rebuilding import Rebuilding
 from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.reevaluation import Reevaluation
 from services.mdm.storage.reference_data import ReferenceData
 from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
@@ -29,6 +32,7 @@ from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
+from services.mdm.storage.survivorship_rules import SurvivorshipRules
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.storage.voices import Voices
@@ -68,6 +72,10 @@ class HubStorage:
     rematching: Rematching
     reference_data: ReferenceData
     recoding: Recoding
+    pins: Pins
+    rules: SurvivorshipRules
+    rebuilding: Rebuilding
+    reevaluation: Reevaluation
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -85,9 +93,13 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     import_batches = ImportBatches(sealer)
     listing = Listing(sealer)
     ledgers = Ledgers(store, registry, listing)
-    stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
+    laws = {ACCOUNT.name: ledgers.account_violations}
+    stewardship = Stewardship(transactions, path, reader, laws)
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
+    pins = Pins(transactions, store, registry, laws, new_id)
+    reevaluation = Reevaluation(transactions, store, registry)
+    rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -102,7 +114,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         import_batches=import_batches,
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions),
+        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions, pins, rules),
         forest=forest,
         ledgers=ledgers,
         tree_proposals=proposals,
@@ -111,6 +123,10 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         rematching=Rematching(transactions, path),
         reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
         recoding=Recoding(transactions, store, registry),
+        pins=pins,
+        rules=rules,
+        rebuilding=Rebuilding(transactions, store, registry, reader),
+        reevaluation=reevaluation,
     )
 
 

@@ -21,6 +21,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "coded_values": "derived from source revisions and code maps: which codes mapped systems say",
     "code_map_runs": "how far golden records have come behind code maps; what a run makes leaves evidence",
     "presences": "derived from golden revisions: when they are there to be referred to",
+    "reevaluations": "how far golden records follow changed rules: points at records, holds no content",
 }
 """Tables that need no change row of their own, each with the reason."""
 
