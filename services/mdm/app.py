@@ -14,14 +14,17 @@ from services.mdm.transport.masters import master_service
 from services.mdm.transport.match_models import MatchModelMethods, match_model_service
 from services.mdm.transport.matches import MatchMethods
 from services.mdm.transport.model_trials import ModelTrialMethods
+from services.mdm.transport.pins import PinMethods
 from services.mdm.transport.postings import PostingMethods
 from services.mdm.transport.quarantine import QuarantineMethods
 from services.mdm.transport.reads import ReadParts
+from services.mdm.transport.rebuilding import RebuildMethods
 from services.mdm.transport.reference_data import ReferenceDataMethods
 from services.mdm.transport.reviews import ReviewMethods
 from services.mdm.transport.sources import SourceMethods
 from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
+from services.mdm.transport.survivorship import SurvivorshipMethods
 from services.mdm.transport.systems import system_service
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
@@ -97,7 +100,22 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ),
             ModelTrialMethods(storage.model_trial, deciding),
         ),
+        PinMethods(storage.transactions, storage.pins, deciding).service(),
+        SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
+        RebuildMethods(storage.rebuilding, deciding).service(),
     ]
+
+
+def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0) -> list[Elected]:
+    """Return what the hub does by itself, each job in one replica at a time."""
+    jobs = {
+        "code maps": storage.recoding.step,
+        "pins": storage.pins.retire_due,
+        "reevaluation": storage.reevaluation.step,
+        "model training": storage.model_training.work,
+        "matching": storage.rematching.work,
+    }
+    return [Elected(database, name, step, idle_pause_s=idle_pause_s) for name, step in jobs.items()]
 
 
 def run(settings: MdmSettings) -> int:
@@ -115,13 +133,9 @@ def run(settings: MdmSettings) -> int:
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
+    jobs = upkeep(storage, database)
     feed.start()
     relay.start()
-    jobs = [
-        Elected(database, "code maps", storage.recoding.step),
-        Elected(database, "model training", storage.model_training.work),
-        Elected(database, "matching", storage.rematching.work),
-    ]
     for job in jobs:
         job.start()
     return serve(

@@ -18,9 +18,12 @@ from concord.mdm.v1 import (
     ledger_pb2_grpc,
     location_pb2_grpc,
     match_model_service_pb2_grpc,
+    pin_pb2_grpc,
+    rebuild_pb2_grpc,
     reference_data_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
+    survivorship_pb2_grpc,
     system_pb2_grpc,
     tree_pb2_grpc,
 )
@@ -46,6 +49,8 @@ READER = (
     "mdm.matches.read",
     "mdm.trees.read",
     "mdm.match_models.read",
+    "mdm.pins.read",
+    "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
     "mdm.postings.validate",
@@ -63,6 +68,10 @@ WRITER = (
     "mdm.trees.promote",
     "mdm.match_models.write",
     "mdm.match_models.promote",
+    "mdm.pins.write",
+    "mdm.survivorship.write",
+    "mdm.survivorship.promote",
+    "mdm.goldens.rebuild",
     "mdm.ledgers.write",
     "mdm.codes.write",
     "mdm.source_records.write",
@@ -88,6 +97,9 @@ class Client:
         self.ledgers = ledger_pb2_grpc.LedgerServiceStub(channel)
         self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
+        self.pins = pin_pb2_grpc.PinServiceStub(channel)
+        self.survivorship = survivorship_pb2_grpc.SurvivorshipServiceStub(channel)
+        self.rebuilds = rebuild_pb2_grpc.RebuildServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
         self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)

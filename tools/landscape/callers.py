@@ -38,6 +38,8 @@ _READ = (
     "mdm.matches.read",
     "mdm.trees.read",
     "mdm.match_models.read",
+    "mdm.pins.read",
+    "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
     "mdm.postings.validate",
@@ -50,6 +52,8 @@ _DECIDE = (
     "mdm.codes.write",
     "mdm.match_models.write",
     "mdm.matches.decide",
+    "mdm.pins.write",
+    "mdm.survivorship.write",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
@@ -74,9 +78,13 @@ class Role:
 
 STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "audit.leaves.read"))
 ADMINISTRATOR = Role(
-    "administrator@saltmarsh.example.org", (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
+    "administrator@saltmarsh.example.org",
+    (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write", "mdm.goldens.rebuild"),
 )
-CONTROLLER = Role("controller@saltmarsh.example.org", (*_READ, "mdm.trees.promote", "mdm.match_models.promote"))
+CONTROLLER = Role(
+    "controller@saltmarsh.example.org",
+    (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
+)
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)

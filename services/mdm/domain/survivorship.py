@@ -1,8 +1,9 @@
 """Which source's word becomes the golden record's, value by value.
 
-A pure function of the living sources' standing assertions and the systems' trust ranks: per slot
-(see `slot`), and for effective-dated values per elementary period, the better rank wins, then the
-newer word, then the order of systems and keys. A withdrawal may win: then there is no value.
+A pure function of the living sources' standing assertions, the systems' trust ranks, the registered
+rules and the pins: per slot (see `slot`), and for effective-dated values per elementary period, a pin
+wins, then what the group's rule says (see `ranking`): by default the better rank, then the newer
+word, then the order of systems and keys. A withdrawal may win: then there is no value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,8 +27,11 @@ from services.mdm.domain.effective import (
     period_of,
     values_during,
 )
+from services.mdm.domain.pinning import Pin
+from services.mdm.domain.ranking import DEFAULT, PINNED, Criterion, Rules, ranked
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, timeline, value_of, withdrawing
+from services.mdm.domain.stewarding import HUB
 
 Rule = record_pb2.ValueExplanation.Rule
 
@@ -41,9 +45,10 @@ class Trust:
 
 
 class Claim(NamedTuple):
-    """One source's word on one value.
+    """One source's word on one value, or a pin's.
 
     `value` is a content, or for effective-dated values a slice, that says nothing else; None = withdrawn.
+    A pin's `source_record` is its own name; it has no system.
     """
 
     source_record: str
@@ -90,17 +95,28 @@ class Golden:
     digest: bytes
     source_revisions: tuple[str, ...]
     rule_revisions: tuple[str, ...]
+    pins: tuple[Pin, ...] = ()
 
 
-def survive(record_type: RecordType, sources: Sequence[pb.SourceRecord], trust: Mapping[str, Trust]) -> Golden | None:
+def survive(
+    record_type: RecordType,
+    sources: Sequence[pb.SourceRecord],
+    trust: Mapping[str, Trust],
+    rules: Rules = DEFAULT,
+    pins: Sequence[Pin] = (),
+) -> Golden | None:
     """Return what the sources make together, whatever their order; None = none of them lives.
 
-    Sources are stored revisions (with standing assertions). Raises ValueError for a system without trust.
+    Sources are stored revisions (with standing assertions), pins those in force, one a path at most. Raises ValueError
+    for a system without trust.
     """
     voices = [_Voice(record_type, source, trust) for source in sources if not source.deleted]
     if not voices:
         return None
-    contests = _contests(record_type, voices)
+    said = {voice.rule for voice in voices}
+    if rules.revision:
+        said.add(rules.revision)
+    contests = _contests(record_type, [*map(_PinVoice, pins), *voices] if pins else voices, rules)
     values, lines = _winners(record_type, contests)
     period = _effective_period(record_type, values)
     if lines:
@@ -111,8 +127,15 @@ def survive(record_type: RecordType, sources: Sequence[pb.SourceRecord], trust: 
         contests=contests,
         digest=_digest(contests),
         source_revisions=tuple(sorted(voice.revision for voice in voices)),
-        rule_revisions=tuple(sorted({voice.rule for voice in voices})),
+        rule_revisions=tuple(sorted(said)),
+        pins=tuple(sorted(pins, key=lambda pin: pin.revision)) if pins else (),
     )
+
+
+def decided_since(golden: Golden, path: str, time_ns: int) -> bool:
+    """Tell whether a value is a steward's word (see `ranking`) of later than a time, in any period."""
+    winners = (contest.winner for contest in golden.contests if contest.path == path)
+    return any(winner.system == HUB and winner.source_time_ns > time_ns for winner in winners)
 
 
 def canonical_digest(record_type: RecordType, content: Message) -> bytes:
@@ -158,15 +181,38 @@ class _Voice:
         )
 
 
-def _contests(record_type: RecordType, voices: Sequence[_Voice]) -> tuple[Contest, ...]:
+class _PinVoice:
+    """One pin, which speaks like a source, but of one slot only."""
+
+    def __init__(self, pin: Pin) -> None:
+        self._pin = pin
+        self.paths = (pin.path,)
+
+    def on(self, path: str) -> Standing | None:
+        value = self._pin.value
+        assertion = pb.StandingAssertion(path=path, withdrawn=value is None)
+        return Standing(assertion, value) if path == self._pin.path else None
+
+    def claim(self, _one: Standing, value: Message | None) -> Claim:
+        pin, since = self._pin.statement, self._pin.statement.pin_time.ToNanoseconds()
+        return Claim(pin.name, pin.revision, "", "", since, PINNED, value, echoed=False)
+
+
+_AnyVoice = _Voice | _PinVoice
+_Criteria = Sequence[Criterion.ValueType] | None
+"""What decides in a group; None = the default."""
+
+
+def _contests(record_type: RecordType, voices: Sequence[_AnyVoice], rules: Rules) -> tuple[Contest, ...]:
     paths = sorted({path for voice in voices for path in voice.paths if _is_slot(record_type, path)})
     found: list[Contest] = []
     for path in paths:
         said = [(voice, one) for voice in voices if (one := voice.on(path)) is not None]
+        criteria = rules.of(path) if rules.criteria else None
         if is_sliced(record_type, path):
-            found.extend(_sliced_contests(record_type, path, said))
+            found.extend(_sliced_contests(record_type, path, said, criteria))
         else:
-            found.append(_contest(path, ALWAYS, [voice.claim(one, one.value) for voice, one in said]))
+            found.append(_contest(path, ALWAYS, [voice.claim(one, one.value) for voice, one in said], criteria))
     return tuple(found)
 
 
@@ -176,7 +222,9 @@ def _is_slot(record_type: RecordType, path: str) -> bool:
     return group is not None and (not group.keyed or path.endswith("]"))
 
 
-def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_Voice, Standing]]) -> Iterable[Contest]:
+def _sliced_contests(
+    record_type: RecordType, path: str, said: Sequence[tuple[_AnyVoice, Standing]], criteria: _Criteria
+) -> Iterable[Contest]:
     lines = [timeline(record_type, one.value) for _, one in said]
     periods = elementary(period for line in lines for period, _ in line)
     columns = zip(*(values_during(line, periods) for line in lines), strict=True)
@@ -187,7 +235,7 @@ def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_V
             for (voice, one), value in zip(said, values, strict=True)
             if value is not None or one.assertion.withdrawn
         ]
-        this = _contest(path, period, claims) if claims else None
+        this = _contest(path, period, claims, criteria) if claims else None
         if this is not None and last is not None and this._replace(start=last.start) == last._replace(end=this.end):
             last = last._replace(end=this.end)
             continue
@@ -198,17 +246,24 @@ def _sliced_contests(record_type: RecordType, path: str, said: Sequence[tuple[_V
         yield last
 
 
-def _contest(path: str, period: Period, claims: Sequence[Claim]) -> Contest:
-    winner, *losers = claims if len(claims) == 1 else sorted(claims, key=lambda claim: claim.order)
-    return Contest(path, period.start, period.end, winner, tuple(losers), _rule(winner, losers))
+def _contest(path: str, period: Period, claims: Sequence[Claim], criteria: _Criteria) -> Contest:
+    start, end = period.start, period.end
+    if len(claims) == 1:
+        (only,) = claims
+        return Contest(path, start, end, only, (), Rule.RULE_PIN if only.rank == PINNED else Rule.RULE_ONLY_SOURCE)
+    if criteria is not None:
+        (winner, *losers), rule = ranked(claims, criteria)
+        return Contest(path, start, end, winner, tuple(losers), rule)
+    winner, *losers = sorted(claims, key=lambda claim: claim.order)
+    return Contest(path, start, end, winner, tuple(losers), _rule(winner, losers[0]))
 
 
-def _rule(winner: Claim, losers: Sequence[Claim]) -> "record_pb2.ValueExplanation.Rule.ValueType":
-    if not losers:
-        return Rule.RULE_ONLY_SOURCE
-    if winner.rank != losers[0].rank:
+def _rule(winner: Claim, runner_up: Claim) -> "record_pb2.ValueExplanation.Rule.ValueType":
+    if winner.rank == PINNED:
+        return Rule.RULE_PIN
+    if winner.rank != runner_up.rank:
         return Rule.RULE_TRUST
-    return Rule.RULE_RECENCY if winner.source_time_ns != losers[0].source_time_ns else Rule.RULE_ORDER
+    return Rule.RULE_RECENCY if winner.source_time_ns != runner_up.source_time_ns else Rule.RULE_ORDER
 
 
 def _winners(

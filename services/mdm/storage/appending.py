@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import record_pb2
 from services.mdm.domain.coding import Coding, coded
+from services.mdm.domain.derivation import Derivation, derive
 from services.mdm.domain.indexing import IndexEntry, index_entries
 from services.mdm.domain.slot import differing_fields
-from services.mdm.domain.survivorship import Golden as Survived
-from services.mdm.domain.survivorship import survive
 from services.mdm.storage import coded_values, crosswalk, record_index, references
 from services.mdm.storage import match_keys as keys
+from services.mdm.storage.pin_records import Held, PinChange, overtaken
 from services.mdm.storage.references import Referring
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.working_set import Golden, Source, WorkingSet, write_statement
@@ -26,7 +26,7 @@ Operation = audit_pb2.Operation
 def append(
     connection: Connection, store: RecordStore, records: WorkingSet, landscape: Landscape, origin: Origin
 ) -> None:
-    """Append a revision of every touched source record, and of every golden record that thereby changes."""
+    """Append a revision of every touched source record, and of every golden record and pin that thereby changes."""
     touched, looked_at = records.touched_sources(), records.touched_goldens()
     if not looked_at:
         return
@@ -35,18 +35,26 @@ def append(
         source.statement.revision = draft.revision
     coding = {golden.name: _coding(golden, records, landscape) for golden in looked_at}
     sources = {golden.name: [records.sources[name] for name in golden.sources] for golden in looked_at}
+    ends = (_overtaken(golden, coding[golden.name], landscape, records) for golden in looked_at if golden.pins)
+    pinned = [*records.pin_changes, *(end for each in ends for end in each)]
     drafted = [
         (golden, _golden_draft(golden, sources[golden.name], coding[golden.name], landscape)) for golden in looked_at
     ]
     made = [(golden, draft) for golden, draft in drafted if draft is not None]
     references.put(connection, [_referring(golden, draft) for golden, draft in made])
     said_by = {source.statement.golden_record: source.by or origin for source in touched}
-    origins = [*(source.by or origin for source in touched), *(said_by.get(golden.name, origin) for golden, _ in made)]
-    appended = store.append(connection, [*said, *(draft for _, draft in made)], origins, records.locked_at)
+    origins = [
+        *(source.by or origin for source in touched),
+        *(said_by.get(change.golden_record, origin) for change in pinned),
+        *(said_by.get(golden.name, origin) for golden, _ in made),
+    ]
+    drafts = [*said, *(change.draft for change in pinned), *(draft for _, draft in made)]
+    appended = store.append(connection, drafts, origins, records.locked_at)
     _derive_from_sources(connection, touched)
     if landscape.code_maps:
         coded_values.put(connection, [_codes_said(golden, records, coding, landscape) for golden in looked_at])
-    record_index.put(connection, store.sealer, [_indexed(golden, draft) for golden, draft in made])
+    found_by = [*(change.indexed for change in pinned), *(_indexed(golden, draft) for golden, draft in made)]
+    record_index.put(connection, store.sealer, found_by)
     for source in touched:
         source.head = appended[source.statement.name].head
     for golden, draft in made:
@@ -97,18 +105,39 @@ def _codes_said(
     return coded_values.Said(golden.name, mapped, coding[golden.name].translations)
 
 
+def derived(golden: Golden, records: WorkingSet, landscape: Landscape, pins: Sequence[Held]) -> Derivation:
+    """Return what the sources of a golden record make with these pins."""
+    return _derived(golden, _coding(golden, records, landscape), landscape, pins)
+
+
+def _derived(golden: Golden, coding: Coding, landscape: Landscape, pins: Sequence[Held]) -> Derivation:
+    rules = landscape.rules_of(golden.record_type.name)
+    return derive(golden.record_type, coding, landscape.trust(), rules, [held.pin for held in pins])
+
+
+def _overtaken(golden: Golden, coding: Coding, landscape: Landscape, records: WorkingSet) -> list[PinChange]:
+    """End the pins whose beaten value has moved; return their ends."""
+    bare = _derived(golden, coding, landscape, ()).golden
+    if bare is None or records.locked_at is None:
+        return []
+    ends = {held.name: overtaken(held, golden.record_type, bare, records.locked_at) for held in golden.pins}
+    golden.pins = [held for held in golden.pins if ends[held.name] is None]
+    return [end for end in ends.values() if end is not None]
+
+
 def _golden_draft(
     golden: Golden, sources: Sequence[Source], coding: Coding, landscape: Landscape
 ) -> RevisionDraft | None:
     if not sources:
         return _merged_draft(golden)
-    survived = survive(golden.record_type, coding.statements, landscape.trust())
+    made = _derived(golden, coding, landscape, golden.pins)
+    inputs = made.inputs if made.golden else golden.stated
     state = _state(sources)
     entities = _entities(golden, sources)
-    digest = coding.digest(survived.digest) if survived else golden.digest
-    if golden.head and (golden.digest, golden.head.state, golden.head.entities) == (digest, state, entities):
+    standing = golden.head and (golden.head.state, golden.head.entities) == (state, entities)
+    if standing and _same(inputs, golden.stated) and not (golden.rewritten and made.golden):
         return None
-    content = survived.content if survived else golden.content
+    content = made.content if made.golden else golden.content
     return RevisionDraft(
         record=golden.name,
         record_type=golden.record_type.name,
@@ -118,17 +147,18 @@ def _golden_draft(
         previous=golden.content,
         state=state,
         entities=entities,
-        inputs=_inputs(survived, coding, digest) if survived else golden.inputs,
+        inputs=inputs.SerializeToString(deterministic=True),
     )
 
 
 def _merged_draft(golden: Golden) -> RevisionDraft | None:
     """Return the revision of a record whose sources belong to others now: nothing is said of it but where it went."""
-    stored = record_pb2.Explanation.FromString(golden.inputs).merged_into
     assert golden.head is not None  # noqa: S101 - it had sources
-    if golden.head.state is State.MERGED and stored == golden.merged_into:
+    if golden.head.state is State.MERGED and golden.merged_into in {"", golden.stated.merged_into}:
         return None
-    inputs = record_pb2.Explanation(merged_into=golden.merged_into)
+    # Its pins come back with it.
+    pins = [held.pin.revision for held in golden.pins]
+    inputs = record_pb2.Explanation(merged_into=golden.merged_into, pin_revisions=pins)
     return RevisionDraft(
         record=golden.name,
         record_type=golden.record_type.name,
@@ -140,6 +170,11 @@ def _merged_draft(golden: Golden) -> RevisionDraft | None:
         entities=golden.head.entities,
         inputs=inputs.SerializeToString(deterministic=True),
     )
+
+
+def _same(inputs: record_pb2.Explanation, stored: record_pb2.Explanation) -> bool:
+    """Tell whether a golden record is explained as it was, by the same pins: then there is nothing to write."""
+    return inputs.digest == stored.digest and inputs.pin_revisions == stored.pin_revisions
 
 
 def _indexed(golden: Golden, draft: RevisionDraft) -> record_index.Indexed:
@@ -166,15 +201,6 @@ def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referri
     was_there = golden.head is not None and golden.head.state is State.ACTIVE
     before, after = golden.content if was_there else None, draft.content if draft.state is State.ACTIVE else None
     return Referring(golden.record_type, golden.name, before), Referring(golden.record_type, golden.name, after)
-
-
-def _inputs(survived: Survived, coding: Coding, digest: bytes) -> bytes:
-    return record_pb2.Explanation(
-        source_revisions=survived.source_revisions,
-        rule_revisions=survived.rule_revisions,
-        code_map_revisions=coding.map_revisions,
-        digest=digest,
-    ).SerializeToString(deterministic=True)
 
 
 def _operation(head: Head | None, state: State) -> Operation.ValueType:

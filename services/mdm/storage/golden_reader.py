@@ -8,18 +8,21 @@ from uuid import UUID
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import ingest_pb2, record_pb2, system_pb2
+from concord.mdm.v1 import ingest_pb2, record_pb2, survivorship_pb2, system_pb2
 from concord.mdm.v1.reference_data_pb2 import CodeMap
-from services.mdm.domain.code_map import CodeMaps, by_system
+from services.mdm.domain.code_map import by_system
 from services.mdm.domain.coding import annotate, coded
+from services.mdm.domain.derivation import Derivation, derive
 from services.mdm.domain.explanation import explain
 from services.mdm.domain.identifiers import normalise
 from services.mdm.domain.indexing import identifier_paths
+from services.mdm.domain.ranking import DEFAULT, Rules, rules_of
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship import Trust, survive
+from services.mdm.domain.survivorship import Trust
 from services.mdm.storage import crosswalk, record_index
 from services.mdm.storage.etag import etag_of
-from services.mdm.storage.registry import Registry, present_registered
+from services.mdm.storage.pin_records import read_pin
+from services.mdm.storage.registry import RULES, Registry, present_registered
 from services.mdm.storage.working_set import read_statement
 from services.mesh.database import driver
 from services.mesh.records.store import RecordStore, Revision, State
@@ -38,6 +41,10 @@ JOIN LATERAL (
 WHERE i.record_type = %(type)s AND i.path = ANY(%(paths)s) AND i.value = ANY(%(values)s) AND i.record > %(after)s
 ORDER BY i.record LIMIT %(limit)s
 """
+
+
+class MissingInputError(Exception):
+    """A golden revision names a revision that is not there; the message is its name."""
 
 
 @dataclass(frozen=True)
@@ -154,34 +161,48 @@ class GoldenReader:
 
     def explain(self, connection: Connection, record_type: RecordType, revision: Revision) -> record_pb2.Explanation:
         """Recompute why a golden revision is what it is, from the inputs that it names."""
-        inputs = record_pb2.Explanation.FromString(self._store.inputs(revision))
-        statements = []
-        wanted = [_pair(named) for named in inputs.source_revisions]
-        read = self._store.read_revisions(connection, wanted)
-        for pair in wanted:
-            source = read[pair]
-            content = self._store.content(source, record_type.message)
-            statements.append(read_statement(self._store, source, record_type, content))
-        coding = coded(record_type, statements, self._code_maps_then(connection, inputs.code_map_revisions))
-        survived = survive(record_type, coding.statements, self._trust_then(connection, inputs.rule_revisions))
-        if survived is None:
+        remade = self.remade(connection, record_type, self.stated(revision))
+        if remade.golden is None:
             return record_pb2.Explanation(name=revision.record, revision=revision.revision)
-        explanation = explain(record_type, survived, revision.record, revision.revision)
-        annotate(explanation, coding)
+        explanation = explain(record_type, remade.golden, revision.record, revision.revision)
+        annotate(explanation, remade.coding)
         return explanation
 
-    def _trust_then(self, connection: Connection, named: Sequence[str]) -> dict[str, Trust]:
-        read = self._store.read_revisions(connection, [_pair(name) for name in named])
-        return {
-            record: Trust(self._store.content(revision, system_pb2.System).trust_rank, f"{record}@{number}")
-            for (record, number), revision in read.items()
-        }
+    def stated(self, revision: Revision) -> record_pb2.Explanation:
+        """Return what a golden revision was made from."""
+        return record_pb2.Explanation.FromString(self._store.inputs(revision))
 
-    def _code_maps_then(self, connection: Connection, named: Sequence[str]) -> dict[str, CodeMaps]:
-        if not named:
-            return {}
-        read = self._store.read_revisions(connection, [_pair(name) for name in named])
-        return by_system(present_registered(self._store, revision, CodeMap) for revision in read.values())
+    def remade(self, connection: Connection, record_type: RecordType, inputs: record_pb2.Explanation) -> Derivation:
+        """Return what the named revisions of sources, rules, code maps and pins make. Raises MissingInputError."""
+        statements = [
+            read_statement(self._store, each, record_type, self._store.content(each, record_type.message))
+            for each in self._named(connection, inputs.source_revisions)
+        ]
+        maps = self._named(connection, inputs.code_map_revisions)
+        code_maps = by_system(present_registered(self._store, each, CodeMap) for each in maps)
+        trust, rules = self._rules_then(self._named(connection, inputs.rule_revisions))
+        pins = [read_pin(self._store, each).pin for each in self._named(connection, inputs.pin_revisions)]
+        return derive(record_type, coded(record_type, statements, code_maps), trust, rules, pins)
+
+    def _named(self, connection: Connection, named: Sequence[str]) -> list[Revision]:
+        """Return the revisions that are named, in their order."""
+        pairs = [_pair(each) for each in named]
+        read = self._store.read_revisions(connection, pairs) if pairs else {}
+        missing = [each for each, pair in zip(named, pairs, strict=True) if pair not in read]
+        if missing:
+            raise MissingInputError(missing[0])
+        return [read[pair] for pair in pairs]
+
+    def _rules_then(self, revisions: Sequence[Revision]) -> tuple[dict[str, Trust], Rules]:
+        """Return the systems' trust ranks and the type's survivorship rules as these revisions say."""
+        trust, rules = {}, DEFAULT
+        for each in revisions:
+            named = f"{each.record}@{each.revision}"
+            if each.record_type == RULES:
+                rules = rules_of(self._store.content(each, survivorship_pb2.SurvivorshipRules).groups, named)
+            else:
+                trust[each.record] = Trust(self._store.content(each, system_pb2.System).trust_rank, named)
+        return trust, rules
 
 
 def merged_into(store: RecordStore, revision: Revision) -> str:

@@ -16,18 +16,21 @@ from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
 from services.mdm.storage.match_decisions import MatchDecisions
-from services.mdm.storage.match_queue import MatchQueue
 from services.mdm.storage.match_models import MatchModels
 from services.mdm.storage.match_population import MatchPopulation
+from services.mdm.storage.match_queue import MatchQueue
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
 from services.mdm.storage.model_training import ModelTraining
 from services.mdm.storage.model_trial import ModelTrial
 from services.mdm.storage.pair_scoring import PairScoring
+from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
+from services.mdm.storage.rebuilding import Rebuilding
 from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.reevaluation import Reevaluation
 from services.mdm.storage.reference_data import ReferenceData
 from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
@@ -36,6 +39,7 @@ from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.stored_models import StoredModels
+from services.mdm.storage.survivorship_rules import SurvivorshipRules
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.storage.value_trial import ValueTrial
@@ -82,6 +86,10 @@ class HubStorage:
     model_training: ModelTraining
     model_trial: ModelTrial
     pair_scoring: PairScoring
+    pins: Pins
+    rules: SurvivorshipRules
+    rebuilding: Rebuilding
+    reevaluation: Reevaluation
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -100,12 +108,16 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     import_batches = ImportBatches(sealer)
     listing = Listing(sealer)
     ledgers = Ledgers(store, registry, listing)
-    stewardship = Stewardship(transactions, path, reader, {ACCOUNT.name: ledgers.account_violations})
+    laws = {ACCOUNT.name: ledgers.account_violations}
+    stewardship = Stewardship(transactions, path, reader, laws)
     forest = Forest(store, listing, registry)
     proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
     merging = Merging(transactions, path, decisions)
     models = MatchModels(transactions, stored_models)
     population = MatchPopulation(transactions, store)
+    pins = Pins(transactions, store, registry, laws, new_id)
+    reevaluation = Reevaluation(transactions, store, registry)
+    rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -120,7 +132,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         import_batches=import_batches,
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions, stored_models),
+        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions, stored_models, pins, rules),
         forest=forest,
         ledgers=ledgers,
         tree_proposals=proposals,
@@ -137,6 +149,10 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
             transactions, registry, stored_models, population, decisions, ValueTrial(store, registry)
         ),
         pair_scoring=PairScoring(store, stored_models, population),
+        pins=pins,
+        rules=rules,
+        rebuilding=Rebuilding(transactions, store, registry, reader),
+        reevaluation=reevaluation,
     )
 
 

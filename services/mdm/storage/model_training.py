@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import match_pb2
 from services.mdm.domain.matching.calibration import Label, calibrated
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.population import population
+from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.training import trained
 from services.mdm.storage import model_register
 from services.mdm.storage.match_decisions import MatchDecisions

@@ -1,4 +1,4 @@
-"""Registered systems, entities, ledgers, match models and code maps: one consistent picture, cheap to ask for."""
+"""What is registered: systems, entities, ledgers, models, rules and code maps, as one picture, cheap to ask for."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import ledger_pb2, reference_data_pb2, system_pb2
+from concord.mdm.v1 import ledger_pb2, reference_data_pb2, survivorship_pb2, system_pb2
 from services.mdm.domain import stewarding
 from services.mdm.domain.code_map import CodeMaps, by_system
 from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.ranking import DEFAULT, Rules, rules_of
 from services.mdm.domain.survivorship import Trust
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
@@ -35,14 +36,19 @@ HUB = stewarding.HUB
 CODE_MAP = "code_map"
 """What code maps are called in the feed and in the evidence."""
 
-_REGISTERED = "FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model', 'code_map')"
+RULES = "survivorship_rules"
+"""What survivorship rules are called in the feed and in the evidence."""
+
+_REGISTERED = """
+FROM records WHERE record_type IN ('system', 'entity', 'ledger', 'match_model', 'code_map', 'survivorship_rules')
+"""
 _STAMP = f"SELECT count(*), coalesce(sum(revision), 0) {_REGISTERED}"
 _NAMES = f"SELECT record {_REGISTERED} AND record_type <> 'match_model'"
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """All systems, entities, ledgers and match models as of one moment."""
+    """All that is registered, as of one moment."""
 
     systems: Mapping[str, system_pb2.System] = field(default_factory=dict)
     entities: Mapping[str, system_pb2.Entity] = field(default_factory=dict)
@@ -51,6 +57,12 @@ class Landscape:
     """The match models in force, by record type; types without one are linked by identifiers alone."""
     code_maps: Mapping[str, CodeMaps] = field(default_factory=dict)
     """Code maps by system."""
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+    """Registered survivorship rules by record type."""
+
+    def rules_of(self, record_type: str) -> Rules:
+        """Return the rules by which records of a type survive."""
+        return self.rules.get(record_type, DEFAULT)
 
     def trust(self) -> Mapping[str, Trust]:
         """Return each system's trust rank, with the revision of the registration that says so."""
@@ -105,17 +117,21 @@ class Registry:
         systems: dict[str, system_pb2.System] = {}
         entities: dict[str, system_pb2.Entity] = {}
         ledgers: dict[str, ledger_pb2.Ledger] = {}
+        rules: dict[str, Rules] = {}
         code_maps: list[reference_data_pb2.CodeMap] = []
         for name, revision in self._store.read(connection, names).items():
             if revision.record_type == CODE_MAP:
                 code_maps.append(present_registered(self._store, revision, reference_data_pb2.CodeMap))
+            elif revision.record_type == RULES:
+                kept = self._store.content(revision, survivorship_pb2.SurvivorshipRules)
+                rules[name.rpartition("/")[2]] = rules_of(kept.groups, f"{name}@{revision.revision}")
             elif revision.record_type == "system":
                 systems[name] = present_registered(self._store, revision, system_pb2.System)
             elif revision.record_type == "entity":
                 entities[name] = present_registered(self._store, revision, system_pb2.Entity)
             else:
                 ledgers[name] = present_registered(self._store, revision, ledger_pb2.Ledger)
-        return Landscape(systems, entities, ledgers, self._models(connection), by_system(code_maps))
+        return Landscape(systems, entities, ledgers, self._models(connection), by_system(code_maps), rules)
 
 
 def present_registered(store: RecordStore, revision: Revision, kind: type[Registered]) -> Registered:

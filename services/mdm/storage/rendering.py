@@ -12,13 +12,17 @@ from services.mdm.storage import crosswalk
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
 from services.mdm.storage.match_decisions import MatchDecisions
+from services.mdm.storage.pin_records import RECORD_TYPE as PINNED
+from services.mdm.storage.pins import Pins
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
-from services.mdm.storage.registry import CODE_MAP, present_registered
+from services.mdm.storage.registry import CODE_MAP, RULES, present_registered
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stored_models import RECORD_TYPE as MODELLED
 from services.mdm.storage.stored_models import StoredModels
+from services.mdm.storage.survivorship_rules import PROPOSALS as RULES_PROPOSED
+from services.mdm.storage.survivorship_rules import SurvivorshipRules
 from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mesh.feed.reader import PublishedChange
@@ -39,6 +43,8 @@ class Rendering:
         proposals: TreeProposals,
         decisions: MatchDecisions,
         models: StoredModels,
+        pins: Pins,
+        rules: SurvivorshipRules,
     ) -> None:
         self._store = store
         self._reader = reader
@@ -48,6 +54,9 @@ class Rendering:
             DECIDED: lambda revision, _clear: decisions.present(revision),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             MODELLED: lambda revision, _clear: models.present(revision),
+            PINNED: lambda revision, clear: pins.present(revision, clear=clear),
+            RULES: lambda revision, _clear: rules.present(revision),
+            RULES_PROPOSED: lambda revision, _clear: rules.present_proposal(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
             "code_list": lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeList),

@@ -22,6 +22,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "code_map_runs": "how far golden records have come behind code maps; what a run makes leaves evidence",
     "match_models": "derived from models: which there are and which is in force; how far a training is",
     "presences": "derived from golden revisions: when they are there to be referred to",
+    "reevaluations": "how far golden records follow changed rules: points at records, holds no content",
 }
 """Tables that need no change row of their own, each with the reason."""
 

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database
+from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 from services.mesh.records.idempotency import Answer, RequestKey, claim_each, settle_each
 from services.mesh.records.sealing import Sealer
@@ -30,6 +30,12 @@ class Transactions:
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that may only read."""
         with self._database.reading() as connection:
+            return work(connection)
+
+    def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that may only read and sees one moment, however many statements it runs."""
+        with self._database.transaction() as connection:
+            driver(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return work(connection)
 
     def write(self, work: Callable[[Connection], T], *, rehearsal: bool = False) -> T:

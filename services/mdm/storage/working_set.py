@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -14,6 +15,7 @@ from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk
 from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.pin_records import Held, PinChange, read_active
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head, RecordStore, Revision
 
@@ -117,17 +119,21 @@ class Golden:
     content: Message | None = None
     inputs: bytes = b""
     sources: list[str] = field(default_factory=list)
+    pins: list[Held] = field(default_factory=list)
+    """Those in force."""
     made: Revision | None = None
     """The revision that this write made of it."""
     merged_into: str = ""
     """The golden record that it goes on in when this write leaves it without sources."""
     touched: bool = False
     """Whether this write looks at it again although none of its sources gets a new revision."""
+    rewritten: bool = False
+    """Whether it gets a revision even where it was made from the same."""
 
-    @property
-    def digest(self) -> bytes:
-        """The digest of its stored explanation; empty before the first revision."""
-        return record_pb2.Explanation.FromString(self.inputs).digest
+    @cached_property
+    def stated(self) -> record_pb2.Explanation:
+        """What its stored revision was made from; empty before the first."""
+        return record_pb2.Explanation.FromString(self.inputs)
 
 
 class WorkingSet:
@@ -139,6 +145,7 @@ class WorkingSet:
         self.sources: dict[str, Source] = {}
         self.goldens: dict[str, Golden] = {}
         self.crossings: dict[tuple[str, str], Crossing] = {}
+        self.pin_changes: list[PinChange] = []
         self.locked_at: datetime | None = None
         """A time since everything is locked, by the database's clock; None = nothing was there to be locked."""
 
@@ -164,6 +171,7 @@ class WorkingSet:
             if crossing.golden in self.goldens:
                 name, record_type = crossing.source_record, types[crossing.golden]
                 self._add(crossing, current.get(name) or read_source(self._store, record_type, fresh[name]))
+        self._load_pins()
 
     def regroup(self) -> None:
         """Let every golden record have the source records that say so; who has none goes on where its founder is."""
@@ -192,6 +200,14 @@ class WorkingSet:
             names |= {source.crossed.golden, founded_record(source.statement)}
         names |= {name for name, golden in self.goldens.items() if golden.touched}
         return [self.goldens[name] for name in sorted(names - {""})]
+
+    def _load_pins(self) -> None:
+        """Read the pins in force: a golden record names them, and they change under its lock only."""
+        named = {
+            pin.partition("@")[0]: golden for golden in self.goldens.values() for pin in golden.stated.pin_revisions
+        }
+        for held in read_active(self._store, self._connection, named) if named else ():
+            named[held.name].pins.append(held)
 
     def _golden(self, record_type: RecordType, head: Head | None, read: Read) -> Golden:
         return Golden(record_type, read.revision.record, head, read.content, read.inputs)

@@ -91,6 +91,7 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "map.csv").write_text("source_code,canonical_code\nST,EA\n")
     concord.done("codes", "import", str(home / "codes.csv"), "--list", "walked")
     concord.done("codes", "set", "erp", "walked", "PCE=EA")
+    (home / "rules.yaml").write_text("{record_type: supplier, groups: [{group: phone, criteria: [CRITERION_RECENCY]}]}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
     return {
         "supplier": supplier,
@@ -134,6 +135,16 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("codes", "import"): ("{home}/map.csv", "--list", "walked", "--system", "erp", "--validate-only"),
     ("codes", "unmapped"): (),
     ("codes", "progress"): (),
+    ("pins", "set"): (
+        *("{supplier}", "website", "--empty", "--until", "2099-01-01", "--reason", "a walk", "--validate-only"),
+    ),
+    ("pins", "list"): (),
+    ("pins", "notices"): (),
+    ("survivorship", "list"): (),
+    ("survivorship", "show"): ("suppliers",),
+    ("survivorship", "propose"): ("-f", "{home}/rules.yaml", "--validate-only"),
+    ("survivorship", "proposals"): (),
+    ("rebuild",): ("suppliers",),
     ("systems", "list"): (),
     ("systems", "get"): ("erp",),
     ("entities", "list"): (),
@@ -161,11 +172,16 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own below, or of log-in.
+# Each has a test of its own below, of log-in, or of pins and rules.
 APART = {
     ("tree", "compare"),
     ("tree", "promote"),
     ("tree", "withdraw"),
+    ("pins", "end"),
+    ("pins", "acknowledge"),
+    ("survivorship", "compare"),
+    ("survivorship", "promote"),
+    ("survivorship", "withdraw"),
     ("undelete",),
     ("unmerge",),
     ("decisions", "withdraw"),

@@ -1,0 +1,230 @@
+"""Rebuilding golden records: what their inputs make against what is stored, and what other rules would make of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import rebuild_pb2, record_pb2, survivorship_pb2
+from services.mdm.domain.coding import coded
+from services.mdm.domain.derivation import Derivation, derive
+from services.mdm.domain.ranking import Rules
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship import Contest, canonical_digest
+from services.mdm.storage import crosswalk
+from services.mdm.storage.appending import append
+from services.mdm.storage.golden_reader import GoldenReader, MissingInputError
+from services.mdm.storage.pin_records import in_force
+from services.mdm.storage.registry import Landscape, Registry
+from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.working_set import WorkingSet, read_statement
+from services.mesh.database import driver
+from services.mesh.records.leaf import Origin
+from services.mesh.records.store import RecordStore, Revision
+
+Kind = rebuild_pb2.GoldenDifference.Kind
+
+_CHUNK = "SELECT record FROM records WHERE record_type = %s AND record > %s ORDER BY record LIMIT %s"
+_COUNT = "SELECT count(*) FROM records WHERE record_type = %s"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A golden record as it is stored, with what it would be made from now."""
+
+    record_type: RecordType
+    revision: Revision
+    content: Message
+    stated: record_pb2.Explanation
+    make: Callable[[Rules], Derivation]
+    """Makes it from its newest sources and the pins in force by these rules."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some golden records of a type, and whether there are more behind them."""
+
+    families: tuple[Family, ...]
+    landscape: Landscape
+    more: bool
+
+
+@dataclass(frozen=True)
+class WouldBe:
+    """A value that rules would decide otherwise: as it is now and as it would be; None = nobody says anything."""
+
+    golden: str
+    now: Contest | None
+    then: Contest | None
+
+
+class Rebuilding:
+    """Recomputes golden records chunk by chunk; each chunk shows one moment."""
+
+    def __init__(
+        self, transactions: Transactions, store: RecordStore, registry: Registry, reader: GoldenReader
+    ) -> None:
+        self._transactions = transactions
+        self._store = store
+        self._registry = registry
+        self._reader = reader
+
+    def count(self, record_type: RecordType) -> int:
+        """Count the golden records of a type, deleted ones included."""
+
+        def read(connection: Connection) -> int:
+            row = driver(connection).execute(_COUNT, (record_type.name,)).fetchone()
+            return row[0] if row else 0
+
+        return self._transactions.read(read)
+
+    def differences(
+        self, record_type: RecordType, after: str, limit: int
+    ) -> tuple[list[rebuild_pb2.GoldenDifference], Sequence[str], bool]:
+        """Return what differs among the golden records behind `after`, those looked at, whether there are more."""
+
+        def read(connection: Connection) -> tuple[list[rebuild_pb2.GoldenDifference], Sequence[str], bool]:
+            chunk = self._chunk(connection, record_type, after, limit)
+            rules = chunk.landscape.rules_of(record_type.name)
+            checked = (self._difference(connection, family, rules) for family in chunk.families)
+            return [each for each in checked if each], [f.revision.record for f in chunk.families], chunk.more
+
+        return self._transactions.snapshot(read)
+
+    def mend(self, record_type: RecordType, names: Sequence[str], origin: Origin) -> dict[str, int]:
+        """Give golden records revisions made from their newest inputs; return these. Raises CONCURRENT_CHANGE."""
+
+        def write(connection: Connection) -> dict[str, int]:
+            records = WorkingSet(connection, self._store)
+            records.load(dict.fromkeys(names, record_type), [], {})
+            for name, held in in_force(self._store, connection, names).items():
+                records.goldens[name].pins = held
+            for golden in records.goldens.values():
+                golden.touched = golden.rewritten = True
+            append(connection, self._store, records, self._registry.read(connection), origin)
+            return {name: golden.made.revision for name, golden in records.goldens.items() if golden.made}
+
+        return self._transactions.write(write) if names else {}
+
+    def compare(
+        self, record_type: RecordType, rules: Sequence[survivorship_pb2.GroupRule], after: str, limit: int
+    ) -> tuple[list[WouldBe], Sequence[str], bool]:
+        """Return the values that rules would decide otherwise, the records looked at, whether there are more."""
+
+        def read(connection: Connection) -> tuple[list[WouldBe], Sequence[str], bool]:
+            chunk = self._chunk(connection, record_type, after, limit)
+            now = chunk.landscape.rules_of(record_type.name)
+            then = Rules({rule.group: tuple(rule.criteria) for rule in rules}, "proposed")
+            found = [
+                WouldBe(family.revision.record, *pair)
+                for family in chunk.families
+                for pair in _changed(family.make(now), family.make(then))
+            ]
+            return found, [family.revision.record for family in chunk.families], chunk.more
+
+        return self._transactions.snapshot(read)
+
+    def _difference(self, connection: Connection, family: Family, rules: Rules) -> rebuild_pb2.GoldenDifference | None:
+        try:
+            named = self._named(connection, family, family.make(rules))
+        except MissingInputError as error:
+            found = rebuild_pb2.GoldenDifference(kind=Kind.KIND_INPUT_MISSING, missing_input=str(error))
+            return _about(family, found)
+        return next(_differences(family, *named), None)
+
+    def _named(self, connection: Connection, family: Family, newest: Derivation) -> tuple[Derivation, Derivation]:
+        """Return what the named inputs make, and what the newest ones make: the same where the newest are named."""
+        if newest.golden is not None and _named(newest.inputs) == _named(family.stated):
+            return newest, newest
+        return self._reader.remade(connection, family.record_type, family.stated), newest
+
+    def _chunk(self, connection: Connection, record_type: RecordType, after: str, limit: int) -> Chunk:
+        rows = driver(connection).execute(_CHUNK, (record_type.name, after, limit + 1))
+        found = [name for (name,) in rows]
+        names, landscape = found[:limit], self._registry.read(connection)
+        crossings = crosswalk.of_goldens(connection, names) if names else {}
+        sources = [each.source_record for family in crossings.values() for each in family]
+        read = self._store.read(connection, [*names, *sources])
+        stated = {name: self._reader.stated(read[name]) for name in names}
+        held = in_force(self._store, connection, names)
+        trust = landscape.trust()
+
+        def family(name: str) -> Family:
+            said = [
+                read_statement(self._store, each, record_type, self._store.content(each, record_type.message))
+                for crossing in crossings.get(name, ())
+                if (each := read.get(crossing.source_record))
+            ]
+            own = [each.pin for each in held.get(name, ())]
+            content = self._store.content(read[name], record_type.message)
+            coding = coded(record_type, said, landscape.code_maps)
+            return Family(
+                record_type,
+                read[name],
+                content,
+                stated[name],
+                lambda rules: derive(record_type, coding, trust, rules, own),
+            )
+
+        return Chunk(tuple(family(name) for name in names), landscape, len(found) > limit)
+
+
+def _named(inputs: record_pb2.Explanation) -> list[str]:
+    """Return the revisions that inputs name."""
+    return [
+        *inputs.source_revisions,
+        *inputs.rule_revisions,
+        *inputs.code_map_revisions,
+        *inputs.pin_revisions,
+    ]
+
+
+def _differences(family: Family, named: Derivation, newest: Derivation) -> Iterator[rebuild_pb2.GoldenDifference]:
+    """Give how a golden record differs, the worst first."""
+    kind, stated = family.record_type, family.stated.digest
+    stored, rebuilt = canonical_digest(kind, family.content), _digest(kind, named)
+    if stored != rebuilt:
+        yield _about(family, _compared(Kind.KIND_CONTENT, kind, family.content, named))
+    elif named.inputs.digest != stated:
+        yield _about(family, _compared(Kind.KIND_EXPLANATION, kind, family.content, named))
+    elif newest.golden is not None and newest.inputs.digest != stated:
+        yield _about(family, _compared(Kind.KIND_STALE, kind, family.content, newest))
+
+
+def _compared(
+    kind: Kind.ValueType, record_type: RecordType, content: Message, made: Derivation
+) -> rebuild_pb2.GoldenDifference:
+    return rebuild_pb2.GoldenDifference(
+        kind=kind,
+        paths=_differing(record_type, content, made),
+        stored_digest=canonical_digest(record_type, content),
+        rebuilt_digest=_digest(record_type, made),
+    )
+
+
+def _about(family: Family, difference: rebuild_pb2.GoldenDifference) -> rebuild_pb2.GoldenDifference:
+    difference.golden_record, difference.revision = family.revision.record, family.revision.revision
+    return difference
+
+
+def _digest(record_type: RecordType, made: Derivation) -> bytes:
+    return canonical_digest(record_type, record_type.message() if made.content is None else made.content)
+
+
+def _differing(record_type: RecordType, content: Message, made: Derivation) -> list[str]:
+    """Return the paths of the values that differ."""
+    there = slots_of(record_type, content)
+    other = slots_of(record_type, made.content) if made.content is not None else {}
+    return sorted(path for path in there.keys() | other.keys() if there.get(path) != other.get(path))
+
+
+def _changed(now: Derivation, then: Derivation) -> Iterator[tuple[Contest | None, Contest | None]]:
+    """Give the values that differ: of the same slot and period, as far as both have it."""
+    before = {(each.path, each.start, each.end): each for each in now.golden.contests} if now.golden else {}
+    after = {(each.path, each.start, each.end): each for each in then.golden.contests} if then.golden else {}
+    for place in sorted(before.keys() | after.keys(), key=str):
+        was, becomes = before.get(place), after.get(place)
+        if (was and was.winner.value) != (becomes and becomes.winner.value):
+            yield was, becomes

@@ -1,0 +1,154 @@
+"""The pin service: stewards pin values, end pins, and see which ended by themselves."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Connection
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.mdm.v1 import pin_pb2
+from services.mdm.domain import registry as record_types
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.slot import group_of, is_sliced
+from services.mdm.storage.pins import Asked, PinQuestion, Pins
+from services.mdm.storage.registrations import missing
+from services.mdm.storage.transactions import Transactions
+from services.mdm.transport.deciding import RESTRICTED, Deciding, may_see_restricted
+from services.mdm.transport.decisions import restricted_fields
+from services.mesh import validation
+from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.pagination import PageToken, page_size
+from services.mesh.server import Call, GrpcService
+
+SERVICE = "concord.mdm.v1.PinService"
+
+
+class PinMethods:
+    """The pin service's RPCs."""
+
+    def __init__(self, transactions: Transactions, pins: Pins, deciding: Deciding) -> None:
+        self._transactions = transactions
+        self._pins = pins
+        self._deciding = deciding
+
+    def service(self) -> GrpcService:
+        """Return the pin service."""
+        return GrpcService(
+            SERVICE,
+            {
+                "PinValue": self.pin_value,
+                "UnpinValue": self.unpin_value,
+                "GetPin": self.get_pin,
+                "ListPins": self.list_pins,
+                "ListPinNotices": self.list_notices,
+                "AcknowledgePinNotice": self.acknowledge_notice,
+            },
+        )
+
+    def pin_value(self, request: pin_pb2.PinValueRequest, call: Call) -> Message:
+        """Pin a value."""
+        record_type = record_types.by_collection(request.golden_record.partition("/")[0])
+        if record_type is None:
+            raise missing("golden record", request.golden_record)
+        _require_clearance(record_type, request.path, call)
+        asked = Asked(
+            record_type,
+            request.golden_record,
+            request.etag,
+            request.path,
+            _value(record_type, request),
+            request.reason,
+            _moment(request.expire_time),
+        )
+        return pin_pb2.PinValueResponse(pin=self._pins.pin(asked, self._deciding.decision(request, call)))
+
+    def unpin_value(self, request: pin_pb2.UnpinValueRequest, call: Call) -> Message:
+        """End a pin."""
+        ended = self._pins.unpin(request.name, request.etag, self._deciding.decision(request, call))
+        return pin_pb2.UnpinValueResponse(pin=ended)
+
+    def acknowledge_notice(self, request: pin_pb2.AcknowledgePinNoticeRequest, call: Call) -> Message:
+        """Take a notice off the list."""
+        seen = self._pins.acknowledge(request.name, request.etag, self._deciding.decision(request, call))
+        return pin_pb2.AcknowledgePinNoticeResponse(pin=seen)
+
+    def get_pin(self, request: pin_pb2.GetPinRequest, call: Call) -> Message:
+        """Return a pin."""
+
+        def read(connection: Connection) -> Message:
+            found = self._pins.find(connection, request.name, self._deciding.entities_within(connection, call))
+            return pin_pb2.GetPinResponse(pin=self._pins.present(found, clear=may_see_restricted(call)))
+
+        return self._transactions.read(read)
+
+    def list_pins(self, request: pin_pb2.ListPinsRequest, call: Call) -> Message:
+        """List pins, newest first."""
+        state = pin_pb2.Pin.State.Name(request.state) if request.state else ""
+        pins, token, count = self._page(request, PinQuestion(None, request.golden_record, state), call)
+        return pin_pb2.ListPinsResponse(pins=pins, next_page_token=token, total_count=count)
+
+    def list_notices(self, request: pin_pb2.ListPinNoticesRequest, call: Call) -> Message:
+        """List the pins that ended by themselves and are not acknowledged, newest first."""
+        question = PinQuestion(None, request.golden_record, with_notice=True)
+        pins, token, count = self._page(request, question, call)
+        return pin_pb2.ListPinNoticesResponse(pins=pins, next_page_token=token, total_count=count)
+
+    def _page(
+        self, request: pin_pb2.ListPinsRequest | pin_pb2.ListPinNoticesRequest, asked: PinQuestion, call: Call
+    ) -> tuple[Sequence[pin_pb2.Pin], str, int]:
+        size, after = page_size(request.page_size), PageToken.decode(request.page_token, request)
+
+        def read(connection: Connection) -> tuple[Sequence[pin_pb2.Pin], str, int]:
+            question = replace(asked, scope=self._deciding.entities_within(connection, call))
+            found = self._pins.page(connection, question, after[0] if after else None, size + 1)
+            shown = [self._pins.present(each, clear=may_see_restricted(call)) for each in found[:size]]
+            token = PageToken.encode((shown[-1].name,), request) if len(found) > size else ""
+            return shown, token, self._pins.count(connection, question)
+
+        return self._transactions.read(read)
+
+
+def _require_clearance(record_type: RecordType, path: str, call: Call) -> None:
+    """Refuse to pin blindly what holds RESTRICTED fields that the caller may not see."""
+    group = group_of(record_type, path)
+    if group is None or may_see_restricted(call):
+        return
+    fields = {path.partition(".")[0]} if is_sliced(record_type, path) else set(group.fields)
+    for field in sorted(fields & restricted_fields(record_type)):
+        raise ConcordError(
+            reasons.ERROR_REASON_PERMISSION_MISSING,
+            f"{field} holds fields that you may not see",
+            metadata={"permission": RESTRICTED, "field": field},
+        )
+
+
+def _value(record_type: RecordType, request: pin_pb2.PinValueRequest) -> Message | None:
+    """Return what is to be pinned. Raises CONSTRAINT_VIOLATED, MALFORMED_MESSAGE."""
+    if request.empty == request.HasField("content"):
+        raise validation.constraint_violated([FieldViolation("content", "is to be given, or `empty`, and not both")])
+    if request.empty:
+        return None
+    try:
+        value = record_type.unpack(request.content)
+    except ValueError as error:
+        raise ConcordError(
+            reasons.ERROR_REASON_MALFORMED_MESSAGE,
+            "the content is not a message of the record's type",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=[FieldViolation("content", f"is no {record_type.descriptor.full_name}")],
+        ) from error
+    found = validation.violations(value)
+    if found:
+        raise validation.constraint_violated([replace(each, field=f"content.{each.field}") for each in found])
+    return value
+
+
+def _moment(said: Timestamp) -> datetime:
+    try:
+        return said.ToDatetime(tzinfo=UTC)
+    except ValueError as error:
+        wrong = FieldViolation("expire_time", "is no time between the years 1 and 9999")
+        raise validation.constraint_violated([wrong]) from error
