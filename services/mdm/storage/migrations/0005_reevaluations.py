@@ -3,7 +3,7 @@
 from services.mesh.migrations import granted_role, run_script
 
 revision = "0005"
-down_revision = "0007"
+down_revision = "0008"
 
 REEVALUATIONS = """
 CREATE TABLE public.reevaluations (
