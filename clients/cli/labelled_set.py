@@ -210,5 +210,3 @@ def truth(path: Path, left: Table, right: Table | None) -> frozenset[tuple[int, 
         if first != second:
             found.add((min(first, second), max(first, second)))
     return frozenset(found)
-
-

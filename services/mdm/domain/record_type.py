@@ -134,7 +134,9 @@ class RecordType:
         _check_groups(self.descriptor, self.groups, METADATA | ({self.slice_field} if self.slice_field else set()))
         if self.slice_field is not None:
             _check_groups(self.slice_descriptor, self.slice_groups, frozenset({"effective_period"}))
-        compared = [path for attribute in (self.matching.attributes if self.matching else ()) for path in attribute.paths]
+        compared = [
+            path for attribute in (self.matching.attributes if self.matching else ()) for path in attribute.paths
+        ]
         for path in (*self.filterable, *self.searchable, *(self.identity or ()), *compared):
             self.fields_of(path)
         for reference in self.references:
