@@ -84,6 +84,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "record.yaml").write_text("legal_name: Walked On\n")
     (home / "new.yaml").write_text(f"{{legal_name: New, entities: [{scope}]}}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
+    (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
+    (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
     return {
         "supplier": supplier,
         "center": centers[0]["name"],
@@ -127,6 +129,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("quarantine", "list"): (),
     ("quarantine", "show"): ("{quarantined}",),
     ("quarantine", "replay"): ("{quarantined}", "--validate-only"),
+    ("quality",): (
+        *("--type", "supplier", "--left", "{home}/left.csv", "--truth", "{home}/truth.csv"),
+        *("--mapping", "name=legal_name"),
+    ),
     ("audit", "record"): ("{supplier}",),
     ("audit", "list"): ("--limit", "5"),
     ("audit", "leaf"): ("leaves/0",),
