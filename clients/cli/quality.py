@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from clients.cli import labelled_set
-from clients.cli.command import Session, pass_session
+from clients.cli.command import Command, Session, pass_session
 from clients.cli.mistake import Mistake, nearest
 from services.mdm.domain.matching.quality import Figures, LabelledSet, measured
 from services.mdm.domain.record_type import RecordType
@@ -21,7 +21,7 @@ _TOKEN_KEY = b"measured in one process only"
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--type", "type_name", required=True, metavar="TYPE", help="The record type, such as supplier.")
 @click.option("--left", required=True, type=_FILE, metavar="FILE", help="CSV file of records.")
 @click.option("--right", type=_FILE, metavar="FILE", help="CSV file of records to match with; none: duplicates.")

@@ -93,6 +93,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     concord.done("codes", "set", "erp", "walked", "PCE=EA")
     (home / "rules.yaml").write_text("{record_type: supplier, groups: [{group: phone, criteria: [CRITERION_RECENCY]}]}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
+    (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
+    (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
     return {
         "supplier": supplier,
         "double": double,
@@ -160,6 +162,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("quarantine", "list"): (),
     ("quarantine", "show"): ("{quarantined}",),
     ("quarantine", "replay"): ("{quarantined}", "--validate-only"),
+    ("quality",): (
+        *("--type", "supplier", "--left", "{home}/left.csv", "--truth", "{home}/truth.csv"),
+        *("--mapping", "name=legal_name"),
+    ),
     ("audit", "record"): ("{supplier}",),
     ("audit", "list"): ("--limit", "5"),
     ("audit", "leaf"): ("leaves/0",),

@@ -87,7 +87,8 @@ def scores(found: Sequence[Likenesses], model: MatchModel) -> Numbers:
     """Return the score of each pair, millibits: `MatchModel.score` in bulk."""
     weights = [weighed(place, each, model) for place, each in enumerate(found)]
     known = [each.known() for each in found]
-    return np.sum([total(weights, known, group) for group in model.matching.groups], axis=0, dtype=np.int64)
+    whole: Numbers = np.sum([total(weights, known, group) for group in model.matching.groups], axis=0, dtype=np.int64)
+    return whole
 
 
 def total(weights: Sequence[Numbers], known: Sequence[Flags], group: tuple[int, ...]) -> Numbers:

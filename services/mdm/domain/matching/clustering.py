@@ -101,7 +101,7 @@ def pair_of(one: str, other: str) -> Pair:
     return (one, other) if one <= other else (other, one)
 
 
-def clusters(
+def clusters(  # noqa: PLR0913 - what a partition follows from
     nodes: Iterable[Node],
     edges: Iterable[Edge],
     cuts: Cuts,
@@ -148,7 +148,11 @@ class _Group:
     """Records that a steward keeps apart from one of the members."""
 
     def contradicts(self, other: "_Group") -> bool:
-        return any(values.isdisjoint(other.exclusive[kind]) for kind, values in self.exclusive.items() if kind in other.exclusive)
+        return any(
+            values.isdisjoint(other.exclusive[kind])
+            for kind, values in self.exclusive.items()
+            if kind in other.exclusive
+        )
 
 
 _Check = Callable[[_Group, _Group], Doubt | None]
@@ -194,7 +198,13 @@ class _Forest:
         elif not self._coherent(ours, theirs, graph):
             self._leave(edge, Doubt.LOOSE)
         else:
-            self._try(edge.one, edge.other, Reason.MODEL, edge.millibits, (self._kept_apart, self._contradiction, self._duplicate))
+            self._try(
+                edge.one,
+                edge.other,
+                Reason.MODEL,
+                edge.millibits,
+                (self._kept_apart, self._contradiction, self._duplicate),
+            )
 
     def _leave(self, edge: Edge, doubt: Doubt) -> None:
         """Leave a pair to a steward, unless a system's other record has the place already."""
@@ -263,16 +273,16 @@ class _Forest:
 
     def _coherent(self, ours: _Group, theirs: _Group, graph: _Graph) -> bool:
         """Tell whether at least half of the pairs across are at or above the review cut: no chains."""
-        known = sum(
-            1 for node in ours.members for other in theirs.members if other.name in graph.of.get(node.name, ())
-        )
+        known = sum(1 for node in ours.members for other in theirs.members if other.name in graph.of.get(node.name, ()))
         return 2 * known >= len(ours.members) * len(theirs.members)
 
     def partition(self) -> Partition:
         """Return what came about."""
         groups = {id(group): tuple(sorted(node.name for node in group.members)) for group in self._group.values()}
         return Partition(
-            tuple(sorted(groups.values())), tuple(sorted(self._joins, key=lambda join: join[:2])), tuple(self._open_reviews())
+            tuple(sorted(groups.values())),
+            tuple(sorted(self._joins, key=lambda join: join[:2])),
+            tuple(self._open_reviews()),
         )
 
     def _open_reviews(self) -> Iterator[Review]:

@@ -119,7 +119,7 @@ def _length(text: str, rarity: Rarity) -> int:
 
 @lru_cache(maxsize=1 << 17)
 def trigrams(text: str) -> Counter[str]:
-    """Return the runs of three characters of a text, its edges as spaces, each behind a `#`, and how often each comes."""
+    """Return the runs of three characters of a text, each behind a `#`, and how often each comes."""
     padded = f"  {text} "
     return Counter(f"#{padded[start : start + 3]}" for start in range(len(padded) - 2))
 

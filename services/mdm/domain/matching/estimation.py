@@ -1,14 +1,15 @@
 """Weights from a population without labels: what agreement is worth among these records.
 
-Two estimates are made of the same pairs, and pooled:
+Two estimates are made of the same pairs:
 
 - *anchored*: how often levels come about among different things is counted in random pairs and in candidates that
   the other attributes speak against; how often among the same thing in pairs that are each other's best candidate,
   as far as the *other* attributes speak for them (an attribute never vouches for itself);
-- *expectation*: expectation maximisation over all candidates.
+- *expectation*: expectation maximisation over all candidates, which sees what depends on what.
 
-The second alone collapses on some populations. It counts only where it links mostly what the first links. A
-population whose records say too little supports neither: then nothing is linked automatically.
+The second collapses on some populations. Alone it counts only where it links nearly what the first links; where it
+links mostly that, the two are averaged; elsewhere the first counts alone. A population whose records say too little
+supports neither: then nothing is linked automatically.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from concord.mdm.v1 import match_model_pb2 as pb
-from services.mdm.domain.matching.bulk import Likenesses, Flags, levels, likenesses
+from services.mdm.domain.matching.bulk import Flags, Likenesses, levels, likenesses
 from services.mdm.domain.matching.comparisons import LEVELS
 from services.mdm.domain.matching.defaults import MILLIBITS, VETO
 from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Weights
@@ -32,9 +33,10 @@ _PRIOR_PAIRS = 8.0
 _FEWEST_PAIRS = 20.0
 """With less evidence of an attribute its default weights stay."""
 _LOWEST, _HIGHEST = -10.0, 16.0
-_LINK_BITS, _REVIEW_BITS, _MARGIN_BITS = 4.0, -5.0, 1.0
-"""Above and below the prior: linked from odds of 16 to 1 on, reviewed from 1 to 32."""
-_LEAST_AGREEMENT = 0.5
+_LINK_BITS, _REVIEW_BITS, _MARGIN_BITS = 2.0, -5.0, 1.0
+"""Above and below the prior: linked from odds of 4 to 1 on, reviewed from 1 to 32."""
+_LEAST_AGREEMENT, _FULL_AGREEMENT = 0.5, 0.95
+"""Which share of what either estimate links both have to link for the second to count at all, and to count alone."""
 _LEAST_SHARE = 0.05
 _LEAST_GROUPS = 2
 _RARITY_RANGE = (-1500, 750)
@@ -96,9 +98,11 @@ def estimated(model: MatchModel, population: Population, pairs: Pairs) -> MatchM
         return dataclasses.replace(model, link_millibits=None)
     anchored = _anchored(evidence, [_bits(weights.millibits) for weights in model.weights])
     expected = _expected(evidence, [_bits(weights.millibits) for weights in model.weights])
-    if _agreement(evidence, anchored, expected) < _LEAST_AGREEMENT:
+    agreement = _agreement(evidence, anchored, expected)
+    if agreement < _LEAST_AGREEMENT:
         return _with(model, evidence, anchored, found, pb.MatchModel.ORIGIN_ANCHORED)
-    return _with(model, evidence, _pooled(anchored, expected), found, pb.MatchModel.ORIGIN_EXPECTATION)
+    chosen = expected if agreement >= _FULL_AGREEMENT else _pooled(anchored, expected)
+    return _with(model, evidence, chosen, found, pb.MatchModel.ORIGIN_EXPECTATION)
 
 
 def _bits(millibits: Sequence[int]) -> Reals:
@@ -122,7 +126,8 @@ def _evidence(model: MatchModel, population: Population, pairs: Pairs, found: li
 
 def _experience(default: Reals) -> Reals:
     shares: Reals = np.exp2(np.minimum(default, 8) / 2.5)
-    return shares / shares.sum()
+    shares /= shares.sum()
+    return shares
 
 
 def _supports_links(evidence: _Evidence) -> bool:
@@ -184,7 +189,7 @@ def _probability(bits: Reals) -> Reals:
 
 def _histogram(of: Numbers, weight: Reals, size: int) -> Reals:
     known = of >= 0
-    return np.bincount(of[known], weights=weight[known], minlength=size)
+    return np.bincount(of[known], weights=weight[known], minlength=size).astype(np.float64)
 
 
 def _agreement(evidence: _Evidence, one: _Estimate, other: _Estimate) -> float:
@@ -195,7 +200,8 @@ def _agreement(evidence: _Evidence, one: _Estimate, other: _Estimate) -> float:
 
 def _linked(evidence: _Evidence, estimate: _Estimate) -> Flags:
     totals = np.sum([evidence.weigh(estimate.weights, group) for group in evidence.groups], axis=0)
-    return evidence.mutual_best(totals) & (totals >= estimate.prior)
+    linked: Flags = evidence.mutual_best(totals) & (totals >= estimate.prior)
+    return linked
 
 
 def _pooled(one: _Estimate, other: _Estimate) -> _Estimate:
@@ -230,6 +236,10 @@ def _frozen(old: Weights, bits: Reals, found: Likenesses, linked: Flags, *, esse
     millibits = [round(1000 * float(each)) for each in bits]
     if essential:
         millibits[0] = min(millibits[0], VETO)
-    of = np.repeat(linked, np.diff(found.starts)) & (found.shared > 0) & (found.similarity >= LEVELS[found.comparison][-1])
+    of = (
+        np.repeat(linked, np.diff(found.starts))
+        & (found.shared > 0)
+        & (found.similarity >= LEVELS[found.comparison][-1])
+    )
     usual = int(np.median(found.shared[of])) if of.any() else old.unseen_rarity
     return dataclasses.replace(old, millibits=tuple(millibits), usual_rarity=usual, rarity_range=_RARITY_RANGE)

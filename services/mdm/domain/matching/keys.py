@@ -68,7 +68,9 @@ def _pairs(value: str, rarity: Rarity) -> list[str]:
 def _shingles(value: str, rarity: Rarity) -> list[str]:
     tokens = value.split()
     rare = {token: rarity(token) for token in set(tokens)}
-    pairs = {f"{one} {other}": max(rare[one], rare[other]) * 2 + rare[one] + rare[other] for one, other in pairwise(tokens)}
+    pairs = {
+        f"{one} {other}": max(rare[one], rare[other]) * 2 + rare[one] + rare[other] for one, other in pairwise(tokens)
+    }
     return sorted(pairs, key=lambda pair: (-pairs[pair], pair))
 
 

@@ -77,7 +77,11 @@ def _linked(
         for name, side, record in zip(names, of.sides.tolist(), of.profiles, strict=True)
     ]
     kept = np.flatnonzero(found >= model.review_millibits)
-    edges = [_edge(names, model, of, pairs, found, place) for place in kept.tolist()]
+    scored = zip(pairs.one[kept].tolist(), pairs.other[kept].tolist(), found[kept].tolist(), strict=True)
+    edges = [
+        Edge(names[one], names[other], score, forbidding(model.exclusive, of.profiles[one], of.profiles[other]))
+        for one, other, score in scored
+    ]
     cuts = Cuts(model.review_millibits, model.link_millibits, model.margin_millibits)
     partition = clusters(nodes, edges, cuts, identifier_links=_identifier_links(names, of))
     return _across(partition, labelled), {(int(each.one), int(each.other)) for each in partition.reviews}
@@ -85,12 +89,6 @@ def _linked(
 
 def _exclusive(model: MatchModel, identifiers: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     return frozenset(each for each in identifiers if each[0] in model.exclusive)
-
-
-def _edge(names: Sequence[str], model: MatchModel, of: Population, pairs: Pairs, found: Numbers, place: int) -> Edge:
-    one, other = int(pairs.one[place]), int(pairs.other[place])
-    forbidden = forbidding(model.exclusive, of.profiles[one], of.profiles[other])
-    return Edge(names[one], names[other], int(found[place]), forbidden)
 
 
 def _identifier_links(names: Sequence[str], of: Population) -> list[tuple[str, str]]:

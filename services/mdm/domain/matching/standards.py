@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from services.mdm.domain.matching import wording
 
-_APOSTROPHES = re.compile(r"['’`´]")
+_APOSTROPHES = re.compile("['`\u2019\u00b4]")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _HOUSE = re.compile(r"^(\d+)[a-z]?$")
 _ZIP = re.compile(r"^(\d{5})(\d{4})?$")
@@ -111,7 +111,8 @@ def _street_words(text: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _address(text: str) -> tuple[str, str]:
     """Return the house number and the words of the street, without what stands behind words for a unit."""
-    number, street = "", []
+    number = ""
+    street: list[str] = []
     for place, word in enumerate(_street_words(text)):
         if place and word in wording.UNIT_WORDS:
             break

@@ -13,7 +13,10 @@ def to_message(model: MatchModel) -> pb.MatchModel:
         revision=model.revision,
         declaration_version=model.matching.version,
         origin=model.origin,
-        weights=[_weights(attribute.name, weights) for attribute, weights in zip(model.matching.attributes, model.weights, strict=True)],
+        weights=[
+            _weights(attribute.name, weights)
+            for attribute, weights in zip(model.matching.attributes, model.weights, strict=True)
+        ],
         review_millibits=model.review_millibits,
         margin_millibits=model.margin_millibits,
         rarity_keys=sorted(model.rarities),

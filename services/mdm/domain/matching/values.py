@@ -26,7 +26,7 @@ def _steps(record_type: RecordType, path: str) -> tuple[_Step, ...]:
     for name in record_type.fields_of(path):
         field = descriptor.fields_by_name[name]
         steps.append(_Step(field, is_restricted(field)))
-        descriptor = field.message_type
+        descriptor = field.message_type or descriptor
     return tuple(steps)
 
 

@@ -1,61 +1,197 @@
 """What words of names and addresses mean the same or say little: tables of language, no lists of anybody's."""
 
-LEGAL_FORMS = frozenset(
-    "incorporated corporation company limited llc llp lp plc gmbh ag kg kgaa ohg ev sa sas sarl sasu srl spa snc bv nv ab as asa oy oyj aps pty "
-    "pte pvt kk kabushiki kaisha kabushikikaisha sdn bhd sro spzoo zrt kft doo ltda eireli cv ulc pc pllc pa cie sl sae se scs sca fzco fzllc aktiengesellschaft "
-    "aktiebolag societe anonyme gesellschaft haftung beschrankter mbh co inc corp ltd".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _forms(text: str) -> dict[str, str]:
+    """Return what each word stands for, from lines such as `company: co cos comp`."""
+    lines = (line.split(":") for line in text.strip().splitlines())
+    return {word: meaning.strip() for meaning, words in lines for word in words.split()}
+
+
+LEGAL_FORMS = _words(
+    """
+    ab ag aktiebolag aktiengesellschaft anonyme aps as asa beschrankter bhd bv cie co company corp
+    corporation cv doo eireli ev fzco fzllc gesellschaft gmbh haftung inc incorporated kabushiki
+    kabushikikaisha kaisha kft kg kgaa kk limited llc llp lp ltd ltda mbh nv ohg oy oyj pa pc plc pllc
+    pte pty pvt sa sae sarl sas sasu sca scs sdn se sl snc societe spa spzoo srl sro ulc zrt
+    """
 )
 """Words for the legal form of an organisation, after `SYNONYMS`."""
 
-PLACES = frozenset(
-    "america american usa us na international global worldwide europe european asia pacific canada mexico uk deutschland germany "
-    "france italy japan china india australia ireland switzerland sweden denmark netherlands holland spain".split()
+PLACES = _words(
+    """
+    america american asia australia canada china denmark deutschland europe european france germany
+    global holland india international ireland italy japan mexico na netherlands pacific spain sweden
+    switzerland uk us usa worldwide
+    """
 )
 """Geography that sales companies carry behind their name."""
 
-NOISE = frozenset("sales group holding holdings operations division div subsidiary enterprises dba of and for the in".split())
+NOISE = _words(
+    """
+    and dba div division enterprises for group holding holdings in of operations sales subsidiary the
+    """
+)
 """Words behind a name that say little of whose it is."""
 
-STOP_WORDS = frozenset(("the", "a", "an"))
+STOP_WORDS = _words(
+    """
+    a an the
+    """
+)
 """Words that are left out of names and texts."""
 
-SYNONYMS = {
-    "inc": "incorporated", "incorp": "incorporated", "corp": "corporation", "corpn": "corporation", "co": "company", "cos": "company", "comp": "company", "cie": "company",
-    "ltd": "limited", "lim": "limited", "univ": "university", "universite": "university", "universitat": "university", "universidad": "university", "universitet": "university",
-    "centre": "center", "ctr": "center", "cntr": "center", "intl": "international", "internat": "international", "natl": "national", "nat": "national",
-    "mfg": "manufacturing", "mfr": "manufacturer", "labs": "laboratories", "lab": "laboratory", "hosp": "hospital", "med": "medical", "pharm": "pharmaceutical", "pharma": "pharmaceutical",
-    "pharmaceuticals": "pharmaceutical", "tech": "technology", "technologies": "technology", "sys": "systems", "system": "systems", "assoc": "associates", "assn": "association",
-    "bros": "brothers", "dept": "department", "govt": "government", "inst": "institute", "mgmt": "management", "svc": "services", "svcs": "services", "service": "services",
-    "dist": "distribution", "equip": "equipment", "ind": "industries", "inds": "industries", "industry": "industries", "prod": "products", "prods": "products", "product": "products",
-    "amer": "america", "st": "saint", "mt": "mount", "ft": "fort", "ave": "avenue", "av": "avenue", "dr": "doctor", "sch": "school", "elem": "elementary", "acad": "academy",
-    "comm": "community", "chld": "children", "childrens": "children", "child": "children", "wm": "william", "chas": "charles", "n": "north", "s": "south", "e": "east", "w": "west",
-    "solution": "solutions", "device": "devices", "instrument": "instruments", "therapeutic": "therapeutics", "surgicals": "surgical", "diagnostic": "diagnostics",
-}  # fmt: skip
+SYNONYMS = _forms(
+    """
+    academy: acad
+    america: amer
+    associates: assoc
+    association: assn
+    avenue: ave av
+    brothers: bros
+    center: centre ctr cntr
+    charles: chas
+    children: chld childrens child
+    community: comm
+    company: co cos comp cie
+    corporation: corp corpn
+    department: dept
+    devices: device
+    diagnostics: diagnostic
+    distribution: dist
+    doctor: dr
+    east: e
+    elementary: elem
+    equipment: equip
+    fort: ft
+    government: govt
+    hospital: hosp
+    incorporated: inc incorp
+    industries: ind inds industry
+    institute: inst
+    instruments: instrument
+    international: intl internat
+    laboratories: labs
+    laboratory: lab
+    limited: ltd lim
+    management: mgmt
+    manufacturer: mfr
+    manufacturing: mfg
+    medical: med
+    mount: mt
+    national: natl nat
+    north: n
+    pharmaceutical: pharm pharma pharmaceuticals
+    products: prod prods product
+    saint: st
+    school: sch
+    services: svc svcs service
+    solutions: solution
+    south: s
+    surgical: surgicals
+    systems: sys system
+    technology: tech technologies
+    therapeutics: therapeutic
+    university: univ universite universitat universidad universitet
+    west: w
+    william: wm
+    """
+)
 """Short and long forms of words in organisations' names."""
 
-STREET_TYPES = {
-    "street": "st", "str": "st", "avenue": "ave", "av": "ave", "aven": "ave", "boulevard": "blvd", "boul": "blvd", "road": "rd", "drive": "dr", "driv": "dr", "lane": "ln", "la": "ln",
-    "court": "ct", "place": "pl", "plaza": "plz", "terrace": "ter", "tce": "ter", "parkway": "pkwy", "pky": "pkwy", "highway": "hwy", "square": "sq", "circle": "cir", "circuit": "cct", "crescent": "cres",
-    "close": "cl", "expressway": "expy", "trail": "trl", "way": "wy", "alley": "aly", "freeway": "fwy", "turnpike": "tpke", "route": "rte", "strasse": "str", "promenade": "prom", "broadway": "bway",
-}  # fmt: skip
+STREET_TYPES = _forms(
+    """
+    aly: alley
+    ave: avenue av aven
+    blvd: boulevard boul
+    bway: broadway
+    cct: circuit
+    cir: circle
+    cl: close
+    cres: crescent
+    ct: court
+    dr: drive driv
+    expy: expressway
+    fwy: freeway
+    hwy: highway
+    ln: lane la
+    pkwy: parkway pky
+    pl: place
+    plz: plaza
+    prom: promenade
+    rd: road
+    rte: route
+    sq: square
+    st: street str
+    str: strasse
+    ter: terrace tce
+    tpke: turnpike
+    trl: trail
+    wy: way
+    """
+)
 """Kinds of streets, long to short."""
 
-DIRECTIONS = {
-    "north": "n", "south": "s", "east": "e", "west": "w", "northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw", "no": "n", "so": "s",
-}  # fmt: skip
+DIRECTIONS = _forms(
+    """
+    e: east
+    n: north no
+    ne: northeast
+    nw: northwest
+    s: south so
+    se: southeast
+    sw: southwest
+    w: west
+    """
+)
 """Points of the compass in addresses."""
 
-ORDINALS = {
-    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
-    "eleventh": "11th", "twelfth": "12th", "thirteenth": "13th",
-}  # fmt: skip
+ORDINALS = _forms(
+    """
+    10th: tenth
+    11th: eleventh
+    12th: twelfth
+    13th: thirteenth
+    1st: first
+    2nd: second
+    3rd: third
+    4th: fourth
+    5th: fifth
+    6th: sixth
+    7th: seventh
+    8th: eighth
+    9th: ninth
+    """
+)
 """Streets that are counted in words."""
 
-UNIT_WORDS = frozenset("suite ste unit apt apartment floor fl room rm level box pobox building bldg flat shop between at near off".split())
+UNIT_WORDS = _words(
+    """
+    apartment apt at between bldg box building fl flat floor level near off pobox rm room shop ste suite
+    unit
+    """
+)
 """Words in an address behind which stands a place within the house, or a remark."""
 
-TERSE_WORDS = {
-    "televisions": "television", "tv": "television", "hdtv": "television", "w": "with", "blk": "black", "wht": "white", "pk": "pack", "pkg": "pack", "pcs": "piece", "pc": "piece",
-    "bx": "box", "cs": "case", "ea": "each", "ctn": "carton", "ster": "sterile", "cath": "catheter", "syr": "syringe", "ndl": "needle",
-}  # fmt: skip
+TERSE_WORDS = _forms(
+    """
+    black: blk
+    box: bx
+    carton: ctn
+    case: cs
+    catheter: cath
+    each: ea
+    needle: ndl
+    pack: pk pkg
+    piece: pcs pc
+    sterile: ster
+    syringe: syr
+    television: televisions tv hdtv
+    white: wht
+    with: w
+    """
+)
 """Short forms in product descriptions."""

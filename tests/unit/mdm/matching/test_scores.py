@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2
+from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2, workforce_pb2
 from services.mdm.domain.matching.bulk import likenesses, scores
 from services.mdm.domain.matching.comparisons import LEVELS, level, likeness
 from services.mdm.domain.matching.declaration import Comparison
@@ -67,7 +67,7 @@ def test_a_type_without_a_declaration_has_no_profile() -> None:
 
 def test_restricted_values_enter_a_profile_as_tokens_only() -> None:
     tax = {"country": "US", "scheme": "ein", "value": "123456789"}
-    person = {"country": "US", "scheme": "ssn", "value": "123456789"}
+    person = workforce_pb2.NationalId(country="US", scheme="ssn", value="123456789")
     for found in (
         supplier(tax_ids=[tax]),
         profile(EMPLOYEE, employee_pb2.Employee(national_ids=[person]), token),
@@ -77,7 +77,10 @@ def test_restricted_values_enter_a_profile_as_tokens_only() -> None:
 
 
 def test_a_score_is_the_sum_of_its_parts_and_says_why() -> None:
-    found = score(supplier(legal_name="Acme Surgical, Inc.", phone="312-555-1234"), supplier(legal_name="ACME SURGICAL CORP", phone="(312) 555 1234"))
+    found = score(
+        supplier(legal_name="Acme Surgical, Inc.", phone="312-555-1234"),
+        supplier(legal_name="ACME SURGICAL CORP", phone="(312) 555 1234"),
+    )
     assert found.millibits == sum(part.millibits for part in found.parts)
     by_name = {part.attribute: part for part in found.parts}
     assert by_name["name"].level == len(LEVELS[Comparison.TEXT]) - 1
@@ -131,7 +134,14 @@ def test_a_likeness_has_no_direction_and_is_whole_only_for_what_is_the_same(
 
 
 def some_suppliers() -> list[Profile]:
-    names = ["Acme Surgical", "Acme Surgicals Inc", "Bolt Medical", "Bolt Medcal LLC", "North Shore Labs", "Labs North Shore"]
+    names = [
+        "Acme Surgical",
+        "Acme Surgicals Inc",
+        "Bolt Medical",
+        "Bolt Medcal LLC",
+        "North Shore Labs",
+        "Labs North Shore",
+    ]
     return [
         supplier(
             legal_name=f"{name} {number % 7 or ''}",
@@ -203,7 +213,9 @@ def test_block_keys_are_sorted_distinct_signed_and_without_the_common_ones(
 
 def test_records_that_differ_in_spelling_share_block_keys() -> None:
     model = default_model(SUPPLIER)
-    one, other = (block_keys(supplier(legal_name=name), model) for name in ("Smith & Nephew, Inc.", "Smith and Nephew plc"))
+    one, other = (
+        block_keys(supplier(legal_name=name), model) for name in ("Smith & Nephew, Inc.", "Smith and Nephew plc")
+    )
     assert set(one) & set(other)
 
 

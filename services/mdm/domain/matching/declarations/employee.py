@@ -8,7 +8,9 @@ _HOME_LINES = ("home_address.address_lines",)
 MATCHING = Matching(
     version=1,
     attributes=(
-        Attribute("full_name", ("given_name", "family_name"), standards.person, Comparison.TEXT, joined=True, group="name"),
+        Attribute(
+            "full_name", ("given_name", "family_name"), standards.person, Comparison.TEXT, joined=True, group="name"
+        ),
         Attribute("given_name", ("given_name",), standards.person, Comparison.PERSON, group="name"),
         Attribute("family_name", ("family_name",), standards.person, Comparison.PERSON, group="name"),
         Attribute("display_name", ("display_name",), standards.people, Comparison.TEXT, group="name"),
@@ -17,7 +19,9 @@ MATCHING = Matching(
         Attribute("contact", ("work_contacts.value",), standards.contact, Comparison.CODE),
         Attribute("house_number", _HOME_LINES, standards.house_number, Comparison.CODE),
         Attribute("street", _HOME_LINES, standards.street, Comparison.TEXT, group="address"),
-        Attribute("postal_code", ("home_address.postal_code",), standards.postal_code, Comparison.CODE, group="address"),
+        Attribute(
+            "postal_code", ("home_address.postal_code",), standards.postal_code, Comparison.CODE, group="address"
+        ),
         Attribute("locality", ("home_address.locality",), standards.place, Comparison.TEXT, group="address"),
         Attribute("region", ("home_address.administrative_area",), standards.place, Comparison.EXACT, group="address"),
     ),

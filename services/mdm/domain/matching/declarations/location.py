@@ -12,7 +12,9 @@ MATCHING = Matching(
         Attribute("code", ("code",), standards.code, Comparison.CODE),
         Attribute("house_number", _LINES, standards.house_number, Comparison.CODE),
         Attribute("street", _LINES, standards.street, Comparison.TEXT, group="address"),
-        Attribute("postal_code", ("slices.address.postal_code",), standards.postal_code, Comparison.CODE, group="address"),
+        Attribute(
+            "postal_code", ("slices.address.postal_code",), standards.postal_code, Comparison.CODE, group="address"
+        ),
         Attribute("locality", ("slices.address.locality",), standards.place, Comparison.TEXT, group="address"),
     ),
     keys=(

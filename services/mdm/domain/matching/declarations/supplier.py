@@ -16,7 +16,9 @@ MATCHING = Matching(
         Attribute("site_name", ("sites.display_name",), standards.organisation, Comparison.TEXT, group="name"),
         Attribute("house_number", _SITE_LINES, standards.house_number, Comparison.CODE),
         Attribute("street", _SITE_LINES, standards.street, Comparison.TEXT, group="address"),
-        Attribute("postal_code", ("sites.address.postal_code",), standards.postal_code, Comparison.CODE, group="address"),
+        Attribute(
+            "postal_code", ("sites.address.postal_code",), standards.postal_code, Comparison.CODE, group="address"
+        ),
         Attribute("locality", ("sites.address.locality",), standards.place, Comparison.TEXT, group="address"),
         Attribute("region", ("sites.address.administrative_area",), standards.place, Comparison.EXACT, group="address"),
         Attribute("country", ("sites.address.region_code",), standards.exact, Comparison.EXACT, group="address"),
