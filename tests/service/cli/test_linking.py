@@ -8,7 +8,8 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.command_line import CommandLine
-from tests.support.hub import ORIGIN, statement
+from tests.support.hub import statement
+from tests.support.modelling import put_in_force
 from tests.support.served_hub import ServedHub
 
 
@@ -63,7 +64,7 @@ def test_decisions_on_pairs_are_made_listed_and_withdrawn(concord: CommandLine, 
 def waiting(mesh: ServedHub, concord: CommandLine) -> str:
     """The name of a pair that waits, by a model that links nothing alone."""
     model = replace(default_model(SUPPLIER), link_millibits=None)
-    mesh.hub.parts.rematching.promote(SUPPLIER, model, ORIGIN)
+    put_in_force(mesh.hub, SUPPLIER, model)
     for system in ("erp", "legacy"):
         name = f"Acme Surgical Supply {system}"
         mesh.hub.submit(statement(f"systems/{system}", "1", Supplier(legal_name=name, phone="+1 555 010 1234")))
