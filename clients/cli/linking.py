@@ -14,7 +14,7 @@ from concord.mdm.v1 import match_pb2
 
 _SERVICE = "concord.mdm.v1.StewardshipService"
 _DECISION_COLUMNS = ("name", "kind", "state", "source_records", "author", "reason")
-_withdrawing = click.option(
+withdrawing = click.option(
     "--withdraw-decisions", is_flag=True, help="Withdraw what stewards decided to the contrary before."
 )
 
@@ -22,7 +22,7 @@ _withdrawing = click.option(
 @click.command(cls=Command)
 @click.argument("name")
 @click.argument("other")
-@_withdrawing
+@withdrawing
 @options.stated
 @options.rehearsed
 @pass_session
@@ -118,7 +118,7 @@ def list_(
 @decisions.command("must-link")
 @click.argument("source_record")
 @click.argument("other")
-@_withdrawing
+@withdrawing
 @options.stated
 @options.rehearsed
 @pass_session
@@ -130,7 +130,7 @@ def must_link(session: Session, /, source_record: str, other: str, **asked: bool
 @decisions.command("cannot-link")
 @click.argument("source_record")
 @click.argument("other")
-@_withdrawing
+@withdrawing
 @options.stated
 @options.rehearsed
 @pass_session

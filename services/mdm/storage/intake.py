@@ -14,11 +14,13 @@ from services.mdm.storage.golden_reader import merged_into
 from services.mdm.storage.match_keys import hold_keys
 from services.mdm.storage.quarantine import UNKNOWN, Quarantine, Refused
 from services.mdm.storage.registry import Registry
+from services.mdm.storage.regrouping import too_many_changes
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.write_path import Applied, Submission, WritePath
 from services.mesh.errors import ConcordError, FieldViolation, to_status
 from services.mesh.records.leaf import Origin
+from services.mesh.records.store import TooManyChangesError
 
 MOST_IN_A_TRANSACTION = 200
 """Each submission makes up to three changes, of which a transaction may make 1,000."""
@@ -62,8 +64,19 @@ class Intake:
         """
         answers: list[Answer] = []
         for batch in _batches(offers):
-            answers += self._transactions.write(lambda c, b=batch: self.take_in(c, b, origin))  # type: ignore[misc]
+            answers += self._take(batch, origin)
         return answers
+
+    def _take(self, batch: Sequence[Offer], origin: Origin) -> list[Answer]:
+        """Take in a batch; in halves when matching moves more than one transaction may."""
+        try:
+            return self._transactions.write(lambda connection: self.take_in(connection, batch, origin))
+        except TooManyChangesError:
+            if len(batch) == 1:
+                said = batch[0].said
+                return self._take([Refusal(said, said.SerializeToString(), too_many_changes())], origin)
+            middle = len(batch) // 2
+            return [*self._take(batch[:middle], origin), *self._take(batch[middle:], origin)]
 
     def take_all(self, connection: Connection, offers: Sequence[Offer], origin: Origin) -> list[Answer]:
         """Do the same in the caller's transaction, where a (system, key) may come again; at most 200 submissions."""

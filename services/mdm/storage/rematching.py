@@ -4,6 +4,8 @@ It is ingest's own matching over source records that say nothing new. Each piece
 the index itself, so that it goes on after a restart where it stopped.
 """
 
+import time
+
 from sqlalchemy import Connection
 
 from services.mdm.domain import registry as record_types
@@ -23,6 +25,9 @@ ORIGIN = Origin.system("concord/mdm/matching")
 AT_ONCE = 100
 """So many source records a transaction: each makes three changes at most, of which a transaction may make 1,000."""
 
+REST_S = 60.0
+"""For so many seconds nothing is looked for of a type of which nothing was left."""
+
 
 class Rematching:
     """Brings links up to date with the models in force."""
@@ -30,17 +35,33 @@ class Rematching:
     def __init__(self, transactions: Transactions, path: WritePath) -> None:
         self._transactions = transactions
         self._path = path
+        self._rests: dict[str, tuple[int, float]] = {}
 
     def work(self) -> bool:
-        """Do the next piece in the hub's own name; tell whether there was one."""
-        return self.step(ORIGIN) > 0
+        """Do the next piece in the hub's own name; tell whether there was one.
+
+        A type of which nothing is left rests for a while: to look for more reads all of its links. What was written by
+        somebody who did not know of the model yet is found after that.
+        """
+        models = self._transactions.read(self._path.registry.read).models
+        done = 0
+        for name, model in models.items():
+            revision, until = self._rests.get(name, (0, 0.0))
+            if revision == model.revision and time.monotonic() < until:
+                continue
+            matched = self._step(name, ORIGIN, AT_ONCE)
+            if not matched:
+                self._rests[name] = (model.revision, time.monotonic() + REST_S)
+            done += matched
+        return done > 0
 
     def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
         """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""
-        return sum(
-            self._transactions.write(lambda connection, name=name: self._match(connection, name, origin, at_once))  # type: ignore[misc]
-            for name in self._transactions.read(self._path.registry.read).models
-        )
+        models = self._transactions.read(self._path.registry.read).models
+        return sum(self._step(name, origin, at_once) for name in models)
+
+    def _step(self, name: str, origin: Origin, at_once: int) -> int:
+        return self._transactions.write(lambda connection: self._match(connection, name, origin, at_once))
 
     def _match(self, connection: Connection, name: str, origin: Origin, at_once: int) -> int:
         landscape = self._path.registry.read(connection)

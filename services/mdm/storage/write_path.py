@@ -162,18 +162,19 @@ class _Write:
 
     def ask(self) -> None:
         """Let stewards decide where one identifier has led to several golden records, and no model decides."""
+        contested = [(*each, goldens) for each, goldens in self._goldens_by_key.items() if len(goldens) > 1]
+        if not contested:
+            return
         touched = {golden.name for golden in self.records.touched_goldens()}
-        for (record_type, key), goldens in self._goldens_by_key.items():
-            if len(goldens) > 1 and not touched.isdisjoint(goldens) and record_type not in self.landscape.models:
+        for record_type, key, goldens in contested:
+            if not touched.isdisjoint(goldens) and record_type not in self.landscape.models:
                 ask_about(self._connection, self._path.matcher, record_type, self._carriers(key, goldens))
 
     def _carriers(self, key: MatchKey, goldens: Collection[str]) -> list[str]:
         """Return for each of the golden records the first source record that carries an identifier now."""
-        found = (
-            [n for n in sorted(self.records.goldens[golden].sources) if self._carries(n, key)]
-            for golden in sorted(goldens)
-        )
-        return [names[0] for names in found if names]
+        sources = [sorted(self.records.goldens[golden].sources) for golden in sorted(goldens)]
+        carrying = ([name for name in names if self._carries(name, key)] for names in sources)
+        return [names[0] for names in carrying if names]
 
     def _carries(self, name: str, key: MatchKey) -> bool:
         return key in self.records.sources[name].identifiers()

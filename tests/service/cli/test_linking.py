@@ -1,10 +1,15 @@
 """Merging, unmerging and deciding on the command line, against a running hub."""
 
+from dataclasses import replace
+
 import pytest
 
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.command_line import CommandLine
 from tests.support.hub import statement
+from tests.support.modelling import put_in_force
 from tests.support.served_hub import ServedHub
 
 
@@ -53,3 +58,35 @@ def test_decisions_on_pairs_are_made_listed_and_withdrawn(concord: CommandLine, 
     assert len({each["golden_record"] for each in concord.asked("list", "source-records")}) == 1
     parted = concord("decisions", "cannot-link", *pair, "--reason", "T-21")
     assert (parted.status, "RECORDS_LINKED" in parted.err) == (1, True)
+
+
+@pytest.fixture
+def waiting(mesh: ServedHub, concord: CommandLine) -> str:
+    """The name of a pair that waits, by a model that links nothing alone."""
+    model = replace(default_model(SUPPLIER), link_millibits=None)
+    put_in_force(mesh.hub, SUPPLIER, model)
+    for system in ("erp", "legacy"):
+        name = f"Acme Surgical Supply {system}"
+        mesh.hub.submit(statement(f"systems/{system}", "1", Supplier(legal_name=name, phone="+1 555 010 1234")))
+    (candidate,) = concord.asked("review", "list", "--type", "suppliers", "--unclaimed")
+    return str(candidate["name"])
+
+
+def test_the_queue_is_listed_and_a_pair_shown_claimed_released_and_decided(concord: CommandLine, waiting: str) -> None:
+    listed = concord.done("review", "list")
+    assert waiting in listed
+    assert "PRIORITY" in listed
+    shown = concord.done("review", "show", waiting)
+    assert "the same (" in shown
+    assert "legal_name" in shown
+    assert concord.asked("review", "show", waiting)["reasons"]
+    assert concord.asked("review", "claim", waiting, "--seconds", "60")["claimant"] == "tester"
+    assert concord.asked("review", "list", "--claimant", "tester")[0]["name"] == waiting
+    assert concord("review", "list", "--unclaimed").err == "nothing waits\n"
+    assert "claimant" not in concord.asked("review", "release", waiting)
+    concord.done("review", "decide", waiting, "accept", "--reason", "T-17", "--validate-only")
+    decided = concord.asked("review", "decide", waiting, "accept", "--reason", "T-17")
+    assert decided["match_decision"]["kind"] == "KIND_MUST_LINK"
+    assert len(set(decided["golden_records"])) == 1
+    gone = concord("review", "decide", waiting, "reject", "--reason", "T-18")
+    assert (gone.status, "RECORD_NOT_FOUND" in gone.err) == (1, True)

@@ -82,7 +82,7 @@ def waiting(hub: TestHub, mark: str) -> set[frozenset[int]]:
     """Return the pairs of places that wait for a steward."""
     rows = hub.rows(
         "SELECT a.key, b.key FROM match_candidates m JOIN crosswalk a ON a.source_record = m.low "  # noqa: S608 - our own mark
-        f"JOIN crosswalk b ON b.source_record = m.high WHERE a.key LIKE '{mark}/%%'"
+        f"JOIN crosswalk b ON b.source_record = m.high WHERE a.key LIKE '{mark}/%%' AND b.key LIKE '{mark}/%%'"
     )
     return {frozenset(int(str(key).rpartition("/")[2]) for key in row) for row in rows}
 
