@@ -108,7 +108,7 @@ class Programme:
 
     def _get(self, target: str, connections: int = 1) -> Load:
         requests = [self._request(name) for name in self._names]
-        expected = [name.encode() for name in self._names]
+        expected = [supplier_pb2.Supplier(name=name).SerializeToString() for name in self._names]
         method = f"{_SERVICE}GetSupplier"
         return Load(target, method, self._hub.steward, requests, expected, connections=connections)
 
@@ -127,7 +127,7 @@ class Programme:
             ).SerializeToString()
             for place, supplier in enumerate(self._hub.suppliers(count))
         ]
-        expected = [f"{mark}{place}".encode() for place in range(count)]
+        expected = [supplier_pb2.Supplier(website=f"{mark}{place}").SerializeToString() for place in range(count)]
         method = f"{_SERVICE}UpdateSupplier"
         return Load(self._hub.target, method, self._hub.steward, requests, expected, rate=rate)
 

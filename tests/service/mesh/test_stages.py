@@ -13,7 +13,7 @@ from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import party_pb2, supplier_pb2, supplier_pb2_grpc
 from services.mesh.errors import ConcordError, from_rpc_error
-from services.mesh.server import Call
+from services.mesh.server import Call, Handler
 from tests.support.serving import Tokens, service, serving
 
 AUDIT = "concord.audit.v1.AuditService"
@@ -205,8 +205,8 @@ def test_readers_do_not_wait_for_calls_that_change_records() -> None:
         leave.wait(10)
         return supplier_pb2.DeleteSupplierResponse()
 
-    handlers = {"DeleteSupplier": slow, "GetSupplier": Handlers().get_supplier}
-    with serving(TOKENS, service(SUPPLIERS, handlers), workers=1, writers=1) as (_, opened):
+    served: dict[str, Handler] = {"DeleteSupplier": slow, "GetSupplier": Handlers().get_supplier}
+    with serving(TOKENS, service(SUPPLIERS, served), workers=1, writers=1) as (_, opened):
         stub = supplier_pb2_grpc.SupplierServiceStub(opened)
         request = supplier_pb2.DeleteSupplierRequest(name="suppliers/1", etag="1", request_id=str(uuid.uuid4()))
         changing = stub.DeleteSupplier.future(request, metadata=WRITER)
