@@ -8,9 +8,12 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import grouping
+from services.mdm.domain.coding import coded
+from services.mdm.domain.derivation import derive
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import Golden, survive
+from services.mdm.domain.survivorship import Golden
+from services.mdm.storage.pin_records import in_force
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.working_set import read_statement
 from services.mesh.records.store import RecordStore, Revision, State
@@ -40,12 +43,19 @@ class ValueTrial:
         there = [[statements[name] for name in group if name in statements] for group in groups]
         named = {name: group for group in there if (name := grouping.name_of(group))}
         goldens = self._store.read(connection, list(named))
-        trust = self._registry.read(connection).trust()
+        landscape, pins = self._registry.read(connection), in_force(self._store, connection, named)
+        rules = landscape.rules_of(record_type.name)
+
+        def made(name: str) -> Golden | None:
+            coding = coded(record_type, named[name], landscape.code_maps)
+            held = [each.pin for each in pins.get(name, ())]
+            return derive(record_type, coding, landscape.trust(), rules, held).golden
+
         return [
             value
             for name, revision in sorted(goldens.items())
             if revision.state is State.ACTIVE
-            for value in self._differing(record_type, revision, survive(record_type, named[name], trust))
+            for value in self._differing(record_type, revision, made(name))
         ]
 
     def _statement(self, record_type: RecordType, revision: Revision) -> ingest_pb2.SourceRecord:
