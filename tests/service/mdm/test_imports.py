@@ -13,7 +13,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import from_status
-from tests.support.hub import ORIGIN, statement
+from tests.support.hub import statement
 from tests.support.importing import (
     ERP,
     Row,
@@ -24,6 +24,7 @@ from tests.support.importing import (
     supplier_row,
     violations,
 )
+from tests.support.modelling import put_in_force
 from tests.support.served_hub import READER, Client, ServedHub, refused
 
 LEI = "9999009KEQ3R1RWIXO06"
@@ -76,7 +77,7 @@ def test_rows_are_told_apart_by_what_became_of_them(steward: Client) -> None:
 
 
 def test_a_row_that_waits_for_a_steward_is_queued(mesh: ServedHub, steward: Client) -> None:
-    mesh.hub.parts.rematching.promote(SUPPLIER, default_model(SUPPLIER), ORIGIN)
+    put_in_force(mesh.hub, SUPPLIER, default_model(SUPPLIER))
     said = {
         "1": Supplier(legal_name="Becton Dickinson and Company", phone="+1 201 555 0147"),
         "2": Supplier(legal_name="Becton Dickinson", phone="+1 201 555 0147"),
