@@ -1,10 +1,11 @@
 """Importing: one batch of rows in one transaction, with the report of what became of every row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import import_pb2, ingest_pb2
+from services.mdm.storage import match_candidates
 from services.mdm.storage.import_batches import Batch, ImportBatches
 from services.mdm.storage.intake import Answer, Intake, Offer, Quarantined
 from services.mdm.storage.transactions import Transactions
@@ -38,15 +39,16 @@ class Importing:
             if known is not None:
                 return known
             answers = self._intake.take_all(connection, offers, origin)
+            waiting = match_candidates.waiting(connection, [a.source_record for a in answers if isinstance(a, Applied)])
             told = import_pb2.ImportSourceRecordsResponse(batch=batch.number)
-            told.rows.extend(_row(*one, rehearsal=rehearsal) for one in zip(rows, answers, strict=True))
+            told.rows.extend(_row(*one, waiting, rehearsal=rehearsal) for one in zip(rows, answers, strict=True))
             self._batches.keep(connection, batch, told)
             return told
 
         return self._transactions.write(work, rehearsal=rehearsal)
 
 
-def _row(number: int, answer: Answer, *, rehearsal: bool) -> Row:
+def _row(number: int, answer: Answer, waiting: Collection[str], *, rehearsal: bool) -> Row:
     match answer:
         case Quarantined(name, error):
             return Row(
@@ -58,16 +60,18 @@ def _row(number: int, answer: Answer, *, rehearsal: bool) -> Row:
             new = rehearsal and answer.golden_revision == 1 and answer.made is not None
             return Row(
                 row=number,
-                outcome=_outcome(answer),
+                outcome=_outcome(answer, waiting),
                 source_record="" if made else answer.source_record,
                 revision=answer.revision,
                 golden_record="" if new else answer.golden,
             )
 
 
-def _outcome(applied: Applied) -> Row.Outcome.ValueType:
+def _outcome(applied: Applied, waiting: Collection[str]) -> Row.Outcome.ValueType:
     if applied.outcome == _Submitted.OUTCOME_UPDATED:
         return Row.OUTCOME_UPDATED
     if applied.outcome != _Submitted.OUTCOME_CREATED:
         return Row.OUTCOME_UNCHANGED
-    return Row.OUTCOME_CREATED if applied.link_origin == _FOUNDED else Row.OUTCOME_LINKED
+    if applied.link_origin != _FOUNDED:
+        return Row.OUTCOME_LINKED
+    return Row.OUTCOME_QUEUED if applied.source_record in waiting else Row.OUTCOME_CREATED

@@ -56,6 +56,10 @@ UPDATE match_candidates SET claimant = %s, claimed_until = clock_timestamp() + m
 WHERE id = %s AND (claimant = %s OR claimed_until IS NULL OR claimed_until <= clock_timestamp())
 """
 _RELEASE = "UPDATE match_candidates SET claimant = '', claimed_until = NULL WHERE id = %s"
+_WAITING = """
+SELECT low FROM match_candidates WHERE low = ANY(%s::text[])
+UNION SELECT high FROM match_candidates WHERE high = ANY(%s::text[])
+"""
 _DROP = "DELETE FROM match_candidates WHERE low = %s AND high = %s"
 
 BEFORE_ALL = ("0", "0", "")
@@ -142,6 +146,14 @@ def add(connection: Connection, record_type: str, waiting: Sequence[Waiting]) ->
         number_array([one.priority for one in waiting]),
     )
     driver(connection).execute(_PUT, (record_type, *columns), prepare=True)
+
+
+def waiting(connection: Connection, sources: Collection[str]) -> frozenset[str]:
+    """Return those of source records that wait in a pair."""
+    if not sources:
+        return frozenset()
+    names = text_array(list(sources))
+    return frozenset(name for (name,) in driver(connection).execute(_WAITING, (names, names), prepare=True))
 
 
 def settle(connection: Connection, sources: Collection[str]) -> None:

@@ -14,6 +14,9 @@ from services.mesh.server.call import Call
 M = TypeVar("M")
 
 _READ_AHEAD = 100
+_READ_AHEAD_BYTES = 1_000_000
+_LARGE = _READ_AHEAD_BYTES // _READ_AHEAD
+"""Requests up to this size are bounded by their number alone."""
 
 _END = object()
 _WAKE = object()
@@ -39,6 +42,9 @@ class RequestStream(Generic[M]):
         self._items: queue.Queue[Any] = queue.Queue(_READ_AHEAD)
         self._over = False
         self._failure: Exception | None = None
+        self._room = threading.Condition()
+        self._large_bytes = 0
+        self._abandoned = False
         call.on_stop(self._wake)
         call.on_end(self._abandon)
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -54,6 +60,8 @@ class RequestStream(Generic[M]):
                 raise self._stopped()
             item = self._items.get()
             if isinstance(item, bytes):
+                if len(item) > _LARGE:
+                    self._give_room(len(item))
                 return self._decode(item)
             if item is not _WAKE:
                 self._over = True
@@ -82,10 +90,26 @@ class RequestStream(Generic[M]):
     def _read(self) -> None:
         try:
             for request in self._source:
+                if len(request) > _LARGE:
+                    self._take_room(len(request))
                 self._items.put(request)
             self._items.put(_END)
         except Exception as error:  # noqa: BLE001 - raised again in the handler's thread
             self._items.put(error)
+
+    def _take_room(self, size: int) -> None:
+        """Wait until a large request can be kept: what is read ahead is the memory that one stream may fill."""
+        with self._room:
+            self._room.wait_for(lambda: self._abandoned or self._fits(size))
+            self._large_bytes += size
+
+    def _fits(self, size: int) -> bool:
+        return self._large_bytes == 0 or self._large_bytes + size <= _READ_AHEAD_BYTES
+
+    def _give_room(self, size: int) -> None:
+        with self._room:
+            self._large_bytes -= size
+            self._room.notify()
 
     def _wake(self) -> None:
         try:
@@ -98,3 +122,6 @@ class RequestStream(Generic[M]):
         with self._items.mutex:
             self._items.maxsize = 0
             self._items.not_full.notify_all()
+        with self._room:
+            self._abandoned = True
+            self._room.notify_all()

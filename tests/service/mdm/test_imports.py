@@ -9,7 +9,11 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2, ingest_pb2
+from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import from_status
+from tests.support.hub import statement
 from tests.support.importing import (
     ERP,
     Row,
@@ -20,6 +24,7 @@ from tests.support.importing import (
     supplier_row,
     violations,
 )
+from tests.support.modelling import put_in_force
 from tests.support.served_hub import READER, Client, ServedHub, refused
 
 LEI = "9999009KEQ3R1RWIXO06"
@@ -69,6 +74,21 @@ def test_rows_are_told_apart_by_what_became_of_them(steward: Client) -> None:
     rows = imported(steward, batches(new_import(), again))
     assert outcomes(rows) == ["unchanged", "updated", "created", "linked"]
     assert rows[2].golden_record == rows[3].golden_record
+
+
+def test_a_row_that_waits_for_a_steward_is_queued(mesh: ServedHub, steward: Client) -> None:
+    put_in_force(mesh.hub, SUPPLIER, default_model(SUPPLIER))
+    said = {
+        "1": Supplier(legal_name="Becton Dickinson and Company", phone="+1 201 555 0147"),
+        "2": Supplier(legal_name="Becton Dickinson", phone="+1 201 555 0147"),
+        "3": Supplier(legal_name="Cardinal Health"),
+        "4": Supplier(legal_name="Cardnal Health"),
+        "5": Supplier(legal_name="Owens and Minor"),
+    }
+    rows = imported(steward, batches(new_import(), [statement(ERP, key, content) for key, content in said.items()]))
+    waits = {name for pair in mesh.hub.rows("SELECT low, high FROM match_candidates") for name in pair}
+    assert outcomes(rows) == ["created", "linked", "queued", "queued", "created"]
+    assert {row.source_record for row in rows if row.outcome == Row.OUTCOME_QUEUED} == waits
 
 
 def test_a_key_that_comes_twice_in_a_batch_is_taken_in_twice_in_order(steward: Client) -> None:

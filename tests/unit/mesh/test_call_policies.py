@@ -8,7 +8,16 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from concord.adapter.v1 import adapter_pb2
 from concord.audit.v1 import audit_pb2
-from concord.mdm.v1 import change_pb2, cost_center_pb2, import_pb2, ingest_pb2, item_pb2, supplier_pb2, system_pb2
+from concord.mdm.v1 import (
+    change_pb2,
+    cost_center_pb2,
+    import_pb2,
+    ingest_pb2,
+    item_pb2,
+    match_model_service_pb2,
+    supplier_pb2,
+    system_pb2,
+)
 from services.mesh import client
 from services.mesh.client import service_config
 
@@ -20,6 +29,7 @@ FILES: tuple[Any, ...] = (
     import_pb2,
     ingest_pb2,
     item_pb2,
+    match_model_service_pb2,
     supplier_pb2,
     system_pb2,
 )

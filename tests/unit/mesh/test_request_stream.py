@@ -11,6 +11,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.governance import MethodPolicy
 from services.mesh.server import Call, RequestStream
 from services.mesh.server.contract import shutting_down
+from tests.support.waiting import eventually
 
 POLICY = MethodPolicy(
     "/a.B/C",
@@ -77,3 +78,23 @@ def test_a_stopping_server_ends_a_batch_with_its_reason() -> None:
     requests._call.stopping.begin()
     with pytest.raises(ConcordError):
         requests.batch(1)
+
+
+def test_large_requests_are_read_ahead_up_to_a_megabyte() -> None:
+    read: list[int] = []
+
+    def source() -> Iterator[bytes]:
+        for number in range(50):
+            read.append(number)
+            yield b"%0300000d" % number
+
+    requests = RequestStream(source(), Call(policy=POLICY), lambda data: int(data[-2:]), shutting_down)
+    for number in range(50):
+        eventually(lambda number=number: len(read) == min(number + 4, 50))  # type: ignore[misc]
+        assert next(requests) == number
+    assert list(requests) == []
+
+
+def test_a_request_beyond_a_megabyte_comes_alone() -> None:
+    requests = RequestStream(iter([bytes(3_000_000)] * 3), Call(policy=POLICY), len, shutting_down)
+    assert list(requests) == [3_000_000] * 3
