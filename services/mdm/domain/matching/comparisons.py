@@ -104,20 +104,22 @@ def _person(one: str, other: str, _rarity: Rarity) -> Likeness:
 
 
 def _text(one: str, other: str, rarity: Rarity) -> Likeness:
-    ours, theirs = trigrams(one), trigrams(other)
+    (ours, length), (theirs, other_length) = _vector(one, rarity), _vector(other, rarity)
     if len(ours) > len(theirs):
         ours, theirs = theirs, ours
-    across = sum(rarity(gram) ** 2 * times * theirs[gram] for gram, times in ours.items() if gram in theirs)
-    whole = isqrt(_length(one, rarity) * _length(other, rarity)) or 1
+    across = sum(weight * theirs[gram] for gram, weight in ours.items() if gram in theirs)
+    whole = isqrt(length * other_length) or 1
     both = set(one.split()) & set(other.split())
     return Likeness(min(SAME - 1, SAME * across // whole), sum(map(rarity, both)))
 
 
-def _length(text: str, rarity: Rarity) -> int:
-    return sum((rarity(gram) * times) ** 2 for gram, times in trigrams(text).items())
+@lru_cache(maxsize=1 << 16)
+def _vector(text: str, rarity: Rarity) -> tuple[dict[str, int], int]:
+    """Return how much each run of three characters of a text weighs, and the sum of the squares."""
+    weights = {gram: rarity(gram) * times for gram, times in trigrams(text).items()}
+    return weights, sum(weight * weight for weight in weights.values())
 
 
-@lru_cache(maxsize=1 << 17)
 def trigrams(text: str) -> Counter[str]:
     """Return the runs of three characters of a text, each behind a `#`, and how often each comes."""
     padded = f"  {text} "
