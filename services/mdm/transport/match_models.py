@@ -11,6 +11,7 @@ from services.mdm.storage.pair_scoring import PairScoring, Scored
 from services.mdm.storage.stored_models import StoredModels
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.match_quality import MatchQualityMethods
 from services.mdm.transport.model_trials import ModelTrialMethods
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
@@ -101,7 +102,9 @@ class MatchModelMethods:
             shown.training.CopyFrom(model_register.training(connection, shown.name))
 
 
-def match_model_service(models: MatchModelMethods, trials: ModelTrialMethods) -> GrpcService:
+def match_model_service(
+    models: MatchModelMethods, trials: ModelTrialMethods, quality: MatchQualityMethods
+) -> GrpcService:
     """Return the match model service."""
     return GrpcService(
         SERVICE,
@@ -113,6 +116,10 @@ def match_model_service(models: MatchModelMethods, trials: ModelTrialMethods) ->
             "WithdrawMatchModel": models.withdraw,
             "ScoreSourceRecords": models.score,
             "CompareMatchModel": trials.compare,
+            "GetMatchQuality": quality.measure,
+            "DrawMatchAudit": quality.draw,
+            "GetMatchAudit": quality.get_audit,
+            "ListMatchAudits": quality.list_audits,
         },
     )
 
