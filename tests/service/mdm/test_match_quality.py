@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import match_pb2, supplier_pb2
+from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
 from concord.mdm.v1 import match_quality_pb2 as pb
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -146,3 +146,13 @@ def test_quality_needs_a_model_in_force_and_a_caller_for_every_entity(mesh: Serv
     assert refused(lambda: _quality(north)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
     assert refused(lambda: _draw(north)).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
     assert _quality(steward).link_count == 0
+
+
+def test_the_model_in_force_would_change_nothing(linked: ServedHub, steward: Client) -> None:
+    """What a trial tells is what ingest did: the same candidates, scores and groups."""
+    supplier(linked.hub, "systems/workforce", "1", legal_name="Becton Dickinson")
+    request = match_trial_pb2.CompareMatchModelRequest(name="matchModels/supplier-1")
+    summary = list(steward.match_models.CompareMatchModel(request))[-1].summary
+    assert (summary.merge_count, summary.split_count, summary.value_count) == (0, 0, 0)
+    assert (summary.source_record_count, summary.link_count) == (2 * len(NAMES) + 1, len(NAMES))
+    assert summary.review_count == _quality(steward).waiting_count == 1
