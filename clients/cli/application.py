@@ -17,6 +17,7 @@ from clients.cli import (
     exceptions,
     importing,
     linking,
+    live_quality,
     login,
     modelling,
     pins,
@@ -118,6 +119,10 @@ for command in (
     completion.completion,
 ):
     concord.add_command(command)
+
+
+for command in (live_quality.quality, live_quality.draw, live_quality.audits, live_quality.audit):
+    modelling.model.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -100,10 +100,10 @@ def set_(
     concord codes set erp units CA=CS KT=CS --validate-only
     concord codes set erp units CA=CS KT=CS --reason T-17
     """
-    said = dict(_pair(pair) for pair in pairs)
+    said = dict(pair_of(pair) for pair in pairs)
     if not said and not removed:
         raise Mistake("there is nothing to set", "write CODE=CANONICAL, or --remove CODE")
-    _change_map(session, system, code_list, said, removed, validate_only=validate_only)
+    change_map(session, system, code_list, said, removed, validate_only=validate_only)
 
 
 @codes.command("import")
@@ -128,7 +128,7 @@ def import_(session: Session, path: Path, code_list: str, system: str, replace: 
     """
     if system:
         said = dict(code_file.rows(path, "source_code", "canonical_code"))
-        _change_map(session, system, code_list, said, replace=replace, validate_only=validate_only)
+        change_map(session, system, code_list, said, replace=replace, validate_only=validate_only)
     else:
         _change_list(
             session, code_list, dict(code_file.rows(path, "code", "display_name")), replace, validate_only=validate_only
@@ -161,7 +161,7 @@ def progress(session: Session, unfinished_only: bool, limit: int | None, columns
     session.output.records(found, "runs", columns, _RUN_COLUMNS)
 
 
-def _change_map(
+def change_map(
     session: Session,
     system: str,
     code_list: str,
@@ -171,6 +171,7 @@ def _change_map(
     replace: bool = False,
     validate_only: bool,
 ) -> None:
+    """Change a map, or make it: `said` is added to what it says, or replaces it; tell what that does."""
     wanted = pb.CodeMap(system=qualified("systems", system), code_list=qualified(_LISTS, code_list))
     present = next(session.mesh.every(*_asked("ListCodeMaps", system=wanted.system, code_list=wanted.code_list)), None)
     known = {each.source_code: each.canonical_code for each in present.entries} if present and not replace else {}
@@ -246,7 +247,8 @@ def _table(session: Session, rows: Sequence[tuple[str, str]]) -> None:
         session.output.note("no codes")
 
 
-def _pair(said: str) -> tuple[str, str]:
+def pair_of(said: str) -> tuple[str, str]:
+    """Read CODE=CANONICAL. Raises Mistake."""
     code, equals, canonical = said.rpartition("=")
     if not equals or not code or not canonical:
         raise Mistake(f"{said!r} maps nothing", "write CODE=CANONICAL, such as CA=CS")

@@ -12,7 +12,7 @@ from clients.cli.columns import Column
 from clients.cli.command import Group, Session, pass_session
 from clients.cli.kinds import Kind
 from concord.mdm.v1 import match_model_service_pb2 as pb
-from concord.mdm.v1 import match_trial_pb2
+from concord.mdm.v1 import match_quality_pb2, match_trial_pb2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def show(session: Session, name: str) -> None:
     \b
     concord model show matchModels/supplier-3
     """
-    shown = _ask(session, "GetMatchModel", name=name).match_model
+    shown = ask(session, "GetMatchModel", name=name).match_model
     if session.as_json:
         session.output.record(shown)
         return
@@ -112,8 +112,8 @@ def train(
     concord model train suppliers --base matchModels/supplier-3 --link 15
     concord whatif model matchModels/supplier-4
     """
-    promise = pb.MatchPromise(precision_permille=_permille(precision), recall_permille=_permille(recall))
-    ordered = _ask(
+    promise = match_quality_pb2.MatchPromise(precision_permille=_permille(precision), recall_permille=_permille(recall))
+    ordered = ask(
         session,
         "TrainMatchModel",
         record_type=kind.record_type,
@@ -168,7 +168,7 @@ def score(session: Session, source_records: tuple[str, str], match_model: str) -
       systems/legacy/sourceRecords/019352f7-… --model matchModels/supplier-2
     """
     asked = [_revision(each) for each in source_records]
-    answer = _ask(session, "ScoreSourceRecords", source_revisions=asked, match_model=match_model)
+    answer = ask(session, "ScoreSourceRecords", source_revisions=asked, match_model=match_model)
     if session.as_json:
         session.output.record(answer)
         return
@@ -190,17 +190,18 @@ def _trained(session: Session, ordered: pb.MatchModelRecord) -> pb.MatchModelRec
     with session.output.waiting(f"{ordered.name} is being trained"):
         while ordered.state == pb.MatchModelRecord.STATE_TRAINING:
             time.sleep(_PAUSE_S)
-            ordered = _ask(session, "GetMatchModel", name=ordered.name).match_model
+            ordered = ask(session, "GetMatchModel", name=ordered.name).match_model
     return ordered
 
 
 def _settle(session: Session, method: str, name: str, *, validate_only: bool) -> None:
     etag = records.fetch(session.mesh, name).etag
     asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(_ask(session, method, **asked).match_model)
+    session.output.record(ask(session, method, **asked).match_model)
 
 
-def _ask(session: Session, method_name: str, /, **asked: Any) -> Any:
+def ask(session: Session, method_name: str, /, **asked: Any) -> Any:
+    """Ask the match model service."""
     method = contracts.method(f"{_SERVICE}/{method_name}")
     return session.mesh.ask(method, contracts.request_of(method, **asked))
 

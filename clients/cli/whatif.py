@@ -1,18 +1,22 @@
 """What-if: what a changed model, rule or map would do to the golden records there are, before it does it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from clients.cli import contracts, options
+from clients.cli import code_file, codes, contracts, options
 from clients.cli.columns import Column
 from clients.cli.command import Group, Session, pass_session
+from clients.cli.mistake import Mistake
 from clients.cli.modelling import bits, tuning_of, with_cuts
 from clients.cli.output import as_document
 from concord.mdm.v1 import match_trial_pb2 as pb
 
 _COMPARE = "concord.mdm.v1.MatchModelService/CompareMatchModel"
+_COMPARE_RULES = "concord.mdm.v1.SurvivorshipService/CompareSurvivorshipProposal"
+_VALUE_COLUMNS = ("golden_record", "path", "before.value", "after.value", "rule", "before.system", "after.system")
 _FINDINGS = ("merge", "split", "value", "contradiction")
 
 
@@ -48,6 +52,63 @@ def model(session: Session, /, name: str, most: int | None, **cuts: Any) -> None
         session.output.document(found.document())
         return
     found.show(session)
+
+
+@whatif.command("survivorship")
+@click.argument("name")
+@options.tabular
+@pass_session
+def survivorship(session: Session, name: str, columns: Sequence[str]) -> None:
+    """Try proposed survivorship rules out.
+
+    It tells every value of a golden record that would be another, and whose
+    word it would be. Rules link and part nothing.
+
+    \b
+    concord whatif survivorship survivorshipProposals/019352f2-…
+    """
+    method = contracts.method(_COMPARE_RULES)
+    found = list(session.mesh.every(method, contracts.request_of(method, name=name)))
+    goldens = len({each.golden_record for each in found})
+    if session.as_json:
+        summary = {"value_count": len(found), "golden_record_count": goldens}
+        session.output.document({"summary": summary, "values": [as_document(each) for each in found]})
+        return
+    session.output.records(found, "values that would change", columns, _VALUE_COLUMNS)
+    session.output.line(f"{len(found)} values of {goldens} golden records would change")
+
+
+@whatif.command("codes")
+@click.argument("system")
+@click.argument("code_list", metavar="LIST")
+@click.argument("pairs", metavar="[CODE=CANONICAL]...", nargs=-1)
+@click.option("--remove", "removed", metavar="CODE", multiple=True, help="Let this code be unmapped again.")
+@click.option(
+    "--file",
+    "path",
+    metavar="FILE.csv",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Codes to map: columns source_code and canonical_code.",
+)
+@pass_session
+def codes_(
+    session: Session, system: str, code_list: str, pairs: Sequence[str], removed: Sequence[str], path: Path | None
+) -> None:
+    """Try another code map of a system out.
+
+    It tells which codes in use would lead elsewhere, and how many golden
+    records would change or have an unmapped code.
+
+    \b
+    concord whatif codes erp units CA=CS KT=CS
+    concord whatif codes erp units --file erp-units.csv
+    """
+    said = dict(codes.pair_of(pair) for pair in pairs)
+    if path is not None:
+        said |= dict(code_file.rows(path, "source_code", "canonical_code"))
+    if not said and not removed:
+        raise Mistake("there is nothing to try out", "write CODE=CANONICAL, --file FILE.csv or --remove CODE")
+    codes.change_map(session, system, code_list, said, removed, validate_only=True)
 
 
 class _Found:

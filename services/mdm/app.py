@@ -3,6 +3,7 @@
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
+from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
@@ -12,6 +13,7 @@ from services.mdm.transport.ingest import ingest_service
 from services.mdm.transport.ledgers import ledger_service
 from services.mdm.transport.masters import master_service
 from services.mdm.transport.match_models import MatchModelMethods, match_model_service
+from services.mdm.transport.match_quality import MatchQualityMethods, quality_gauges
 from services.mdm.transport.matches import MatchMethods
 from services.mdm.transport.model_trials import ModelTrialMethods
 from services.mdm.transport.pins import PinMethods
@@ -99,6 +101,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
                 storage.transactions, storage.stored_models, storage.match_models, storage.pair_scoring, deciding
             ),
             ModelTrialMethods(storage.model_trial, deciding),
+            MatchQualityMethods(storage.transactions, storage.match_quality, storage.match_audits, deciding),
         ),
         PinMethods(storage.transactions, storage.pins, deciding).service(),
         SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
@@ -133,7 +136,8 @@ def run(settings: MdmSettings) -> int:
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
-    jobs = upkeep(storage, database)
+    watch = QualityWatch(storage.match_quality, quality_gauges(telemetry.meter))
+    jobs = [*upkeep(storage, database), Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S)]
     feed.start()
     relay.start()
     for job in jobs:

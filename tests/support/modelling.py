@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_model_service_pb2 as pb
-from concord.mdm.v1 import match_trial_pb2, supplier_pb2
+from concord.mdm.v1 import match_quality_pb2, match_trial_pb2, supplier_pb2
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.etag import etag_of
@@ -49,7 +49,7 @@ def supplier(hub: TestHub, system: str, key: str, **said: Any) -> str:
 def put_in_force(hub: TestHub, record_type: RecordType, model: MatchModel) -> int:
     """Order a model, let it be the given one, promote it as a second person; return its number."""
     models, kind = hub.parts.match_models, record_type.name
-    wanted = Order(kind, "", match_trial_pb2.MatchTuning(), pb.MatchPromise(), "")
+    wanted = Order(kind, "", match_trial_pb2.MatchTuning(), match_quality_pb2.MatchPromise(), "")
     ordered = models.order(wanted, decision(pb.TrainMatchModelRequest()))
 
     def finish(connection: Connection) -> None:

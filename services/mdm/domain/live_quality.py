@@ -4,6 +4,8 @@ Intervals are Wilson's (E. B. Wilson, Probable Inference, 1927): they stay withi
 decisions, too.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from math import sqrt
 from typing import NamedTuple
 
@@ -11,6 +13,10 @@ Z_95 = 1.959963984540054
 """Two-sided 95 %."""
 Z_97_5 = 2.241402727604945
 """Two-sided 97.5 %: two such intervals hold together in 95 % of cases (Bonferroni)."""
+
+
+BAND_MILLIBITS = 2000
+"""How wide a band of scores is: a factor of four in the odds."""
 
 
 class Interval(NamedTuple):
@@ -59,6 +65,24 @@ def recall(links: int, audited: Count, waiting: int, reviewed: Count) -> Interva
     low = _ratio(links * right.low, waiting * missed.high)
     high = _ratio(links * right.high, waiting * missed.low)
     return Interval(share, 0.0 if low is None else low, 1.0 if high is None else high)
+
+
+class Band(NamedTuple):
+    """Pairs that score from `low` on and below `high`, millibits: how many are one thing."""
+
+    low: int
+    high: int
+    same: Count
+
+
+def bands(decided: Iterable[tuple[int, bool]], width: int = BAND_MILLIBITS) -> list[Band]:
+    """Return what was decided on pairs, given as score and whether they are one thing, by bands of scores."""
+    found: defaultdict[int, list[bool]] = defaultdict(list)
+    for millibits, same in decided:
+        found[millibits // width].append(same)
+    return [
+        Band(place * width, (place + 1) * width, Count(sum(same), len(same))) for place, same in sorted(found.items())
+    ]
 
 
 def is_broken(promised: float, found: Interval) -> bool:

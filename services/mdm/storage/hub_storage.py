@@ -15,9 +15,11 @@ from services.mdm.storage.importing import Importing
 from services.mdm.storage.intake import Intake
 from services.mdm.storage.ledgers import Ledgers
 from services.mdm.storage.listing import Listing
+from services.mdm.storage.match_audits import MatchAudits
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.match_models import MatchModels
 from services.mdm.storage.match_population import MatchPopulation
+from services.mdm.storage.match_quality import MatchQuality
 from services.mdm.storage.match_queue import MatchQueue
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.merging import Merging
@@ -90,6 +92,8 @@ class HubStorage:
     rules: SurvivorshipRules
     rebuilding: Rebuilding
     reevaluation: Reevaluation
+    match_audits: MatchAudits
+    match_quality: MatchQuality
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -118,6 +122,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     pins = Pins(transactions, store, registry, laws, new_id)
     reevaluation = Reevaluation(transactions, store, registry)
     rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
+    audits = MatchAudits(transactions, store, registry, decisions, new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -132,7 +137,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         import_batches=import_batches,
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
-        rendering=Rendering(store, reader, sources, quarantine, proposals, decisions, stored_models, pins, rules),
+        rendering=Rendering(
+            store, reader, sources, quarantine, proposals, decisions, stored_models, pins, rules, audits
+        ),
         forest=forest,
         ledgers=ledgers,
         tree_proposals=proposals,
@@ -153,6 +160,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         rules=rules,
         rebuilding=Rebuilding(transactions, store, registry, reader),
         reevaluation=reevaluation,
+        match_audits=audits,
+        match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),
     )
 
 

@@ -53,6 +53,10 @@ _PUT_EDGES = """
 INSERT INTO match_edges (low, high, millibits, forbidden)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::text[])
 """
+_COUNT_BEHIND = """
+SELECT count(*) FROM crosswalk c LEFT JOIN match_nodes n USING (source_record) JOIN records r ON r.record = c.golden
+WHERE r.record_type = %s AND c.live AND coalesce(n.model_revision, 0) < %s
+"""
 _BEHIND = """
 SELECT c.source_record FROM crosswalk c LEFT JOIN match_nodes n USING (source_record)
 JOIN records r ON r.record = c.golden
@@ -130,3 +134,9 @@ def behind(connection: Connection, record_type: str, model_revision: int, limit:
     """Return living source records of a type that are not indexed by a revision of its model, by name."""
     rows = driver(connection).execute(_BEHIND, (record_type, model_revision, limit), prepare=True)
     return [name for (name,) in rows]
+
+
+def count_behind(connection: Connection, record_type: str, model_revision: int) -> int:
+    """Count the living source records of a type that are not indexed by a revision of its model."""
+    row = driver(connection).execute(_COUNT_BEHIND, (record_type, model_revision)).fetchone()
+    return row[0] if row else 0

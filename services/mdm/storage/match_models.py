@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_service_pb2 as pb
-from concord.mdm.v1 import match_trial_pb2
+from concord.mdm.v1 import match_quality_pb2, match_trial_pb2
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.tuning import tuned, tuning_violations
 from services.mdm.storage import match_keys as keys
@@ -33,7 +33,7 @@ class Order:
     record_type: str
     base_model: str
     tuning: match_trial_pb2.MatchTuning
-    promise: pb.MatchPromise
+    promise: match_quality_pb2.MatchPromise
     rationale: str
 
 

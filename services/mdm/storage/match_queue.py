@@ -13,6 +13,7 @@ from services.mdm.storage.match_decisions import Kind, MatchDecisions
 from services.mdm.storage.merging import Merging
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.stewardship import Decision
+from services.mdm.storage.stored_models import name_of
 from services.mdm.storage.transactions import Transactions
 from services.mesh.errors import ConcordError
 from services.mesh.records.idempotency import Answer
@@ -64,6 +65,10 @@ class MatchQueue:
         model = self._registry.read(connection).models.get(candidate.record_type)
         indexed = match_index.read(connection, [candidate.low, candidate.high])
         profiles = [found.profile for found in indexed.values() if found.profile]
+        # Whichever of the two was matched last was scored with the other by the model of then.
+        scored_by = max((found.model_revision for found in indexed.values()), default=0)
+        if scored_by and candidate.millibits:
+            shown.match_model = name_of(candidate.record_type, scored_by)
         if model is not None and len(profiles) > 1:
             for reason in weighed(model, *profiles):
                 shown.reasons.add(attribute=reason.attribute, finding=reason.finding, weight_millibits=reason.millibits)

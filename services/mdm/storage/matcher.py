@@ -60,6 +60,7 @@ class Evaluation:
     voices: Mapping[str, Voice]
     partition: Partition
     evidence: Evidence
+    model: MatchModel
 
 
 class Matcher:
@@ -96,7 +97,7 @@ class Matcher:
         touched = {*fresh, *also, *_ends(before), *_ends(evidence.edges)}
         whole = self._gather(connection, model.record_type, component, touched, changed)
         partition = component.partition(landscape, model) if whole else component.as_it_is()
-        return Evaluation(component.voices, partition, evidence)
+        return Evaluation(component.voices, partition, evidence, model)
 
     def keep(self, connection: Connection, model: MatchModel, evaluation: Evaluation) -> None:
         """Keep what was found: profiles, edges, and what waits for stewards."""

@@ -41,7 +41,8 @@ def place(records: WorkingSet, record_type: RecordType, evaluation: Evaluation, 
             source = records.sources[voice.source_record]
             founder = voice.source_record == group.founder
             origin = LinkOrigin.LINK_ORIGIN_FOUNDED if founder else origins[voice.source_record]
-            source.relink(group.golden, voice.founded or (group.golden if founder else ""), origin)
+            model = evaluation.model.name if origin == LinkOrigin.LINK_ORIGIN_MODEL else ""
+            source.relink(group.golden, voice.founded or (group.golden if founder else ""), origin, model)
             records.crossings[source.statement.system, source.statement.key] = source.crossing
     records.regroup()
 

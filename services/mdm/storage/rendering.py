@@ -10,6 +10,8 @@ from concord.mdm.v1 import change_pb2, ledger_pb2, reference_data_pb2, system_pb
 from services.mdm.domain import registry as record_types
 from services.mdm.storage import crosswalk
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
+from services.mdm.storage.match_audits import RECORD_TYPE as AUDITED
+from services.mdm.storage.match_audits import MatchAudits
 from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.pin_records import RECORD_TYPE as PINNED
@@ -45,6 +47,7 @@ class Rendering:
         models: StoredModels,
         pins: Pins,
         rules: SurvivorshipRules,
+        audits: MatchAudits,
     ) -> None:
         self._store = store
         self._reader = reader
@@ -53,6 +56,7 @@ class Rendering:
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
             DECIDED: lambda revision, _clear: decisions.present(revision),
             PROPOSED: lambda revision, _clear: proposals.present(revision),
+            AUDITED: lambda revision, _clear: audits.present(revision),
             MODELLED: lambda revision, _clear: models.present(revision),
             PINNED: lambda revision, clear: pins.present(revision, clear=clear),
             RULES: lambda revision, _clear: rules.present(revision),

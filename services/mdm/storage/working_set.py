@@ -75,6 +75,7 @@ class Source:
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
         said.founded_record = self.statement.founded_record
+        said.link_model = self.statement.link_model
         self.statement, self.content = said, content
         self.touched, self.by = True, by
 
@@ -83,11 +84,14 @@ class Source:
         """Whether this write moves it to another golden record."""
         return self.crossed is not None and self.crossed.golden != self.statement.golden_record
 
-    def relink(self, golden: str, founded: str, origin: ingest_pb2.SourceRecord.LinkOrigin.ValueType) -> None:
+    def relink(
+        self, golden: str, founded: str, origin: ingest_pb2.SourceRecord.LinkOrigin.ValueType, model: str = ""
+    ) -> None:
         """Let it belong to a golden record from now on; what it says, and since when, stays."""
         moved = ingest_pb2.SourceRecord()
         moved.CopyFrom(self.statement)
         moved.golden_record, moved.founded_record, moved.link_origin = golden, founded, origin
+        moved.link_model = model
         self.statement = moved
         self.touched = True
 

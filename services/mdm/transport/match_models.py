@@ -5,12 +5,13 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from services.mdm.domain.matching.tuning import band
-from services.mdm.storage import model_register
+from services.mdm.storage import match_index, model_register
 from services.mdm.storage.match_models import MatchModels, Order
 from services.mdm.storage.pair_scoring import PairScoring, Scored
 from services.mdm.storage.stored_models import StoredModels
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.match_quality import MatchQualityMethods
 from services.mdm.transport.model_trials import ModelTrialMethods
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
@@ -49,6 +50,8 @@ class MatchModelMethods:
         def read(connection: Connection) -> Message:
             shown = self._stored.present(self._stored.find(connection, request.name))
             self._add_training(connection, shown)
+            if shown.state == model_register.State.STATE_IN_FORCE:
+                shown.behind_count = match_index.count_behind(connection, shown.record_type, shown.number)
             if request.with_frequencies and shown.trained_revision:
                 shown.model.CopyFrom(self._stored.whole(connection, shown))
             return pb.GetMatchModelResponse(match_model=shown)
@@ -101,7 +104,9 @@ class MatchModelMethods:
             shown.training.CopyFrom(model_register.training(connection, shown.name))
 
 
-def match_model_service(models: MatchModelMethods, trials: ModelTrialMethods) -> GrpcService:
+def match_model_service(
+    models: MatchModelMethods, trials: ModelTrialMethods, quality: MatchQualityMethods
+) -> GrpcService:
     """Return the match model service."""
     return GrpcService(
         SERVICE,
@@ -113,6 +118,10 @@ def match_model_service(models: MatchModelMethods, trials: ModelTrialMethods) ->
             "WithdrawMatchModel": models.withdraw,
             "ScoreSourceRecords": models.score,
             "CompareMatchModel": trials.compare,
+            "GetMatchQuality": quality.measure,
+            "DrawMatchAudit": quality.draw,
+            "GetMatchAudit": quality.get_audit,
+            "ListMatchAudits": quality.list_audits,
         },
     )
 

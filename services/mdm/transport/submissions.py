@@ -26,6 +26,7 @@ _OUTPUT_ONLY = (
     "golden_record",
     "link_origin",
     "founded_record",
+    "link_model",
     "revision",
     "update_time",
     "standing_assertions",

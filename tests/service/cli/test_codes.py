@@ -28,6 +28,9 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
     assert "3 golden records would change" in tried
     assert "1 would have an unmapped code" in tried
     assert tried.splitlines()[1].split()[:3] == ["KT", "CS", "2"]
+    assert concord.done("whatif", "codes", "erp", "units", "--file", str(files / "erp.csv")) == tried
+    assert concord.asked("whatif", "codes", "erp", "units", "PAL=EA")["effect"]["records_changed"] == "3"
+    assert concord("whatif", "codes", "erp", "units").status == 2
     assert concord.asked("codes", "maps") == []
     assert "codeMaps/erp:units revision 1" in concord.done(*given, "--reason", "T-17")
     assert "waiting" in concord.done("codes", "progress", "--unfinished")

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.elected import Elected
 from tests.support.command_line import CommandLine, too_wide
-from tests.support.modelling import supplier
+from tests.support.modelling import put_in_force, supplier
 from tests.support.served_hub import EVERYTHING, ServedHub
 
 
@@ -69,3 +71,23 @@ def test_a_model_is_tried_out_before_it_decides(mesh: ServedHub, concord: Comman
     assert ("would be one" in shown, "would be parted" in shown, too_wide(shown)) == (True, False, [])
     nothing = concord.done("whatif", "model", name, "--no-automatic-links", "--review", "900")
     assert ("would be one" in nothing, "merge count" in nothing.replace("_", " ")) == (False, False)
+
+
+def test_live_quality_is_told_from_drawn_links(mesh: ServedHub, concord: CommandLine) -> None:
+    put_in_force(mesh.hub, SUPPLIER, default_model(SUPPLIER))
+    for system in ("erp", "legacy"):
+        said = {"legal_name": "Acme Surgical", "phone": "+1 555 010 2345", "website": "https://acme.example"}
+        supplier(mesh.hub, f"systems/{system}", "1", **said)
+    assert "1 of 1 links" in concord.done("model", "draw", "suppliers", "--validate-only")
+    drawn = concord.asked("model", "draw", "suppliers", "--size", "5")
+    (match,) = drawn["matches"]
+    before = concord.done("model", "quality", "suppliers")
+    assert ("not known" in before, "1 drawn pairs" in concord("model", "quality", "suppliers").err) == (True, True)
+    concord.done("decisions", "must-link", *match["source_records"], "--reason", "T-17")
+    found = concord.asked("model", "quality", "suppliers")
+    assert (found["precision"]["share"], found["precision"]["decided_count"]) == (1.0, "1")
+    shown = concord.done("model", "quality", "suppliers")
+    assert ("100.0%" in shown, "99.0%" in shown, too_wide(shown)) == (True, True, [])
+    assert "right" in concord.done("model", "audit", drawn["name"])
+    listed = concord.done("model", "audits", "--type", "suppliers")
+    assert (drawn["name"] in listed, too_wide(listed)) == (True, [])

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import match_model_pb2, match_pb2, match_trial_pb2
+from concord.mdm.v1 import ingest_pb2, match_model_pb2, match_pb2, match_queue_pb2, match_trial_pb2
 from concord.mdm.v1 import match_model_service_pb2 as pb
+from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.stored import from_message
 from services.mdm.domain.types.supplier import SUPPLIER as TYPE
 from services.mesh.database import driver
 from tests.support.masters import rid
-from tests.support.modelling import SUPPLIER, model, promote, supplier, train
+from tests.support.modelling import SUPPLIER, model, promote, put_in_force, supplier, train
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
 
 State = pb.MatchModelRecord.State
@@ -241,3 +242,57 @@ def test_a_model_that_is_not_as_it_was_promoted_does_not_score(mesh: ServedHub, 
         with pytest.raises(LookupError):
             stored.model(connection, record)
         driver(connection).execute("SELECT 1")
+
+
+def _golden_names(mesh: ServedHub) -> list[object]:
+    return [row[0] for row in mesh.hub.rows("SELECT golden FROM crosswalk ORDER BY source_record")]
+
+
+def _follow(mesh: ServedHub) -> None:
+    while mesh.hub.parts.rematching.work():
+        pass
+
+
+def test_a_promoted_model_matches_what_is_there_and_names_are_stable(
+    mesh: ServedHub, steward: Client, second: Client
+) -> None:
+    """Of the complaints: ids that change when the model is retrained."""
+    alike = {"phone": "+1 555 010 2345", "website": "https://acme.example"}
+    pair = (
+        supplier(mesh.hub, "systems/erp", "1", **ACME, **alike),
+        supplier(mesh.hub, "systems/legacy", "1", **ACMY, **alike),
+    )
+    apart = _golden_names(mesh)
+    base = put_in_force(mesh.hub, TYPE, default_model(TYPE))
+    name = f"matchModels/supplier-{base}"
+    assert model(steward, name).behind_count == len(pair)
+    _follow(mesh)
+    assert model(steward, name).behind_count == 0
+    assert set(_golden_names(mesh)) == {min(map(str, apart))}
+    linked = steward.ingest.GetSourceRecord(ingest_pb2.GetSourceRecordRequest(name=pair[1])).source_record
+    assert (linked.link_origin, linked.link_model) == (ingest_pb2.SourceRecord.LINK_ORIGIN_MODEL, name)
+    again = _score(steward, pair, linked.link_model).score
+    assert again.millibits >= model(steward, name).model.link_millibits
+
+    def tune(**cuts: int | bool) -> None:
+        tuning = match_trial_pb2.MatchTuning(**cuts)  # type: ignore[arg-type] # as the caller says
+        request = pb.TrainMatchModelRequest(record_type=SUPPLIER, base_model=name, tuning=tuning, request_id=rid())
+        promote(second, steward.match_models.TrainMatchModel(request).match_model)
+        _follow(mesh)
+
+    tune(no_automatic_links=True)
+    assert _golden_names(mesh) == apart
+    asked = match_queue_pb2.ListMatchCandidatesRequest()
+    (candidate,) = steward.stewardship.ListMatchCandidates(asked).match_candidates
+    assert (candidate.match_model, candidate.score_millibits) == ("matchModels/supplier-2", again.millibits)
+    tune()
+    assert set(_golden_names(mesh)) == {min(map(str, apart))}
+    tune(no_automatic_links=True)
+    cannot = match_pb2.MatchDecision(
+        source_records=sorted(pair), kind=match_pb2.MatchDecision.KIND_CANNOT_LINK, reason="Two houses"
+    )
+    steward.stewardship.CreateMatchDecision(
+        match_pb2.CreateMatchDecisionRequest(match_decision=cannot, request_id=rid())
+    )
+    tune()
+    assert _golden_names(mesh) == apart

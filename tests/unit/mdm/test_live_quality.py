@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdm.domain.live_quality import Count, Interval, is_broken, recall, wilson
+from services.mdm.domain.live_quality import BAND_MILLIBITS, Count, Interval, bands, is_broken, recall, wilson
 
 
 @st.composite
@@ -68,3 +68,12 @@ def test_recall_counts_what_stewards_had_to_link() -> None:
     found = recall(900, Count(100, 100), 200, Count(50, 100))
     assert found.share == pytest.approx(0.9)
     assert recall(900, Count(100, 100), 0, Count(0, 0)).share == 1.0
+
+
+@given(st.lists(st.tuples(st.integers(-30_000, 40_000), st.booleans())))
+def test_every_decision_is_counted_in_its_band(decided: list[tuple[int, bool]]) -> None:
+    found = bands(decided)
+    assert sum(band.same.total for band in found) == len(decided)
+    assert sum(band.same.right for band in found) == sum(same for _, same in decided)
+    for millibits, _ in decided:
+        assert any(band.low <= millibits < band.high == band.low + BAND_MILLIBITS for band in found)

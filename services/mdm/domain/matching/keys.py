@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING
 
-from services.mdm.domain.matching.declaration import BlockKey, Feature
+from services.mdm.domain.matching.declaration import BlockKey, Feature, Matching
 from services.mdm.domain.matching.hashing import combined, hashed
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.sounds import sound
@@ -105,3 +105,4 @@ _FEATURES: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.CODE_GRAMS: _code_grams,
     Feature.GRAMS: _grams,
 }
+__all__ = ["Matching", "all_keys", "block_keys"]

@@ -74,6 +74,11 @@ class MatchModel:
     record_count: int = 0
     decision_count: int = 0
 
+    @property
+    def name(self) -> str:
+        """The name of the record that it is stored in."""
+        return f"matchModels/{self.record_type}-{self.revision}"
+
     def rarity_of(self, place: int) -> Callable[[str], int]:
         """Return how rare the tokens and values of an attribute are."""
         return self._rarity[place]

@@ -1,0 +1,85 @@
+"""Live quality of automatic links, and the audits that it is told from."""
+
+from collections.abc import Callable
+
+from google.protobuf.message import Message
+from opentelemetry.metrics import Meter
+from sqlalchemy import Connection
+
+from concord.mdm.v1 import match_quality_pb2 as pb
+from services.mdm.storage.match_audits import MatchAudits
+from services.mdm.storage.match_models import require_all_entities
+from services.mdm.storage.match_quality import MatchQuality
+from services.mdm.storage.stored_models import matched_type
+from services.mdm.storage.transactions import Transactions
+from services.mdm.transport.deciding import Deciding
+from services.mesh.pagination import PageToken, page_size
+from services.mesh.server import Call
+
+
+class MatchQualityMethods:
+    """The methods on live quality; every method is the handler of an RPC."""
+
+    def __init__(
+        self, transactions: Transactions, quality: MatchQuality, audits: MatchAudits, deciding: Deciding
+    ) -> None:
+        self._transactions = transactions
+        self._quality = quality
+        self._audits = audits
+        self._deciding = deciding
+
+    def measure(self, request: pb.GetMatchQualityRequest, call: Call) -> Message:
+        """Say how good automatic links are."""
+        record_type = matched_type(request.record_type)
+        require_all_entities(f"matchModels/{record_type.name}", self._deciding.entities(call))
+        return pb.GetMatchQualityResponse(match_quality=self._quality.measure(record_type))
+
+    def draw(self, request: pb.DrawMatchAuditRequest, call: Call) -> Message:
+        """Draw automatic links for stewards to look at."""
+        drawn = self._audits.draw(request.record_type, request.size, self._deciding.decision(request, call))
+        return pb.DrawMatchAuditResponse(match_audit=drawn)
+
+    def get_audit(self, request: pb.GetMatchAuditRequest, call: Call) -> Message:
+        """Return one audit."""
+
+        def read(connection: Connection) -> Message:
+            require_all_entities(request.name, self._deciding.entities_within(connection, call))
+            (shown,) = self._audits.shown(connection, [self._audits.find(connection, request.name)])
+            return pb.GetMatchAuditResponse(match_audit=shown)
+
+        return self._transactions.read(read)
+
+    def list_audits(self, request: pb.ListMatchAuditsRequest, call: Call) -> Message:
+        """List audits, a page at a time; who is scoped to some entities has none."""
+        size, last = page_size(request.page_size), PageToken.decode(request.page_token, request)
+
+        def read(connection: Connection) -> Message:
+            if self._deciding.entities_within(connection, call) is not None:
+                return pb.ListMatchAuditsResponse()
+            found = self._audits.page(connection, request.record_type, last[0] if last else None, size + 1)
+            more = len(found) > size
+            return pb.ListMatchAuditsResponse(
+                match_audits=self._audits.shown(connection, found[:size]),
+                next_page_token=PageToken.encode((found[size - 1].record,), request) if more else "",
+                total_count=self._audits.count(connection, request.record_type),
+            )
+
+        return self._transactions.read(read)
+
+
+def quality_gauges(meter: Meter) -> Callable[[pb.MatchQuality], None]:
+    """Return what shows live quality as metrics: the ends of its intervals, and whether a promise is broken."""
+    ends = meter.create_gauge("concord.match.quality", description="Ends of confidence intervals of automatic links.")
+    broken = meter.create_gauge("concord.match.promise_broken", description="1 where decisions show it is broken.")
+
+    def show(found: pb.MatchQuality) -> None:
+        for what, interval, is_broken in (
+            ("precision", found.precision, found.precision_broken),
+            ("recall", found.recall, found.recall_broken),
+        ):
+            of = {"record_type": found.record_type, "what": what}
+            ends.set(interval.low, {**of, "end": "low"})
+            ends.set(interval.high, {**of, "end": "high"})
+            broken.set(int(is_broken), of)
+
+    return show

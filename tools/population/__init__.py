@@ -1,1 +1,0 @@
-"""Populations of suppliers that look real, with duplicates as people make them."""
