@@ -93,6 +93,10 @@ test: setup ## run every test, part by part: unit, contract, storage, service, s
 test-systems: setup ## run the tests that need further real systems than `make test` starts
 	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
 
+.PHONY: faults
+faults: setup ## writers that meet for a minute, CONCORD_FAULTS_SECONDS=600 for longer
+	@$(BIN)/python -m pytest --quiet -s tests/faults
+
 .PHONY: bench
 bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS=1000000 sizes the import
 	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS))
