@@ -13,8 +13,8 @@ from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.databases import Databases
-from tests.support.families import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting
 from tests.support.hub import TestHub, test_hub
+from tests.support.matched_suppliers import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting
 from tests.support.modelling import put_in_force
 from tools.postgres import PostgresServer
 

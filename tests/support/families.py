@@ -1,71 +1,81 @@
-"""Families of suppliers in tests of matching: records that are alike, kept apart from other examples by a mark."""
+"""Source records of one golden record, as the hub stores them, for tests of survivorship."""
 
-import hashlib
-import itertools
+from google.protobuf.message import Message
+from hypothesis import strategies as st
 
-from concord.mdm.v1 import ingest_pb2, supplier_pb2
-from services.mdm.storage.write_path import Applied
-from services.mesh.records.store import State
-from tests.support.hub import TestHub, statement
+from concord.mdm.v1 import ingest_pb2 as pb
+from concord.mdm.v1 import pin_pb2
+from services.mdm.domain.assertions import restate
+from services.mdm.domain.pinning import Pin
+from services.mdm.domain.ranking import Criterion, Rules, group_names
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship import Trust
+from tests.support.strategies import contents, submissions
 
-SYSTEMS = ("systems/erp", "systems/legacy", "systems/workforce")
-PHONES = ("+1 555 010 1234", "+1 555 010 1234", "+1 555 014 9876", "")
-NAMES = ("Becton Dickinson", "Becton Dickinson and Company", "Beckton Dickinson", "Cardinal Health", "Cardnal Health")
-numbers = itertools.count(1)
-
-
-def said(mark: str, place: int, content: supplier_pb2.Supplier) -> ingest_pb2.SourceRecord:
-    """Return what a system says; the mark keeps examples apart that share a hub."""
-    digits = f"{int(mark, 36):024d}"
-    marked = supplier_pb2.Supplier()
-    marked.CopyFrom(content)
-    marked.legal_name = f"{mark[:7]} {content.legal_name} {mark[7:]}"
-    if content.phone:
-        marked.phone = f"+1 {digits[-6:]}{content.phone[-4:]}"
-    if content.website:
-        marked.website = f"{mark}.{content.website}"
-    marked.duns = content.duns and f"{digits[-12:-6]}{content.duns[:3]}"
-    return statement(SYSTEMS[place % 3], f"{mark}/{place}", marked)
+TRUST = {
+    "systems/hub": Trust(1, "systems/hub@1"),
+    "systems/erp": Trust(2, "systems/erp@4"),
+    "systems/saas": Trust(2, "systems/saas@2"),
+    "systems/legacy": Trust(5, "systems/legacy@1"),
+}
+_KEYS = [("systems/erp", "1"), ("systems/erp", "2"), ("systems/saas", "1"), ("systems/hub", "1")]
 
 
-def submitted(hub: TestHub, *records: ingest_pb2.SourceRecord) -> list[Applied]:
-    answers = [answer for answer in hub.submit(*records) if isinstance(answer, Applied)]
-    assert len(answers) == len(records)
-    return answers
+def stored(
+    record_type: RecordType, submitted: pb.SourceRecord, previous: pb.SourceRecord | None = None
+) -> pb.SourceRecord:
+    """Return a submission as it is stored."""
+    said = restate(record_type, previous, submitted)
+    assert said is not None or previous is not None
+    return said or previous  # type: ignore[return-value]
 
 
-def groups(hub: TestHub, mark: str) -> set[frozenset[int]]:
-    """Return which places of an example belong together."""
-    together: dict[object, set[int]] = {}
-    for key, golden in hub.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{mark}/%%'"):  # noqa: S608 - our own mark
-        together.setdefault(golden, set()).add(int(str(key).rpartition("/")[2]))
-    return {frozenset(places) for places in together.values()}
-
-
-def waiting(hub: TestHub, mark: str) -> set[frozenset[int]]:
-    """Return the pairs of places that wait for a steward."""
-    rows = hub.rows(
-        "SELECT a.key, b.key FROM match_candidates m JOIN crosswalk a ON a.source_record = m.low "  # noqa: S608 - our own mark
-        f"JOIN crosswalk b ON b.source_record = m.high WHERE a.key LIKE '{mark}/%%' AND b.key LIKE '{mark}/%%'"
+def source(content: Message, system: str, second: int = 1, key: str = "1", *withdrawn: str) -> pb.SourceRecord:
+    """Return the stored word of a system."""
+    record_type = next(one for one in RECORD_TYPES if isinstance(content, one.message))
+    record = pb.SourceRecord(
+        name=f"systems/{system}/sourceRecords/{key}",
+        system=f"systems/{system}",
+        key=key,
+        content=record_type.pack(content),
+        withdrawn_paths=withdrawn,
     )
-    return {frozenset(int(str(key).rpartition("/")[2]) for key in row) for row in rows}
+    record.source_time.seconds = second
+    return stored(record_type, record)
 
 
-def mark() -> str:
-    """Return a text that is like no other one."""
-    digest = hashlib.blake2b(f"{next(numbers)}".encode(), digest_size=12).digest()
-    return "".join("abcdefghijklmnopqrstuvwxyz"[byte % 26] for byte in digest)
+def pin(path: str, value: Message | None, number: int = 1) -> Pin:
+    """Return a pin in force."""
+    statement = pin_pb2.Pin(name=f"pins/{number}", revision=1, path=path, author="ann", reason="by phone")
+    statement.pin_time.seconds = 2
+    return Pin(statement, value)
 
 
-def check_consistent(hub: TestHub) -> None:
-    """Every source record belongs to one living golden record, and no golden record lives without one."""
-    orphans = (
-        "SELECT count(*) FROM records r WHERE r.record_type = 'supplier' AND r.state = 1 "
-        "AND NOT EXISTS (SELECT FROM crosswalk c WHERE c.golden = r.record)"
-    )
-    assert hub.rows(orphans) == [(0,)]
-    lost = f"SELECT count(*) FROM crosswalk c JOIN records r ON r.record = c.golden WHERE r.state = {int(State.MERGED)}"  # noqa: S608 - a number
-    assert hub.rows(lost) == [(0,)]
-    assert hub.rows("SELECT count(*) FROM records WHERE record_type = 'source_record'") == hub.rows(
-        "SELECT count(*) FROM crosswalk"
-    )
+@st.composite
+def families(
+    draw: st.DrawFn, record_types: tuple[RecordType, ...] = RECORD_TYPES
+) -> tuple[RecordType, list[pb.SourceRecord]]:
+    """Draw stored source records of one golden record, two of them of one system."""
+    record_type = draw(st.sampled_from(record_types))
+    chosen = draw(st.lists(st.sampled_from(_KEYS), min_size=1, unique=True))
+    return record_type, [stored(record_type, draw(submissions(record_type, *key))) for key in chosen]
+
+
+@st.composite
+def rules(draw: st.DrawFn, record_type: RecordType) -> Rules:
+    """Draw registered rules, of some groups or of all."""
+    some = draw(st.lists(st.sampled_from(group_names(record_type)), unique=True))
+    criteria = st.lists(st.sampled_from(Criterion.values()[1:]), min_size=1, unique=True).map(tuple)
+    return Rules({group: draw(criteria) for group in some}, f"survivorshipRules/{record_type.name}@3")
+
+
+@st.composite
+def pins(draw: st.DrawFn, record_type: RecordType) -> list[Pin]:
+    """Draw pins on distinct slots, some of them empty."""
+    offered = slots_of(record_type, draw(contents(record_type)))
+    chosen = draw(st.lists(st.sampled_from(sorted(offered)), unique=True, max_size=3)) if offered else []
+    return [
+        pin(path, draw(st.sampled_from([offered[path], None])), number) for number, path in enumerate(chosen, start=1)
+    ]
