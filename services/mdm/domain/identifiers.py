@@ -32,6 +32,7 @@ def normalise(identifier: str) -> str:
 
     Leading zeros go only where nothing but digits is left, so that a GTIN-13 finds its GTIN-14.
     """
-    folded = unicodedata.normalize("NFKC", identifier).casefold()
-    bare = "".join(character for character in folded if character.isalnum())
+    # Text in ASCII is its own NFKC.
+    folded = identifier.lower() if identifier.isascii() else unicodedata.normalize("NFKC", identifier).casefold()
+    bare = folded if folded.isalnum() else "".join(character for character in folded if character.isalnum())
     return (bare.lstrip("0") or "0") if bare.isdecimal() and bare else bare

@@ -6,7 +6,7 @@ looks at lie there a second time, normalised (see `identifiers.normalise`), unde
 `~search` behind it.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -25,6 +25,14 @@ SEARCH_SUFFIX = "~search"
 
 _DATE = "google.type.Date"
 _LOWEST = -(2**63)
+_WHOLE = frozenset(
+    {
+        FieldDescriptor.CPPTYPE_INT32,
+        FieldDescriptor.CPPTYPE_INT64,
+        FieldDescriptor.CPPTYPE_UINT32,
+        FieldDescriptor.CPPTYPE_UINT64,
+    }
+)
 
 
 class IndexEntry(NamedTuple):
@@ -46,23 +54,17 @@ class IdentifierPath:
 
 def index_entries(
     record_type: RecordType, content: Message, within: Container[str] | None = None
-) -> tuple[IndexEntry, ...]:
-    """Return the entries of a content, in order, each once. Unset values have none.
+) -> frozenset[IndexEntry]:
+    """Return the entries of a content. Unset values have none.
 
     `within` are the top-level fields that are looked at, None = all.
 
     Raises ValueError for dates that are none (`validity` reports them).
     """
-    filters, searches = _targets(record_type)
-    said = {field.name for field, _ in content.ListFields() if within is None or field.name in within}
-    return tuple(
-        sorted(
-            {
-                *_filter_entries([target for target in filters if target.top in said], content),
-                *_search_entries([target for target in searches if target.top in said], content),
-            }
-        )
-    )
+    fields = _indexed_fields(record_type)
+    found: set[IndexEntry] = set()
+    _gather(fields if within is None else [each for each in fields if each.name in within], content, found)
+    return frozenset(found)
 
 
 def identifier_paths(record_type: RecordType) -> tuple[IdentifierPath, ...]:
@@ -88,7 +90,7 @@ def canonical(record_type: RecordType, path: str, literal: str) -> str:
         if literal not in {"true", "false"}:
             raise ValueError(f"{path} is true or false")
         return literal
-    return _canonical(field, literal if field.type == FieldDescriptor.TYPE_STRING else int(literal))
+    return _spelling(field)(literal if field.type == FieldDescriptor.TYPE_STRING else int(literal))
 
 
 def is_restricted(record_type: RecordType, path: str) -> bool:
@@ -110,79 +112,86 @@ def _fields(record_type: RecordType, path: str) -> tuple[FieldDescriptor, ...]:
     return tuple(fields)
 
 
-class _Step(NamedTuple):
-    """What following a path has to know of a field on it."""
+class _End(NamedTuple):
+    """A path of the index, and how values are spelt there; None = such a value has no entry."""
+
+    index_path: str
+    restricted: bool
+    spell: Callable[[Any], str | None]
+
+
+class _IndexedField(NamedTuple):
+    """A field on the way to paths of the index: those that end here, and the fields that others go on with.
+
+    As a tree, so that paths that begin alike are followed once.
+    """
 
     name: str
     repeated: bool
     optional: bool
     """Whether it may be unset: then it has no value, not even its default."""
+    ends: tuple[_End, ...]
+    below: "tuple[_IndexedField, ...]"
 
 
-class _Target(NamedTuple):
-    """A path of the index and how to get there."""
-
-    index_path: str
-    restricted: bool
-    steps: tuple[_Step, ...]
-    field: FieldDescriptor
-    top: str
-    """The field of the record that it begins with."""
+def _gather(fields: Iterable[_IndexedField], message: Message, found: set[IndexEntry]) -> None:
+    for name, repeated, optional, ends, below in fields:
+        if optional and not message.HasField(name):
+            continue
+        value = getattr(message, name)
+        for each in value if repeated else (value,):
+            if below:
+                _gather(below, each, found)
+            if each or optional:
+                for path, restricted, spell in ends:
+                    if (text := spell(each)) is not None:
+                        found.add(IndexEntry(path, text, restricted))
 
 
 @cache
-def _targets(record_type: RecordType) -> tuple[tuple[_Target, ...], tuple[_Target, ...]]:
-    """Return the paths for filters and those for Search."""
-    filters = [_target(record_type, path, path) for path in record_type.filterable]
-    searches = [_target(record_type, each.path, each.index_path) for each in identifier_paths(record_type)]
-    return tuple(filters), tuple(searches)
+def _indexed_fields(record_type: RecordType) -> tuple[_IndexedField, ...]:
+    """Return the fields that paths for filters and for Search begin with."""
+    paths = [(path, path) for path in record_type.filterable]
+    paths += [(each.path, each.index_path) for each in identifier_paths(record_type)]
+    ways = [(_fields(record_type, path), _end(record_type, path, index_path)) for path, index_path in paths]
+    return _tree(ways)
 
 
-def _target(record_type: RecordType, path: str, index_path: str) -> _Target:
-    fields = _fields(record_type, path)
-    steps = tuple(_Step(each.name, each.is_repeated, not each.is_repeated and each.has_presence) for each in fields)
-    return _Target(index_path, is_restricted(record_type, path), steps, fields[-1], fields[0].name)
+_Way = tuple[tuple[FieldDescriptor, ...], _End]
 
 
-def _filter_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
-    for target in targets:
-        for value in _values(content, target.steps):
-            yield IndexEntry(target.index_path, _canonical(target.field, value), target.restricted)
+def _tree(ways: Iterable[_Way]) -> tuple[_IndexedField, ...]:
+    branches: dict[FieldDescriptor, list[_Way]] = {}
+    for (first, *rest), end in ways:
+        branches.setdefault(first, []).append((tuple(rest), end))
+    return tuple(_branch(field, onwards) for field, onwards in branches.items())
 
 
-def _search_entries(targets: Iterable[_Target], content: Message) -> Iterator[IndexEntry]:
-    for target in targets:
-        for value in _values(content, target.steps):
-            if bare := normalise(str(value)):
-                yield IndexEntry(target.index_path, bare, target.restricted)
+def _branch(field: FieldDescriptor, onwards: Iterable[_Way]) -> _IndexedField:
+    ends = tuple(end for rest, end in onwards if not rest)
+    optional = not field.is_repeated and field.has_presence
+    below = _tree((rest, end) for rest, end in onwards if rest)
+    return _IndexedField(field.name, field.is_repeated, optional, ends, below)
 
 
-def _values(message: Message, steps: tuple[_Step, ...]) -> Iterable[Any]:
-    """Return the values at the end of a path, each element of repeated fields for itself."""
-    found: list[Any] = [message]
-    for step in steps:
-        if step.optional:
-            found = [getattr(each, step.name) for each in found if each.HasField(step.name)]
-        elif step.repeated:
-            found = [part for each in found for part in getattr(each, step.name)]
-        else:
-            found = [getattr(each, step.name) for each in found]
-        if not found:
-            return ()
-    last = steps[-1]
-    return found if last.optional else [value for value in found if value]
+def _end(record_type: RecordType, path: str, index_path: str) -> _End:
+    spell = _spelling(_fields(record_type, path)[-1]) if index_path == path else _spelt_for_search
+    return _End(index_path, is_restricted(record_type, path), spell)
 
 
-def _canonical(field: FieldDescriptor, value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip().casefold()
-    if isinstance(value, Message):
-        return to_date(value).isoformat()
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def _spelt_for_search(value: Any) -> str | None:
+    return normalise(str(value)) or None
+
+
+def _spelling(field: FieldDescriptor) -> Callable[[Any], str]:
+    """Return what spells a field's values for filters."""
+    if field.message_type is not None:
+        return lambda value: to_date(value).isoformat()
     if field.enum_type is not None:
-        known = field.enum_type.values_by_number.get(value)
-        return known.name if known is not None else str(value)
-    if isinstance(value, int):
-        return f"{value - _LOWEST:020d}"
-    return str(value).strip().casefold()
+        names = {number: known.name for number, known in field.enum_type.values_by_number.items()}
+        return lambda value: names.get(value) or str(value)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return lambda value: "true" if value else "false"
+    if field.cpp_type in _WHOLE:
+        return lambda value: f"{value - _LOWEST:020d}"
+    return lambda value: str(value).strip().casefold()

@@ -183,9 +183,8 @@ def _indexed(golden: Golden, draft: RevisionDraft) -> record_index.Indexed:
     if golden.head is not None and golden.content is not None:
         changed = differing_fields(golden.content, draft.content)
         said = index_entries(golden.record_type, golden.content, changed)
-        before = frozenset((*said, *_own_entries(golden.head.state, golden.head.entities)))
-    said = index_entries(golden.record_type, draft.content, changed)
-    after = frozenset((*said, *_own_entries(draft.state, draft.entities)))
+        before = said.union(_own_entries(golden.head.state, golden.head.entities))
+    after = index_entries(golden.record_type, draft.content, changed).union(_own_entries(draft.state, draft.entities))
     return record_index.Indexed(draft.record_type, draft.record, draft.revision, before, after)
 
 
