@@ -27,9 +27,10 @@ def stored(
     record_type: RecordType, submitted: pb.SourceRecord, previous: pb.SourceRecord | None = None
 ) -> pb.SourceRecord:
     """Return a submission as it is stored."""
-    said = restate(record_type, previous, submitted)
-    assert said is not None or previous is not None
-    return said or previous  # type: ignore[return-value]
+    restated = restate(record_type, previous, submitted)
+    stored = restated.statement if restated is not None else previous
+    assert stored is not None
+    return stored
 
 
 def source(content: Message, system: str, second: int = 1, key: str = "1", *withdrawn: str) -> pb.SourceRecord:

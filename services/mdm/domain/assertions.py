@@ -22,6 +22,13 @@ class Standing(NamedTuple):
     value: Message | None
 
 
+class Restated(NamedTuple):
+    """The next revision of a source record, with its standing assertions by path, as `standing` gives them."""
+
+    statement: pb.SourceRecord
+    standing: dict[str, Standing]
+
+
 def paths(record_type: RecordType, content: Message) -> dict[str, Message]:
     """Return what a content asserts by path; each value is a content that says nothing else.
 
@@ -60,7 +67,7 @@ def restate(
     previous: pb.SourceRecord | None,
     submitted: pb.SourceRecord,
     anew: frozenset[str] = frozenset(),
-) -> pb.SourceRecord | None:
+) -> Restated | None:
     """Return the next revision of a source record; None = the submission says nothing new.
 
     Sets `revision`, `standing_assertions` and, where it differs from the content,
@@ -74,12 +81,12 @@ def restate(
     path; for slices such a withdrawal means: where the content is silent, there is nothing.
     """
     content = slots_of(record_type, record_type.unpack(submitted.content))
-    restated = _Restatement(record_type, previous, submitted, content, anew).standing()
+    said = _Restatement(record_type, previous, submitted, content, anew).standing()
     result = pb.SourceRecord()
     result.CopyFrom(submitted)
     result.revision = previous.revision + 1 if previous is not None else 1
-    _write(record_type, result, restated, content)
-    return None if previous is not None and _same(record_type, previous, result, content) else result
+    _write(record_type, result, said, content)
+    return None if previous is not None and _same(record_type, previous, result, content) else Restated(result, said)
 
 
 class _Restatement:
@@ -94,7 +101,7 @@ class _Restatement:
         anew: frozenset[str],
     ) -> None:
         self._record_type = record_type
-        self._submitted = submitted
+        self._said_at = submitted.source_time
         self._content = content
         self._revision = previous.revision + 1 if previous is not None else 1
         self._earlier = standing(record_type, previous) if previous is not None else {}
@@ -110,19 +117,26 @@ class _Restatement:
 
     def _judge(self, path: str) -> Standing | None:
         value, earlier = self._content.get(path), self._earlier.get(path)
-        if covered(self._record_type, path, self._echoed, value):
+        if self._echoed and covered(self._record_type, path, self._echoed, value):
             return _marked(earlier, echoed=True) if earlier is not None else None
         if value is None and path not in self._withdrawn:
             return None
         withdrawn = value is None or self._silence_counts(path)
         if earlier is not None and self._unchanged(path, earlier, value, withdrawn=withdrawn):
             return _marked(earlier, echoed=False)
-        assertion = pb.StandingAssertion(path=path, source_revision=self._revision, withdrawn=withdrawn)
-        assertion.source_time.CopyFrom(self._submitted.source_time)
-        return Standing(assertion, value)
+        return Standing(
+            pb.StandingAssertion(
+                path=path, source_time=self._said_at, source_revision=self._revision, withdrawn=withdrawn
+            ),
+            value,
+        )
 
     def _silence_counts(self, path: str) -> bool:
-        return is_sliced(self._record_type, path) and not self._withdrawn.isdisjoint(withdrawing(path))
+        return (
+            bool(self._withdrawn)
+            and is_sliced(self._record_type, path)
+            and not self._withdrawn.isdisjoint(withdrawing(path))
+        )
 
     def _unchanged(self, path: str, earlier: Standing, value: Message | None, *, withdrawn: bool) -> bool:
         said_before = earlier.value == value and earlier.assertion.withdrawn == withdrawn and path not in self._anew

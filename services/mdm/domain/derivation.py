@@ -10,7 +10,7 @@ from services.mdm.domain.coding import Coding
 from services.mdm.domain.pinning import Pin
 from services.mdm.domain.ranking import DEFAULT, Rules
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship import Golden, Trust, survive
+from services.mdm.domain.survivorship import NOTHING_KNOWN, Golden, Known, Trust, survive
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,18 @@ class Derivation:
         )
 
 
-def derive(
+def derive(  # noqa: PLR0913 - all that decides
     record_type: RecordType,
     coding: Coding,
     trust: Mapping[str, Trust],
     rules: Rules = DEFAULT,
     pins: Sequence[Pin] = (),
+    known: Known = NOTHING_KNOWN,
 ) -> Derivation:
-    """Return the golden record that sources make by rules and pins. Raises ValueError for a system without trust."""
-    return Derivation(coding, survive(record_type, coding.statements, trust, rules, pins))
+    """Return the golden record that sources make by rules and pins. Raises ValueError for a system without trust.
+
+    `known` is what the sources assert in their own codes, as far as that was worked out already.
+    """
+    # In canonical codes they may assert something else.
+    asserted = NOTHING_KNOWN if coding.map_revisions else known
+    return Derivation(coding, survive(record_type, coding.statements, trust, rules, pins, asserted))

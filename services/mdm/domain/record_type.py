@@ -252,14 +252,11 @@ class RecordType:
         return bool(self.identity or self.references)
 
     @cached_property
-    def group_by_name(self) -> Mapping[str, Group]:
-        """The group of every name, of groups or of fields, but those of slices."""
-        return self.group_by_field | {group.name: group for group in self.groups}
-
-    @cached_property
-    def slice_group_by_name(self) -> Mapping[str, Group]:
-        """The group of every name within a slice."""
-        return self.slice_group_by_field | {group.name: group for group in self.slice_groups}
+    def group_by_path(self) -> Mapping[str, Group]:
+        """The group of every path of a group or of a field, such as `sites` or `slices.manager`."""
+        plain = self.group_by_field | {group.name: group for group in self.groups}
+        sliced = self.slice_group_by_field | {group.name: group for group in self.slice_groups}
+        return plain | {f"{self.slice_field}.{name}": group for name, group in sliced.items()}
 
     @cached_property
     def group_by_field(self) -> dict[str, Group]:

@@ -106,11 +106,8 @@ def value_of(record_type: RecordType, line: Timeline) -> Message | None:
 
 def group_of(record_type: RecordType, path: str) -> Group | None:
     """Return the group that a slot, a keyed collection, or a group's field belongs to; None = no such path."""
-    inner, by_name = path, record_type.group_by_name
-    if is_sliced(record_type, path):
-        inner, by_name = path.removeprefix(f"{record_type.slice_field}."), record_type.slice_group_by_name
-    name, bracket, rest = inner.partition("[")
-    group = by_name.get(name)
+    name, bracket, rest = path.partition("[")
+    group = record_type.group_by_path.get(name)
     if group is None or (bracket and not (group.keyed and rest.endswith("]"))):
         return None
     return group

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -34,6 +35,11 @@ from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, t
 from services.mdm.domain.stewarding import HUB
 
 Rule = record_pb2.ValueExplanation.Rule
+
+Known = Mapping[str, Mapping[str, Standing]]
+"""Standing assertions by source record and path."""
+
+NOTHING_KNOWN: Known = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -98,19 +104,20 @@ class Golden:
     pins: tuple[Pin, ...] = ()
 
 
-def survive(
+def survive(  # noqa: PLR0913 - all that decides
     record_type: RecordType,
     sources: Sequence[pb.SourceRecord],
     trust: Mapping[str, Trust],
     rules: Rules = DEFAULT,
     pins: Sequence[Pin] = (),
+    known: Known = NOTHING_KNOWN,
 ) -> Golden | None:
     """Return what the sources make together, whatever their order; None = none of them lives.
 
-    Sources are stored revisions (with standing assertions), pins those in force, one a path at most. Raises ValueError
-    for a system without trust.
+    Sources are stored revisions (with standing assertions), pins those in force, one a path at most; `known`
+    is what the sources assert, as far as that was worked out already. Raises ValueError for a system without trust.
     """
-    voices = [_Voice(record_type, source, trust) for source in sources if not source.deleted]
+    voices = [_Voice(record_type, source, trust, known.get(source.name)) for source in sources if not source.deleted]
     if not voices:
         return None
     said = {voice.rule for voice in voices}
@@ -146,12 +153,18 @@ def canonical_digest(record_type: RecordType, content: Message) -> bytes:
 class _Voice:
     """One living source with its standing assertions."""
 
-    def __init__(self, record_type: RecordType, source: pb.SourceRecord, trust: Mapping[str, Trust]) -> None:
+    def __init__(
+        self,
+        record_type: RecordType,
+        source: pb.SourceRecord,
+        trust: Mapping[str, Trust],
+        said: Mapping[str, Standing] | None,
+    ) -> None:
         if source.system not in trust:
             raise ValueError(f"no trust rank is known for {source.system}")
-        self._source = source
+        self._name, self._system, self._key = source.name, source.system, source.key
         self._rank = trust[source.system].rank
-        self._standing = standing(record_type, source)
+        self._standing = standing(record_type, source) if said is None else said
         self.rule = trust[source.system].revision
         self.revision = f"{source.name}@{source.revision}"
 
@@ -168,17 +181,11 @@ class _Voice:
         return next((one for one in wider if one is not None), None)
 
     def claim(self, one: Standing, value: Message | None) -> Claim:
-        time = one.assertion.source_time
-        return Claim(
-            source_record=self._source.name,
-            source_revision=one.assertion.source_revision,
-            system=self._source.system,
-            key=self._source.key,
-            source_time_ns=time.seconds * 1_000_000_000 + time.nanos,
-            rank=self._rank,
-            value=value,
-            echoed=one.assertion.echoed,
-        )
+        assertion = one.assertion
+        said_at = assertion.source_time
+        since = said_at.seconds * 1_000_000_000 + said_at.nanos
+        whose = (self._name, assertion.source_revision, self._system, self._key)
+        return Claim(*whose, since, self._rank, value, assertion.echoed)
 
 
 class _PinVoice:
@@ -303,13 +310,16 @@ def _cut(record_type: RecordType, contest: Contest, within: Period) -> Contest |
 
 
 def _digest(contests: Iterable[Contest]) -> bytes:
-    parts = [part for contest in contests for part in _parts(contest)]
+    parts: list[bytes] = []
+    for contest in contests:
+        parts += _parts(contest)
     return sha256(b"".join([len(part).to_bytes(8, "big") + part for part in parts])).digest()
 
 
-def _parts(contest: Contest) -> Iterable[bytes]:
+def _parts(contest: Contest) -> list[bytes]:
     claims = (contest.winner, *contest.losers)
-    yield f"{contest.path} {contest.start} {contest.end} {len(claims)}".encode()
-    for claim in claims:
-        yield f"{claim.source_record}@{claim.source_revision} {claim.source_time_ns}".encode()
-        yield b"withdrawn" if claim.value is None else b"=" + canonical_bytes(claim.value)
+    parts = [f"{contest.path} {contest.start} {contest.end} {len(claims)}".encode()]
+    for name, revision, _, _, since, _, value, _ in claims:
+        parts.append(f"{name}@{revision} {since}".encode())
+        parts.append(b"withdrawn" if value is None else b"=" + canonical_bytes(value))
+    return parts

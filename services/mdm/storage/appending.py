@@ -11,6 +11,7 @@ from services.mdm.domain.coding import Coding, coded
 from services.mdm.domain.derivation import Derivation, derive
 from services.mdm.domain.indexing import IndexEntry, index_entries
 from services.mdm.domain.slot import differing_fields
+from services.mdm.domain.survivorship import NOTHING_KNOWN, Known
 from services.mdm.storage import coded_values, crosswalk, record_index, references
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.pin_records import Held, PinChange, overtaken
@@ -110,9 +111,11 @@ def derived(golden: Golden, records: WorkingSet, landscape: Landscape, pins: Seq
     return _derived(golden, _coding(golden, records, landscape), landscape, pins)
 
 
-def _derived(golden: Golden, coding: Coding, landscape: Landscape, pins: Sequence[Held]) -> Derivation:
+def _derived(
+    golden: Golden, coding: Coding, landscape: Landscape, pins: Sequence[Held], known: Known = NOTHING_KNOWN
+) -> Derivation:
     rules = landscape.rules_of(golden.record_type.name)
-    return derive(golden.record_type, coding, landscape.trust(), rules, [held.pin for held in pins])
+    return derive(golden.record_type, coding, landscape.trust(), rules, [held.pin for held in pins], known)
 
 
 def _overtaken(golden: Golden, coding: Coding, landscape: Landscape, records: WorkingSet) -> list[PinChange]:
@@ -130,7 +133,8 @@ def _golden_draft(
 ) -> RevisionDraft | None:
     if not sources:
         return _merged_draft(golden)
-    made = _derived(golden, coding, landscape, golden.pins)
+    known = {source.statement.name: source.standing for source in sources if source.standing is not None}
+    made = _derived(golden, coding, landscape, golden.pins, known)
     inputs = made.inputs if made.golden else golden.stated
     state = _state(sources)
     entities = _entities(golden, sources)

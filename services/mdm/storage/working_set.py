@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2, record_pb2
+from services.mdm.domain.assertions import Restated, Standing
 from services.mdm.domain.grouping import founded_record
 from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.record_type import RecordType
@@ -36,6 +37,8 @@ class Source:
     touched: bool = False
     by: Origin | None = None
     """Who says it now; None = who makes the write."""
+    standing: Mapping[str, Standing] | None = None
+    """What the statement asserts, where this write has worked it out."""
 
     @property
     def crossing(self) -> Crossing:
@@ -69,14 +72,15 @@ class Source:
             return ()
         return match_keys(self.record_type, self.previous)
 
-    def restate(self, said: ingest_pb2.SourceRecord, content: Message, by: Origin | None) -> None:
+    def restate(self, restated: Restated, content: Message, by: Origin | None) -> None:
         """Take a new statement; name and link stay."""
+        said = restated.statement
         said.name = self.statement.name
         said.golden_record = self.statement.golden_record
         said.link_origin = self.statement.link_origin
         said.founded_record = self.statement.founded_record
         said.link_model = self.statement.link_model
-        self.statement, self.content = said, content
+        self.statement, self.content, self.standing = said, content, restated.standing
         self.touched, self.by = True, by
 
     @property

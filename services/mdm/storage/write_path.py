@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.domain.assertions import restate
+from services.mdm.domain.assertions import Restated, restate
 from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.linking import Candidate, Link, Linker, Sighting
 from services.mdm.domain.record_type import RecordType
@@ -231,12 +231,13 @@ class _Write:
             before.restate(restated, submission.content, submission.by)
         else:
             self._found(submission, carried, restated)
-        if restated.golden_record:
+        if golden := restated.statement.golden_record:
             for key in carried:
-                self._goldens_by_key[submission.record_type.name, key].add(restated.golden_record)
+                self._goldens_by_key[submission.record_type.name, key].add(golden)
         return Outcome.OUTCOME_UPDATED if before else Outcome.OUTCOME_CREATED
 
-    def _found(self, submission: Submission, carried: tuple[MatchKey, ...], said: ingest_pb2.SourceRecord) -> None:
+    def _found(self, submission: Submission, carried: tuple[MatchKey, ...], restated: Restated) -> None:
+        said = restated.statement
         said.name = f"{said.system}/sourceRecords/{self._path.new_id()}"
         if submission.golden or submission.delivered or submission.record_type.name not in self.landscape.models:
             golden, said.link_origin = self._golden_for(submission, carried)
@@ -244,7 +245,13 @@ class _Write:
             golden.sources.append(said.name)
         entities = submission.entities or self._entities_of(said.system)
         self.records.sources[said.name] = Source(
-            submission.record_type, said, submission.content, entities, touched=True, by=submission.by
+            submission.record_type,
+            said,
+            submission.content,
+            entities,
+            touched=True,
+            by=submission.by,
+            standing=restated.standing,
         )
         self.records.crossings[submission.crossing] = self.records.sources[said.name].crossing
 

@@ -40,7 +40,7 @@ def _history(record_type: RecordType, *submitted: pb.SourceRecord) -> list[pb.So
     revisions: list[pb.SourceRecord] = []
     for one in submitted:
         restated = restate(record_type, revisions[-1] if revisions else None, one)
-        revisions.extend([restated] if restated is not None else [])
+        revisions.extend([restated.statement] if restated is not None else [])
     return revisions
 
 
@@ -64,6 +64,21 @@ def test_the_same_submission_again_is_nothing_new_even_with_a_later_time(
     assert restate(record_type, last, again) is None
 
 
+@given(histories, st.data())
+def test_what_stands_after_a_submission_is_what_its_revision_says(
+    history: tuple[RecordType, list[pb.SourceRecord]], data: st.DataObject
+) -> None:
+    record_type, submitted = history
+    last = None
+    for one in submitted:
+        said = [*paths(record_type, record_type.unpack(one.content)), *((last and standing(record_type, last)) or ())]
+        one.echo.paths.extend(data.draw(st.lists(st.sampled_from(said), unique=True)) if said else ())
+        restated = restate(record_type, last, one)
+        if restated is not None:
+            assert restated.standing == standing(record_type, restated.statement)
+            last = restated.statement
+
+
 @given(histories)
 def test_without_an_echo_what_stands_is_what_is_said(history: tuple[RecordType, list[pb.SourceRecord]]) -> None:
     record_type, submitted = history
@@ -80,13 +95,14 @@ def test_an_echo_of_everything_leaves_every_earlier_word_as_it_stood(
     history: tuple[RecordType, list[pb.SourceRecord]],
 ) -> None:
     record_type, (first, *others) = history
-    before = restate(record_type, None, first)
+    (before,) = _history(record_type, first)
     for submitted in others:
         del submitted.withdrawn_paths[:]
-        everything = {*paths(record_type, record_type.unpack(submitted.content)), *standing(record_type, before)}  # type: ignore[arg-type]
+        everything = {*paths(record_type, record_type.unpack(submitted.content)), *standing(record_type, before)}
         submitted.echo.paths.extend(everything)
-        after = restate(record_type, before, submitted) or before
-        now, then = standing(record_type, after), standing(record_type, before)  # type: ignore[arg-type]
+        restated = restate(record_type, before, submitted)
+        after = restated.statement if restated is not None else before
+        now, then = standing(record_type, after), standing(record_type, before)
         assert {path: (one.value, one.assertion.source_revision) for path, one in now.items()} == {
             path: (one.value, one.assertion.source_revision) for path, one in then.items()
         }

@@ -31,9 +31,9 @@ def maps(**codes: Mapping[str, str]) -> dict[str, CodeMaps]:
 def stored(record_type: RecordType, content: Message, *withdrawn: str) -> pb.SourceRecord:
     said = pb.SourceRecord(name=f"{ERP}/sourceRecords/1", system=ERP, key="1", withdrawn_paths=withdrawn)
     said.content.CopyFrom(record_type.pack(content))
-    source = restate(record_type, None, said)
-    assert source is not None
-    return source
+    restated = restate(record_type, None, said)
+    assert restated is not None
+    return restated.statement
 
 
 def canonical(record_type: RecordType, coding: Coding) -> dict[str, Message | None]:
@@ -57,9 +57,9 @@ permutations = st.fixed_dictionaries(
 @st.composite
 def sources(draw: st.DrawFn) -> tuple[RecordType, pb.SourceRecord]:
     record_type = draw(st.sampled_from(RECORD_TYPES))
-    source = restate(record_type, None, draw(submissions(record_type, ERP)))
-    assert source is not None
-    return record_type, source
+    restated = restate(record_type, None, draw(submissions(record_type, ERP)))
+    assert restated is not None
+    return record_type, restated.statement
 
 
 def test_without_a_map_of_its_system_a_source_is_the_very_same() -> None:

@@ -40,9 +40,10 @@ def families(
 def _stored(
     record_type: RecordType, submitted: pb.SourceRecord, previous: pb.SourceRecord | None = None
 ) -> pb.SourceRecord:
-    stored = restate(record_type, previous, submitted)
-    assert stored is not None or previous is not None
-    return stored or previous  # type: ignore[return-value]
+    restated = restate(record_type, previous, submitted)
+    stored = restated.statement if restated is not None else previous
+    assert stored is not None
+    return stored
 
 
 def _source(content: Message, system: str, second: int = 1, key: str = "1", *withdrawn: str) -> pb.SourceRecord:
