@@ -35,6 +35,7 @@ from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, t
 from services.mdm.domain.stewarding import HUB
 
 Rule = record_pb2.ValueExplanation.Rule
+_PIN, _ONLY_SOURCE = Rule.RULE_PIN, Rule.RULE_ONLY_SOURCE  # an enum looks its names up at every use
 
 Known = Mapping[str, Mapping[str, Standing]]
 """Standing assertions by source record and path."""
@@ -257,7 +258,7 @@ def _contest(path: str, period: Period, claims: Sequence[Claim], criteria: _Crit
     start, end = period.start, period.end
     if len(claims) == 1:
         (only,) = claims
-        return Contest(path, start, end, only, (), Rule.RULE_PIN if only.rank == PINNED else Rule.RULE_ONLY_SOURCE)
+        return Contest(path, start, end, only, (), _PIN if only.rank == PINNED else _ONLY_SOURCE)
     if criteria is not None:
         (winner, *losers), rule = ranked(claims, criteria)
         return Contest(path, start, end, winner, tuple(losers), rule)
