@@ -61,7 +61,8 @@ def slots_of(record_type: RecordType, content: Message, within: Collection[str] 
     """
     groups = record_type.groups
     if within is not None:
-        groups = tuple(group for group in groups if not set(group.fields).isdisjoint(within))
+        wanted = frozenset(within)
+        groups = tuple(group for group in groups if not wanted.isdisjoint(group.fields))
     found = _parts(groups, content)
     if record_type.slice_field is not None and (within is None or record_type.slice_field in within):
         found |= {path: _with_slices(record_type, line) for path, line in _timelines(record_type, content).items()}

@@ -6,6 +6,7 @@ or a withdrawal of the hub, slot by slot, and only where the golden record says 
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -27,6 +28,7 @@ class Word(NamedTuple):
     decided: frozenset[str]
 
 
+@cache
 def writable_fields(record_type: RecordType) -> tuple[str, ...]:
     """Return the message's fields that a steward may write, in the contract's order."""
     return tuple(field.name for field in record_type.descriptor.fields if field.name not in METADATA)

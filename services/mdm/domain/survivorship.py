@@ -166,6 +166,7 @@ class _Voice:
         self._name, self._system, self._key = source.name, source.system, source.key
         self._rank = trust[source.system].rank
         self._standing = standing(record_type, source) if said is None else said
+        self._withdraws = any(one.value is None for one in self._standing.values())
         self.rule = trust[source.system].revision
         self.revision = f"{source.name}@{source.revision}"
 
@@ -176,7 +177,7 @@ class _Voice:
     def on(self, path: str) -> Standing | None:
         """Return what it says on a slot: on itself, or by withdrawing the whole collection or all slices."""
         said = self._standing.get(path)
-        if said is not None:
+        if said is not None or not self._withdraws:
             return said
         wider = (self._standing.get(part) for part in withdrawing(path))
         return next((one for one in wider if one is not None), None)
