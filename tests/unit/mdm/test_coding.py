@@ -11,15 +11,18 @@ from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.assertions import restate, standing
 from services.mdm.domain.code_map import CodeMap, CodeMaps
 from services.mdm.domain.coding import Coding, coded
+from services.mdm.domain.derivation import derive
 from services.mdm.domain.record_type import Coded, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship import Trust
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import submissions
 
 ERP = "systems/erp"
+TRUST = {ERP: Trust(1, f"{ERP}@1")}
 CODES = ("EA", "BX", "CA", "US", "USD", "EUR", "night", "weekend", "1099", "unspsc", "1", "2")
 LISTS = ("units", "countries", "currencies", "shift_differentials", "contractor_classifications", "unspsc")
 
@@ -106,6 +109,15 @@ def test_a_code_that_the_map_lacks_stays_and_is_marked() -> None:
     assert marks(coding) == {("packs", "XX", "", False), ("stocking_unit", "CA", "CS", True)}
     assert coding.digest(b"1") != b"1"
     assert coded(ITEM, [source], maps(units={"CA": "CS", "XX": "XX"})).digest(b"1") == b"1"
+
+
+def test_what_is_known_of_a_source_in_its_own_codes_counts_only_while_those_are_canonical() -> None:
+    source = stored(ITEM, item_pb2.Item(stocking_unit="CA"))
+    said = item_pb2.Item(stocking_unit="KT")
+    known = {source.name: standing(ITEM, stored(ITEM, said))}
+    assert derive(ITEM, coded(ITEM, [source], {}), TRUST, known=known).content == said
+    canonical_codes = coded(ITEM, [source], maps(units={"CA": "CS"}))
+    assert derive(ITEM, canonical_codes, TRUST, known=known).content == item_pb2.Item(stocking_unit="CS")
 
 
 def test_of_two_codes_that_lead_to_one_element_none_is_lost() -> None:
