@@ -104,6 +104,7 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
     return {
         "model": concord.asked("model", "train", "suppliers", "--wait")["name"],
+        "rules": concord.asked("survivorship", "propose", "-f", str(home / "rules.yaml"))["name"],
         "supplier": supplier,
         "double": double,
         "source": source,
@@ -135,6 +136,9 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("model", "show"): ("{model}",),
     ("model", "train"): ("suppliers", "--validate-only"),
     ("model", "score"): ("{source}", "{other_source}", "--model", "{model}"),
+    ("model", "audits"): (),
+    ("whatif", "survivorship"): ("{rules}",),
+    ("whatif", "codes"): ("erp", "walked", "ST=EA"),
     ("whatif", "model"): ("{model}", "--link", "12", "--most", "5"),
     ("decisions", "cannot-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
     ("decisions", "must-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
@@ -210,6 +214,9 @@ APART = {
     ("unmerge",),
     ("decisions", "withdraw"),
     ("model", "promote"),
+    ("model", "quality"),
+    ("model", "draw"),
+    ("model", "audit"),
     ("model", "withdraw"),
     ("review", "show"),
     ("review", "claim"),
@@ -290,6 +297,10 @@ def test_a_model_is_promoted_by_a_second_person_and_its_queue_worked(terminal: T
     terminal.log_in("second@example.org")
     assert "in_force" in concord.done("model", "promote", name).replace(" ", "_")
     terminal.log_in("steward@example.org")
+    concord.done("model", "quality", "suppliers")
+    drawn = concord.asked("model", "draw", "suppliers", "--size", "5")["name"]
+    concord.done("model", "audit", drawn)
+    assert drawn in [each["name"] for each in concord.asked("model", "audits")]
     pair = eventually(lambda: concord.asked("review", "list", "--type", "suppliers"))[0]
     assert pair["score_millibits"] in concord.asked("review", "show", pair["name"]).values()
     for command in (("show",), ("claim",), ("release",)):
