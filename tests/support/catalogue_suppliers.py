@@ -30,6 +30,7 @@ def companies() -> dict[str, str]:
     return {row.code: row.duplicate_of or row.code for row in catalogue.load().suppliers}
 
 
+@cache
 def names() -> dict[str, str]:
     """Return the names as the catalogue spells them, by code."""
     return {row.code: row.name for row in catalogue.load().suppliers}
