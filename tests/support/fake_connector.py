@@ -57,6 +57,8 @@ class FakeSystem:
     refuses: Callable[[Mapping[str, Value]], bool] = lambda _: False
     failure: RemoteError | None = None
     """What every call fails with, while set."""
+    calls: int = 0
+    """How often it was called, in vain or not."""
     before_write: Callable[[], None] = lambda: None
     after_write: Callable[[], None] = lambda: None
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -189,6 +191,7 @@ class _Answering:
 
     def __enter__(self) -> FakeSystem:
         self.system.lock.acquire()
+        self.system.calls += 1
         if self.system.failure:
             self.system.lock.release()
             raise self.system.failure

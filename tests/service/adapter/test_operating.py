@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Connection
 
 from concord.adapter.v1 import adapter_pb2 as pb
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -81,6 +82,34 @@ def test_a_paused_system_is_left_alone_until_it_is_resumed(
     client.ResumeSystem(pb.ResumeSystemRequest(system=ERP, request_id=str(uuid.uuid4())))
     lookup = LookupSupplierRequest(system=ERP, key="vendor/1")
     eventually(lambda: steward.suppliers.LookupSupplier(lookup).supplier.phone == "31")
+
+
+def test_retries_of_a_failing_system_stop_when_it_is_switched_off(
+    running: ServedAdapter, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, worker = running.client(), running.adapter.workers[ERP]
+    before, system.failure = system.calls, RemoteError(RemoteErrorKind.TRANSIENT, "away")
+    eventually(lambda: system.calls > before + 2)
+    client.PauseSystem(pb.PauseSystemRequest(system=ERP, request_id=str(uuid.uuid4())))
+    # It gets the worker's turn to itself, so that no attempt is at work any more.
+    refused(lambda: client.SyncSystem(pb.SyncSystemRequest(system=ERP)))
+    attempts, looks, is_paused = system.calls, [0], worker.states.is_paused
+
+    def look(connection: Connection) -> bool:
+        looks.append(len(looks))
+        return is_paused(connection)
+
+    def has_looked_ten_times() -> bool:
+        worker.wake()
+        return len(looks) > 10
+
+    monkeypatch.setattr(worker.states, "is_paused", look)
+    eventually(has_looked_ten_times)
+    assert system.calls == attempts
+    system.failure = None
+    client.ResumeSystem(pb.ResumeSystemRequest(system=ERP, request_id=str(uuid.uuid4())))
+    eventually(lambda: running.state().state == pb.SystemState.STATE_RUNNING)
+    assert system.calls > attempts
 
 
 def test_a_request_id_with_another_request_is_refused(waiting: ServedAdapter) -> None:

@@ -1,6 +1,8 @@
 """The feed over real channels: two replicas, a subscriber that keeps dying, clearance, scope, foreign cursors."""
 
+import statistics
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +98,22 @@ def test_a_subscriber_that_is_cut_off_fifty_times_misses_and_repeats_nothing(mes
     assert kills >= 50
     assert [position for position, _, _ in seen] == list(range(1, seen[-1][0] + 1))
     _require_record_order(seen)
+
+
+def test_a_change_reaches_who_watches_at_once(steward: Client) -> None:
+    """The stream is woken by what is published and does not wait for its bookmarks, which come once a minute here."""
+    cursor = steward.changes.GetFeedState(change_pb2.GetFeedStateRequest()).newest_cursor
+    stream = watch(steward, cursor, "supplier", progress=60)
+    delays = []
+    for number in range(9):
+        said = statement("systems/erp", f"{number}", supplier_pb2.Supplier(legal_name=f"S{number}"))
+        began = time.monotonic()
+        submit(steward, said)
+        (change,) = next(message for message in stream if message.transaction.changes).transaction.changes
+        delays.append(time.monotonic() - began)
+        assert (change.operation, change.revision) == (change_pb2.Change.OPERATION_CREATE, 1)
+    stream.cancel()  # type: ignore[attr-defined]
+    assert statistics.median(delays) < 1
 
 
 def test_a_transaction_comes_in_one_message(mesh: ServedHub, steward: Client) -> None:

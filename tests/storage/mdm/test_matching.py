@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from concord.mdm.v1 import match_pb2, merge_pb2, supplier_pb2
+from concord.mdm.v1 import match_model_pb2, match_pb2, merge_pb2, supplier_pb2
 from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage import crosswalk
 from services.mdm.storage.merging import Marked, Ruling
@@ -137,6 +139,30 @@ def test_a_decision_survives_a_new_model(modelled: TestHub) -> None:
     assert groups(modelled, example) == decided
     assert modelled.rows(f"SELECT key, golden FROM crosswalk WHERE key LIKE '{example}/%%' ORDER BY key") == names  # noqa: S608
     check_consistent(modelled)
+
+
+def test_names_stay_when_a_model_is_retrained(hub: TestHub) -> None:
+    linking = default_model(SUPPLIER)
+    asking = replace(linking, link_millibits=None, origin=match_model_pb2.MatchModel.ORIGIN_ANCHORED)
+    put_in_force(hub, SUPPLIER, linking)
+    first, second = submitted(hub, statement(SYSTEMS[0], "1", ALIKE), statement(SYSTEMS[1], "1", ALIKE))
+    assert first.golden == second.golden
+    crosswalk_then = hub.rows("SELECT key, system, golden FROM crosswalk ORDER BY 1, 2")
+    retrain(hub, asking)
+    parted = hub.rows("SELECT key, system, golden FROM crosswalk ORDER BY 1, 2")
+    assert len({golden for *_, golden in parted} - {first.golden}) == 1
+    retrain(hub, linking)
+    assert hub.rows("SELECT key, system, golden FROM crosswalk ORDER BY 1, 2") == crosswalk_then
+    retrain(hub, asking)
+    assert hub.rows("SELECT key, system, golden FROM crosswalk ORDER BY 1, 2") == parted
+    check_consistent(hub)
+
+
+def retrain(hub: TestHub, model: MatchModel) -> None:
+    """Put another model in force and match what is there again."""
+    put_in_force(hub, SUPPLIER, model)
+    while hub.parts.rematching.step(ORIGIN):
+        pass
 
 
 def second_golden(hub: TestHub, applied: Applied) -> str:

@@ -1,6 +1,7 @@
 """Every command of `concord` against the whole mesh: readable in 80 columns, and JSON on demand."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,17 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     concord.done("codes", "set", "erp", "walked", "PCE=EA")
     (home / "rules.yaml").write_text("{record_type: supplier, groups: [{group: phone, criteria: [CRITERION_RECENCY]}]}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
+    system = {"name": "systems/walked", "display_name": "Walked", "kind": "erp", "entity": scope, "trust_rank": 90}
+    system |= {"authored_attributes": ["supplier"], "submitters": ["steward@example.org"]}
+    created = json.dumps({"system": system, "request_id": str(uuid.uuid4())})
+    concord.done_unbounded("call", "concord.mdm.v1.SystemService/CreateSystem", created)
+    (home / "vendors.csv").write_text("number,name\nwalk/2,Walked By\n")
+    (home / "vendors.json").write_text('{"number": "@key", "name": "legal_name"}')
     (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
     (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
     return {
+        "model": concord.asked("model", "train", "suppliers", "--wait")["name"],
+        "rules": concord.asked("survivorship", "propose", "-f", str(home / "rules.yaml"))["name"],
         "supplier": supplier,
         "double": double,
         "source": source,
@@ -123,6 +132,14 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("merge",): ("{supplier}", "{double}", "--reason", "a walk", "--validate-only"),
     ("decisions", "list"): (),
     ("review", "list"): (),
+    ("model", "list"): ("--type", "suppliers"),
+    ("model", "show"): ("{model}",),
+    ("model", "train"): ("suppliers", "--validate-only"),
+    ("model", "score"): ("{source}", "{other_source}", "--model", "{model}"),
+    ("model", "audits"): (),
+    ("whatif", "survivorship"): ("{rules}",),
+    ("whatif", "codes"): ("erp", "walked", "ST=EA"),
+    ("whatif", "model"): ("{model}", "--link", "12", "--most", "5"),
     ("decisions", "cannot-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
     ("decisions", "must-link"): ("{source}", "{other_source}", "--reason", "a walk", "--validate-only"),
     ("tree", "hierarchies"): ("cost-centers", "--scope", "{scope}"),
@@ -131,6 +148,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("tree", "propose"): ("-f", "{home}/proposal.yaml", "--validate-only"),
     ("tree", "proposals"): (),
     ("exceptions",): (),
+    ("import",): (
+        *("{home}/vendors.csv", "--type", "supplier", "--system", "walked", "--mapping", "{home}/vendors.json"),
+        *("--source-time", "2026-11-01", "--dry-run"),
+    ),
     ("codes", "lists"): (),
     ("codes", "maps"): (),
     ("codes", "show"): ("erp:walked",),
@@ -192,6 +213,11 @@ APART = {
     ("undelete",),
     ("unmerge",),
     ("decisions", "withdraw"),
+    ("model", "promote"),
+    ("model", "quality"),
+    ("model", "draw"),
+    ("model", "audit"),
+    ("model", "withdraw"),
     ("review", "show"),
     ("review", "claim"),
     ("review", "release"),
@@ -261,6 +287,27 @@ def test_records_are_merged_and_unmerged(terminal: Terminal) -> None:
     assert parted["golden_record"] == names["double"]
     withdrawn = concord.asked("decisions", "withdraw", parted["decisions"][0]["name"], "--reason", "a walk")
     assert withdrawn["state"] == "STATE_WITHDRAWN"
+
+
+def test_a_model_is_promoted_by_a_second_person_and_its_queue_worked(terminal: Terminal) -> None:
+    concord = terminal.concord
+    asking = ("model", "train", "suppliers", "--base", terminal.names["model"], "--no-automatic-links")
+    name, other = (concord.asked(*asking)["name"] for _ in range(2))
+    assert concord.asked("model", "withdraw", other)["state"] == "STATE_WITHDRAWN"
+    terminal.log_in("second@example.org")
+    assert "in_force" in concord.done("model", "promote", name).replace(" ", "_")
+    terminal.log_in("steward@example.org")
+    concord.done("model", "quality", "suppliers")
+    drawn = concord.asked("model", "draw", "suppliers", "--size", "5")["name"]
+    concord.done("model", "audit", drawn)
+    assert drawn in [each["name"] for each in concord.asked("model", "audits")]
+    pair = eventually(lambda: concord.asked("review", "list", "--type", "suppliers"))[0]
+    assert pair["score_millibits"] in concord.asked("review", "show", pair["name"]).values()
+    for command in (("show",), ("claim",), ("release",)):
+        concord.done("review", *command, pair["name"])
+    rejected = concord.asked("review", "decide", pair["name"], "reject", "--reason", "a walk")
+    assert rejected["match_decision"]["kind"] == "KIND_CANNOT_LINK"
+    assert pair["name"] not in [each["name"] for each in concord.asked("review", "list")]
 
 
 def test_a_proposal_is_compared_withdrawn_and_promoted(terminal: Terminal) -> None:

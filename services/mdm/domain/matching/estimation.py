@@ -13,7 +13,7 @@ supports neither: then nothing is linked automatically.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ _PRIOR_PAIRS = 8.0
 """How many pairs the experience of the defaults counts as."""
 _FEWEST_PAIRS = 20.0
 """With less evidence of an attribute its default weights stay."""
+_FEWEST_SEEN = 0.5
+"""With fewer pairs of a level nobody knows what it weighs."""
 _LOWEST, _HIGHEST = -10.0, 16.0
 _LINK_BITS, _REVIEW_BITS, _MARGIN_BITS = 2.0, -5.0, 1.0
 """Above and below the prior: linked from odds of 4 to 1 on, reviewed from 1 to 32."""
@@ -155,15 +157,32 @@ def _anchored_weights(evidence: _Evidence, place: int, same: Reals, different: R
     if matches.sum() < _FEWEST_PAIRS or not drawn.sum():
         return old
     known = evidence.all_pairs * drawn.sum() / len(evidence.random[place])
-    seen = np.maximum(_histogram(evidence.levels[place], different, len(old)), 0.3) / known
-    chance = np.maximum(drawn / drawn.sum(), seen)
-    return _weights(matches, evidence.experience[place], chance / chance.sum())
+    others = _histogram(evidence.levels[place], different, len(old))
+    chance = np.maximum(drawn / drawn.sum(), np.maximum(others, 0.3) / known)
+    return _weights(matches, evidence.experience[place], chance / chance.sum(), matches + others + drawn)
 
 
-def _weights(matches: Reals, experience: Reals, chance: Reals) -> Reals:
+def _weights(matches: Reals, experience: Reals, chance: Reals, seen: Reals) -> Reals:
+    """Return what levels weigh, bits; `seen` is how many pairs there are of each."""
     shares = (matches + _PRIOR_PAIRS * experience) / (matches.sum() + _PRIOR_PAIRS)
-    weights: Reals = np.clip(np.maximum.accumulate(np.log2(shares / chance)), _LOWEST, _HIGHEST)
+    known = _with_unseen_levels(zip(shares.tolist(), chance.tolist(), seen.tolist(), strict=True))
+    weights: Reals = np.clip(np.maximum.accumulate(known), _LOWEST, _HIGHEST)
     return weights
+
+
+def _with_unseen_levels(levels: Iterable[tuple[float, float, float]]) -> Reals:
+    """Return what levels weigh, bits; one that hardly a pair has counts as one with the next that would weigh less.
+
+    Nobody knows what it weighs: by itself it would lift all levels above it.
+    """
+    pools: list[tuple[float, float, float, int]] = []
+    for share, by_chance, seen in levels:
+        pool = (share, by_chance, seen, 1)
+        while pools and pools[-1][2] < _FEWEST_SEEN and pools[-1][0] * pool[1] > pool[0] * pools[-1][1]:
+            before = pools.pop()
+            pool = (before[0] + pool[0], before[1] + pool[1], before[2] + pool[2], before[3] + pool[3])
+        pools.append(pool)
+    return np.concatenate([np.full(size, np.log2(share / by_chance)) for share, by_chance, _, size in pools])
 
 
 def _expected(evidence: _Evidence, weights: list[Reals]) -> _Estimate:
@@ -177,7 +196,10 @@ def _expected(evidence: _Evidence, weights: list[Reals]) -> _Estimate:
             rest = _histogram(evidence.levels[place], 1 - same, len(old))
             if matches.sum() >= _FEWEST_PAIRS:
                 weights[place] = _weights(
-                    matches, evidence.experience[place], (rest + 0.5) / (rest.sum() + 0.5 * len(old))
+                    matches,
+                    evidence.experience[place],
+                    (rest + 0.5) / (rest.sum() + 0.5 * len(old)),
+                    matches + rest,
                 )
     return _Estimate(weights, prior)
 
