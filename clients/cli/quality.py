@@ -13,7 +13,8 @@ import click
 from clients.cli import labelled_set
 from clients.cli.command import Command, Session, pass_session
 from clients.cli.mistake import Mistake, nearest
-from services.mdm.domain.matching.quality import Figures, LabelledSet, measured
+from services.mdm.domain.matching.labels import LabelledSet
+from services.mdm.domain.matching.quality import Figures, measured
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 
@@ -35,6 +36,13 @@ _FILE = click.Path(path_type=Path)
     help="Which field a column goes to; or a JSON or YAML file of them.",
 )
 @click.option("--one-to-one", is_flag=True, help="Both files are free of duplicates.")
+@click.option(
+    "--labels-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="SHARE",
+    help="Learn from so much of the truth, 0 to 1, and measure the rest.",
+)
 @pass_session
 def quality(
     session: Session,
@@ -44,6 +52,7 @@ def quality(
     truth: Path,
     mappings: Sequence[str],
     one_to_one: bool,
+    labels_share: float,
 ) -> None:
     """Measure the default matching on a labelled set.
 
@@ -51,13 +60,16 @@ def quality(
     concord quality --type supplier --left a.csv --right b.csv --truth pairs.csv \\
       --mapping name=legal_name,phone=phone,addr=sites.address.address_lines
 
-    Nothing is sent anywhere and no label is learnt from. The first column of a
+    Nothing is sent anywhere, and no label is learnt from but with
+    --labels-share. The first column of a
     file, or the one called id, is the key; of the truth the first two columns.
     Several columns that go to one field are joined.
     """
     record_type = _matched_type(type_name)
     started = time.monotonic()
-    figures = measured(record_type, _labelled(record_type, left, right, truth, mappings, one_to_one), token)
+    figures = measured(
+        record_type, _labelled(record_type, left, right, truth, mappings, one_to_one), token, labels_share
+    )
     shown = document(figures, time.monotonic() - started)
     if session.as_json:
         session.output.document(shown)

@@ -1,14 +1,14 @@
 """The job that trains the models that were ordered, one after the other."""
 
 import logging
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_pb2
-from services.mdm.domain.matching.calibration import Label, calibrated
+from services.mdm.domain.matching.learning import Decided, decided, learnt
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import population
-from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.training import trained
 from services.mdm.storage import model_register
 from services.mdm.storage.match_decisions import MatchDecisions
@@ -75,17 +75,20 @@ class ModelTraining:
         profiles = gathered.profiles
         self._tell(name, Phase.PHASE_ESTIMATING, 0, len(profiles))
         sides = gathered.sides(self._transactions.read(self._registry.read))
-        model, _ = trained(record_type, population(list(profiles.values()), sides))
-        return calibrated(model, self._labels(model, profiles), record.promise.precision_permille / _PERMILLE)
+        held = population(list(profiles.values()), sides)
+        model, _ = trained(record_type, held)
+        known = self._decided(model.record_type, profiles)
+        return learnt(model, held, known, record.promise.precision_permille / _PERMILLE)
 
-    def _labels(self, model: MatchModel, profiles: dict[str, Profile]) -> list[Label]:
+    def _decided(self, record_type: str, profiles: Collection[str]) -> Decided:
         """Return what stewards decided on pairs of the population."""
-        found = []
-        for decision in self._decisions.holding(model.record_type):
-            one, other = (profiles.get(source) for source in decision.source_records)
+        places = {source: place for place, source in enumerate(profiles)}
+        found = {}
+        for decision in self._decisions.holding(record_type):
+            one, other = (places.get(source) for source in decision.source_records)
             if one is not None and other is not None:
-                found.append(Label(model.score(one, other), decision.kind == _SAME))
-        return found
+                found[one, other] = decision.kind == _SAME
+        return decided(found)
 
     def _tell(self, name: str, phase: Phase.ValueType, done: int, total: int) -> None:
         def tell(connection: Connection) -> None:

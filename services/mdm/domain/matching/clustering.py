@@ -192,9 +192,9 @@ class _Forest:
         if ours is theirs:
             return
         if edge.forbidden:
-            self._reviews.append(Review(*edge[:3], Doubt.CONTRADICTION))
+            self._doubt(*edge[:3], Doubt.CONTRADICTION)
         elif self._has_close_second(edge, graph, cuts.margin):
-            self._reviews.append(Review(*edge[:3], Doubt.CLOSE_SECOND))
+            self._doubt(*edge[:3], Doubt.CLOSE_SECOND)
         elif not self._coherent(ours, theirs, graph):
             self._leave(edge, Doubt.LOOSE)
         else:

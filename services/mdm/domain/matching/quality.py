@@ -1,38 +1,25 @@
-"""How well a type's default matching does on a labelled set: the same path as ingest, without labels."""
+"""How well a type's default matching does on a labelled set: the same path as ingest."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from google.protobuf.message import Message
 
 from services.mdm.domain.matching.bulk import likenesses, scores
 from services.mdm.domain.matching.clustering import Cuts, Edge, Node, Partition, clusters, pair_of
+from services.mdm.domain.matching.labels import Decisions, LabelledSet, Pair, decisions
+from services.mdm.domain.matching.learning import decided as decided_pairs
+from services.mdm.domain.matching.learning import learnt
 from services.mdm.domain.matching.model import MatchModel, forbidding
 from services.mdm.domain.matching.population import Numbers, Pairs, Population, population
 from services.mdm.domain.matching.profile import Token, profile
-from services.mdm.domain.matching.training import trained
+from services.mdm.domain.matching.training import candidate_pairs, trained
 from services.mdm.domain.record_type import RecordType
 
-Pair = tuple[int, int]
-_LEFT, _RIGHT, _ANY = 0, 1, -1
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """Records and which of them are one thing, by place: first those of the left, then those of the right."""
-
-    left: Sequence[Message]
-    right: Sequence[Message]
-    """Empty: duplicates are looked for within the left."""
-    truth: frozenset[Pair]
-    one_to_one: bool = False
-    """Whether both sides are free of duplicates."""
-
-    def sides(self) -> list[int]:
-        """Return for each record which side it is of."""
-        return [_LEFT] * len(self.left) + [_RIGHT] * len(self.right) if self.right else [_ANY] * len(self.left)
+PROMISE = 0.99
+"""The precision that links are to keep where stewards' decisions move the cut."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +39,38 @@ class Figures:
     candidates: int
 
 
-def measured(record_type: RecordType, labelled: LabelledSet, token: Token) -> Figures:
-    """Return the figures of a type's default matching. Raises ValueError for types that declare no matching."""
-    records = [profile(record_type, content, token) for content in (*labelled.left, *labelled.right)]
-    of = population(records, labelled.sides())
+def measured(record_type: RecordType, labelled: LabelledSet, token: Token, labels_share: float = 0.0) -> Figures:
+    """Return the figures of a type's default matching. Raises ValueError for types that declare no matching.
+
+    With `labels_share` above 0 that share of the records, drawn evenly, counts as decided on by stewards: weights and
+    cuts are learnt from them, what was decided stands as it does in the hub, and the figures are of the other pairs.
+    """
+    of = population(
+        [profile(record_type, content, token) for content in (*labelled.left, *labelled.right)], labelled.sides()
+    )
     model, pairs = trained(record_type, of)
+    automatic = model.link_millibits is not None
+    decided = decisions(labelled, labels_share)
+    if labels_share:
+        model = learnt(model, of, decided_pairs(decided.on(_pairs(pairs))), PROMISE)
+        of = dataclasses.replace(of, sides=decided.sides())
+        pairs = candidate_pairs(model, of)
     found = scores(likenesses(of, pairs, model), model)
-    linked, reviewed = _linked(model, of, pairs, found, labelled)
-    if model.link_millibits is None:
-        linked = _best_candidates(pairs, found, model.review_millibits)
-    return _figures(labelled.truth, set(_pairs(pairs)), linked, reviewed, automatic=model.link_millibits is not None)
+    partition = _partition(model, of, pairs, found, decided)
+    linked = _linked(partition) if automatic else _best_candidates(pairs, found, model.review_millibits, decided)
+    reviewed = [(int(each.one), int(each.other)) for each in partition.reviews]
+    told = (decided.across(each) for each in (_pairs(pairs), linked, reviewed))
+    return _figures(decided.truth(), *told, automatic=automatic)
 
 
 def _pairs(pairs: Pairs) -> Iterable[Pair]:
     return zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)
 
 
-def _linked(
-    model: MatchModel, of: Population, pairs: Pairs, found: Numbers, labelled: LabelledSet
-) -> tuple[set[Pair], set[Pair]]:
+def _partition(model: MatchModel, of: Population, pairs: Pairs, found: Numbers, decided: Decisions) -> Partition:
     names = [f"{place:09d}" for place in range(len(of))]
     nodes = [
-        Node(name, str(side), labelled.one_to_one, _exclusive(model, record.identifiers))
+        Node(name, str(side), decided.labelled.one_to_one, _exclusive(model, record.identifiers))
         for name, side, record in zip(names, of.sides.tolist(), of.profiles, strict=True)
     ]
     kept = np.flatnonzero(found >= model.review_millibits)
@@ -83,8 +80,18 @@ def _linked(
         for one, other, score in scored
     ]
     cuts = Cuts(model.review_millibits, model.link_millibits, model.margin_millibits)
-    partition = clusters(nodes, edges, cuts, identifier_links=_identifier_links(names, of))
-    return _across(partition, labelled), {(int(each.one), int(each.other)) for each in partition.reviews}
+    return clusters(
+        nodes,
+        edges,
+        cuts,
+        identifier_links=_identifier_links(names, of),
+        must_links=[(names[one], names[other]) for one, other in decided.links()],
+        cannot_links=[
+            (names[one], names[other])
+            for (one, other), same in decided.on(_pairs(Pairs(pairs.one[kept], pairs.other[kept]))).items()
+            if not same
+        ],
+    )
 
 
 def _exclusive(model: MatchModel, identifiers: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
@@ -101,24 +108,22 @@ def _identifier_links(names: Sequence[str], of: Population) -> list[tuple[str, s
     ]
 
 
-def _across(partition: Partition, labelled: LabelledSet) -> set[Pair]:
-    """Return the pairs of each group, with two sides only those across."""
-    sides = labelled.sides()
-    found = ((int(one), int(other)) for group in partition.groups for one, other in combinations(group, 2))
-    return {pair for pair in found if sides[pair[0]] == _ANY or sides[pair[0]] != sides[pair[1]]}
+def _linked(partition: Partition) -> Iterable[Pair]:
+    return ((int(one), int(other)) for group in partition.groups for one, other in combinations(group, 2))
 
 
-def _best_candidates(pairs: Pairs, found: Numbers, cut: int) -> set[Pair]:
-    """Return for each record of the left its best candidate at or above a cut."""
+def _best_candidates(pairs: Pairs, found: Numbers, cut: int, decided: Decisions) -> Iterable[Pair]:
+    """Return for each record of the left that nobody decided on its best candidate at or above a cut."""
     best: dict[int, tuple[int, int]] = {}
-    for (one, other), score in zip(_pairs(pairs), found.tolist(), strict=True):
-        if score >= cut:
+    for pair, score in zip(_pairs(pairs), found.tolist(), strict=True):
+        if score >= cut and not decided.knows(pair):
+            one, other = pair[::-1] if decided.drawn[pair[0]] else pair
             best[one] = max(best.get(one, (cut, -other)), (score, -other))
-    return {(one, -other) for one, (_, other) in best.items()}
+    return [(one, -other) for one, (_, other) in best.items()]
 
 
 def _figures(
-    truth: frozenset[Pair], candidates: set[Pair], linked: set[Pair], reviewed: set[Pair], *, automatic: bool
+    truth: set[Pair], candidates: set[Pair], linked: set[Pair], reviewed: set[Pair], *, automatic: bool
 ) -> Figures:
     right = len(linked & truth)
     precision, recall = right / max(len(linked), 1), right / max(len(truth), 1)

@@ -5,7 +5,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from services.mdm.domain import check_digits
 from services.mdm.domain.matching import wording
+from services.mdm.domain.matching.pack_wording import pack_count
 
 _APOSTROPHES = re.compile("['`\u2019\u00b4]")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
@@ -196,6 +198,27 @@ def number(text: str) -> str:
         return ""
     plain = f"{whole.lstrip('0') or '0'}.{rest.rstrip('0')}".rstrip(".")
     return "" if plain == "0" else plain
+
+
+def duns(text: str) -> str:
+    """Return a D-U-N-S number; what is none says nothing."""
+    return check_digits.duns(text)
+
+
+def ndc(text: str) -> str:
+    """Return a National Drug Code as 11 digits; what could be two codes says nothing."""
+    return check_digits.ndc(text)
+
+
+def hibc(text: str) -> str:
+    """Return the device identifier of an HIBC; one with a wrong check character says nothing."""
+    return check_digits.hibc(text)
+
+
+def pack(text: str) -> str:
+    """Return how many single things the pack of a description holds; "" where it says none or two numbers."""
+    count = pack_count(folded(text))
+    return str(count) if count else ""
 
 
 def model_codes(text: str) -> str:

@@ -195,3 +195,30 @@ TERSE_WORDS = _forms(
     """
 )
 """Short forms in product descriptions."""
+
+PACK_NUMBERS = {"dozen": 12, "gross": 144, "pair": 2}
+
+PACK_UNITS = {
+    word: unit
+    for unit, words in {
+        "": "each ea piece pieces pc pcs unit units",
+        "bag": "bag bags bg",
+        "bottle": "bottle bottles btl",
+        "box": "box boxes bx",
+        "carton": "carton cartons ctn",
+        "case": "case cases",
+        "kit": "kit kits",
+        "pack": "pack packs pk package packages pkg",
+        "pallet": "pallet pallets",
+        "pouch": "pouch pouches",
+        "roll": "roll rolls",
+        "sleeve": "sleeve sleeves",
+        "tray": "tray trays",
+        "tube": "tube tubes",
+    }.items()
+    for word in words.split()
+}
+"""What packs are called, and the word for each; "" = a single thing."""
+
+UNCLEAR_PACKS = ("ca", "cs")
+"""Codes that mean another pack in another system: a text with one says nothing."""

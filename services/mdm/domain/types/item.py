@@ -5,13 +5,10 @@ from collections.abc import Iterable
 
 from concord.mdm.v1 import item_pb2
 from services.mdm.domain import packs
-from services.mdm.domain.check_digits import GTIN_LENGTH, is_gtin, is_restricted_circulation
+from services.mdm.domain.check_digits import is_gtin, is_hibc, is_restricted_circulation, udi_di
 from services.mdm.domain.matching.declarations.item import MATCHING
 from services.mdm.domain.record_type import Coded, Group, RecordType, StrongIdentifier, keyed, single
 from services.mdm.domain.violation import Violation
-
-UDI_DI_LENGTH = 6
-"""The shortest device identifier that an agency issues (HIBC: flag, labeler code, one character)."""
 
 
 def _bare(text: str) -> str:
@@ -25,18 +22,14 @@ def _strong_gtin(value: str) -> bool:
 
 def _gtins(content: item_pb2.Item) -> Iterable[str]:
     """Give the GTINs, also those that GS1's UDIs carry as device identifier."""
-    values = (value for item in content.trade_items for value in (item.gtin, item.udi_di.strip()))
+    values = (value for item in content.trade_items for value in (item.gtin, udi_di(item.udi_di)))
     return filter(_strong_gtin, values)
 
 
 def _udi_dis(content: item_pb2.Item) -> Iterable[str]:
     """Give the device identifiers of other agencies; those of GS1 are GTINs."""
-    values = (item.udi_di.strip().upper() for item in content.trade_items)
-    return (value for value in values if len(value) >= UDI_DI_LENGTH and not _all_digits(value))
-
-
-def _all_digits(value: str) -> bool:
-    return len(value) == GTIN_LENGTH and value.isdecimal()
+    values = (udi_di(item.udi_di) for item in content.trade_items)
+    return (value for value in values if value and not is_gtin(value))
 
 
 def _manufacturer_parts(content: item_pb2.Item) -> Iterable[str]:
@@ -52,6 +45,8 @@ def _check_digits(content: item_pb2.Item) -> Iterable[Violation]:
     for item in content.trade_items:
         if item.gtin and not is_gtin(item.gtin):
             yield Violation(f"trade_items[{item.unit}].gtin", "is not valid: its check digit is wrong")
+    if content.hibc.startswith("+") and not is_hibc(content.hibc):
+        yield Violation("hibc", "is not valid: its check character is wrong")
 
 
 ITEM = RecordType(

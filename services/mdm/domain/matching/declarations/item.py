@@ -6,16 +6,17 @@ from services.mdm.domain.matching.declaration import Attribute, BlockKey, Compar
 _TEXTS = ("display_name", "manufacturer_part_number")
 
 MATCHING = Matching(
-    version=1,
+    version=2,
     attributes=(
         Attribute("name", ("display_name",), standards.description, Comparison.TEXT),
         Attribute("description", ("display_name", "description"), standards.description, Comparison.TEXT, joined=True),
         Attribute("models", _TEXTS, standards.model_codes, Comparison.CODES, joined=True),
         Attribute("manufacturer", ("manufacturer_name",), standards.organisation, Comparison.TEXT),
-        Attribute("ndc", ("ndc",), standards.code, Comparison.CODE),
-        Attribute("hibc", ("hibc",), standards.code, Comparison.CODE),
+        Attribute("ndc", ("ndc",), standards.ndc, Comparison.CODE),
+        Attribute("hibc", ("hibc",), standards.hibc, Comparison.CODE),
         Attribute("price", ("prices.price",), standards.number, Comparison.NUMBER),
         Attribute("unspsc", ("unspsc_code",), standards.exact, Comparison.EXACT),
+        Attribute("pack", ("display_name", "description"), standards.pack, Comparison.EXACT),
     ),
     keys=(
         BlockKey("models", (("models", Feature.TOKENS),), 6),

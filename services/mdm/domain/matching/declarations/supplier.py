@@ -8,7 +8,7 @@ _SITE_LINES = ("sites.address.address_lines",)
 _PHONES = ("phone", "contacts.phone")
 
 MATCHING = Matching(
-    version=1,
+    version=2,
     attributes=(
         Attribute("name", _NAMES, standards.organisation, Comparison.TEXT, essential=True, group="name"),
         Attribute("legal_form", _NAMES, standards.legal_form, Comparison.EXACT, group="name"),
@@ -26,7 +26,7 @@ MATCHING = Matching(
         Attribute("email", ("email", "contacts.email"), standards.email, Comparison.CODE),
         Attribute("website", ("website",), standards.domain, Comparison.CODE),
         Attribute("tax_id", ("tax_ids.value",), standards.code, Comparison.CODE),
-        Attribute("duns", ("duns",), standards.code, Comparison.CODE),
+        Attribute("duns", ("duns",), standards.duns, Comparison.CODE),
         Attribute("classification", ("classifications.code",), standards.exact, Comparison.TEXT),
     ),
     keys=(
