@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.mdm.domain.matching.comparisons import LEVELS, SAME, likeness
+from services.mdm.domain.matching.comparisons import LEVELS, SAME
 from services.mdm.domain.matching.declaration import Comparison
 from services.mdm.domain.matching.model import DISCOUNT, MatchModel
 from services.mdm.domain.matching.population import Column, Numbers, Pairs, Population
+from services.mdm.domain.matching.value_comparer import ValueComparer
 
 Flags = npt.NDArray[np.bool_]
 
@@ -44,20 +45,29 @@ def highest(values: Numbers, starts: Numbers, *, nothing: int) -> Numbers:
     return found
 
 
+class Comparer:
+    """Compares records of one population under one model, as many pairs at a time as is wanted."""
+
+    def __init__(self, population: Population, model: MatchModel) -> None:
+        self._columns = [
+            (column, ValueComparer(attribute.comparison, column.vocabulary, model.rarity_of(place)))
+            for place, (column, attribute) in enumerate(zip(population.columns, model.matching.attributes, strict=True))
+        ]
+
+    def likenesses(self, pairs: Pairs) -> list[Likenesses]:
+        """Return how alike the pairs are, attribute by attribute."""
+        return [_likenesses(column, values, pairs) for column, values in self._columns]
+
+
 def likenesses(population: Population, pairs: Pairs, model: MatchModel) -> list[Likenesses]:
     """Return how alike the pairs are, attribute by attribute."""
-    return [_likenesses(place, population.columns[place], pairs, model) for place in range(len(population.columns))]
+    return Comparer(population, model).likenesses(pairs) if len(population) else []
 
 
-def _likenesses(place: int, column: Column, pairs: Pairs, model: MatchModel) -> Likenesses:
-    comparison = model.matching.attributes[place].comparison
+def _likenesses(column: Column, values: ValueComparer, pairs: Pairs) -> Likenesses:
     ours, theirs, starts = _products(column, pairs)
-    size = max(len(column.vocabulary), 1)
-    unique, back = np.unique(np.minimum(ours, theirs) * size + np.maximum(ours, theirs), return_inverse=True)
-    rarity, words = model.rarity_of(place), column.vocabulary
-    found = [likeness(comparison, words[both // size], words[both % size], rarity) for both in unique.tolist()]
-    table = np.asarray(found, dtype=np.int64).reshape(-1, 2)
-    return Likenesses(comparison, table[back, 0], table[back, 1], starts)
+    similarity, shared = values.likenesses(np.minimum(ours, theirs), np.maximum(ours, theirs))
+    return Likenesses(values.comparison, similarity, shared, starts)
 
 
 def _products(column: Column, pairs: Pairs) -> tuple[Numbers, Numbers, Numbers]:

@@ -42,7 +42,7 @@ LEVELS: dict[Comparison, tuple[int, ...]] = {
 }
 """The lowest similarity of each level, thousandths."""
 
-_SHORTEST_TYPO = 4
+SHORTEST_TYPO = 4
 _SHORTEST_MODEL = 4
 _STRETCH = 5
 
@@ -73,15 +73,15 @@ def _exact(_one: str, _other: str, _rarity: Rarity) -> Likeness:
 
 
 def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
-    if min(len(one), len(other)) < _SHORTEST_TYPO:
+    if min(len(one), len(other)) < SHORTEST_TYPO:
         return NOTHING
     typos = OSA.distance(one, other, score_cutoff=2)
-    return Likeness((SAME, 900, 800 if min(len(one), len(other)) > _SHORTEST_TYPO + 2 else 0, 0)[typos], 0)
+    return Likeness((SAME, 900, 800 if min(len(one), len(other)) > SHORTEST_TYPO + 2 else 0, 0)[typos], 0)
 
 
 def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
     short, long = sorted((one, other), key=len)
-    if long.endswith(short) and len(short) > _SHORTEST_TYPO:
+    if long.endswith(short) and len(short) > SHORTEST_TYPO:
         return Likeness(950, rarity(short))
     if short[-7:] == long[-7:]:
         return Likeness(950, 0)
@@ -108,9 +108,13 @@ def _text(one: str, other: str, rarity: Rarity) -> Likeness:
     if len(ours) > len(theirs):
         ours, theirs = theirs, ours
     across = sum(weight * theirs[gram] for gram, weight in ours.items() if gram in theirs)
-    whole = isqrt(length * other_length) or 1
     both = set(one.split()) & set(other.split())
-    return Likeness(min(SAME - 1, SAME * across // whole), sum(map(rarity, both)))
+    return Likeness(similarity_of_vectors(across, length * other_length), sum(map(rarity, both)))
+
+
+def similarity_of_vectors(across: int, squares: int) -> int:
+    """Return the cosine of two vectors, thousandths below 1000: their product, and that of their sums of squares."""
+    return min(SAME - 1, SAME * across // (isqrt(squares) or 1))
 
 
 @lru_cache(maxsize=1 << 16)

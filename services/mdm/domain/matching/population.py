@@ -10,6 +10,9 @@ from services.mdm.domain.matching.profile import Profile
 
 Numbers = npt.NDArray[np.int64]
 
+_PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 2_000_000
+"""So many pairs are borne, those counted again that share several keys; a small population's always."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -66,15 +69,25 @@ class Pairs:
 
 
 def candidates(keys: Sequence[Sequence[int]], sides: Numbers, *, cap: int) -> Pairs:
-    """Return the pairs of records that share a key which at most `cap` records hold."""
+    """Return the pairs of records that share a key which at most `cap` records hold.
+
+    In a large population fewer: the rarest keys come first, until there are as many pairs as the population can bear.
+    """
     records = np.repeat(np.arange(len(keys)), [len(of) for of in keys])
     flat = np.fromiter((key for of in keys for key in of), dtype=np.int64, count=len(records))
     order = np.lexsort((records, flat))
     records, flat = records[order], flat[order]
     edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
     sizes = np.diff(edges)
-    keep = (sizes > 1) & (sizes <= cap)
+    keep = (sizes > 1) & (sizes <= min(cap, _bearable(sizes, len(keys))))
     return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys), sides)
+
+
+def _bearable(sizes: Numbers, records: int) -> int:
+    """Return how many records may hold a key at most, so that the pairs stay in proportion to the records."""
+    pairs = np.bincount(sizes) * np.arange(int(sizes.max(initial=0)) + 1)
+    pairs = np.cumsum(pairs * (np.arange(len(pairs)) - 1) // 2)
+    return int(np.searchsorted(pairs, max(_ALWAYS_BORNE, _PAIRS_PER_RECORD * records), side="right")) - 1
 
 
 def _within_runs(records: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers, Numbers]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from services.mdm.domain.matching.bulk import likenesses, scores
+from services.mdm.domain.matching.bulk import Comparer, scores
 from services.mdm.domain.matching.clustering import Edge
 from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.model import MatchModel, forbidding
@@ -24,6 +24,7 @@ class Scoring:
         self._names = sorted(profiles)
         self._profiles = [profiles[name] for name in self._names]
         self._population = population(self._profiles)
+        self._comparer = Comparer(self._population, model)
         keys = [block_keys(profile, model) for profile in self._profiles]
         self.pairs: Pairs = candidates(keys, self._population.sides, cap=_MOST_HOLDERS_NOW)
 
@@ -34,7 +35,7 @@ class Scoring:
             yield list(self._edges(Pairs(self.pairs.one[part], self.pairs.other[part])))
 
     def _edges(self, pairs: Pairs) -> Iterator[Edge]:
-        weighed = scores(likenesses(self._population, pairs, self._model), self._model)
+        weighed = scores(self._comparer.likenesses(pairs), self._model)
         for place in np.flatnonzero(weighed >= self._model.review_millibits).tolist():
             one, other = int(pairs.one[place]), int(pairs.other[place])
             forbidden = forbidding(self._model.exclusive, self._profiles[one], self._profiles[other])

@@ -1,0 +1,1 @@
+"""Populations of suppliers that look real, with duplicates as people make them."""
