@@ -16,8 +16,18 @@ from services.mdm.storage import crosswalk
 from services.mdm.storage.merging import Marked, Ruling
 from services.mdm.storage.write_path import Applied
 from tests.support.databases import Databases
-from tests.support.hub import ORIGIN, TestHub, decision, test_hub
-from tests.support.matched_suppliers import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting
+from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
+from tests.support.matched_suppliers import (
+    NAMES,
+    PHONES,
+    SYSTEMS,
+    check_consistent,
+    groups,
+    mark,
+    said,
+    submitted,
+    waiting,
+)
 from tests.support.modelling import put_in_force
 
 contents = st.builds(
