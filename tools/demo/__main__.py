@@ -20,6 +20,7 @@ from tools.demo.chapters import (
     correcting,
     explaining,
     looking_back,
+    matching,
     proving,
     reorganising,
     repeating,
@@ -86,6 +87,8 @@ def _tell_of(story: Story, landscape: Landscape) -> None:
         reorganising.tell(story, landscape)
     with story.chapter("repeat", "No echo: everything is read again, nothing moves"):
         repeating.tell(story, landscape, expected, correction, closed)
+    with story.chapter("match", "Two systems say one supplier differently, and a steward decides"):
+        matching.tell(story, landscape)
     with story.chapter("evidence", "Every mutation has its evidence"):
         proving.tell(story, landscape, correction)
 
