@@ -2,23 +2,27 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.type.date_pb2 import Date
+from google.type.money_pb2 import Money
 
 from clients.cli.mistake import Mistake, nearest
 
 _ENCODINGS = ("utf-8-sig", "cp1252")
 _DATE, _MONEY = "google.type.Date", "google.type.Money"
 _NANOS = 10**9
-_DAY = re.compile(r"^(\d{4})-?(\d{2})-?(\d{2})")
-_TRUE = frozenset(("true", "yes", "1", "t", "y"))
+_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ].*)?")
+_TRUTH = {"true": True, "yes": True, "1": True, "t": True, "y": True}
+_TRUTH |= {"false": False, "no": False, "0": False, "f": False, "n": False}
 _LONGEST_CELL = 10_000_000
 
 Mapped = Mapping[str, str]
@@ -33,6 +37,8 @@ class Table:
     columns: Sequence[str]
     key: str
     rows: Sequence[Mapping[str, str]]
+    lines: Sequence[int]
+    """The line of the file that each row ends on, from 1."""
 
     def keys(self) -> dict[str, int]:
         """Return the place of each row's key. Raises Mistake for a key that comes twice."""
@@ -43,20 +49,45 @@ class Table:
         return places
 
 
+@dataclass(frozen=True)
+class Unread:
+    """The cells of a column that are no value of the field that it goes to."""
+
+    path: Path
+    column: str
+    field: str
+    count: int
+    line: int
+    """The first one's."""
+
+    def __str__(self) -> str:
+        """Return them in words."""
+        cells = "1 cell" if self.count == 1 else f"{self.count} cells"
+        return f"{cells} of {self.column}, no {self.field}, first {self.path.name}:{self.line}"
+
+
+class Read(NamedTuple):
+    """The message that a row made, and the columns whose cells say nothing that its fields can hold."""
+
+    message: Message
+    unread: list[str]
+
+
 def table(path: Path) -> Table:
     """Read a CSV file with a heading. Raises Mistake for what is none."""
     lines = csv.reader(_text(path).splitlines(keepends=True), strict=False)
     csv.field_size_limit(_LONGEST_CELL)
     try:
         columns = [column.strip() for column in next(lines, [])]
-        rows = [_row(path, number, columns, cells) for number, cells in enumerate(lines, start=2) if any(cells)]
+        held = [(lines.line_num, _row(path, lines.line_num, columns, cells)) for cells in lines if any(cells)]
     except csv.Error as error:
         raise Mistake(f"{path} is no CSV file: {error}") from error
-    if not columns or not rows:
+    if not columns or not held:
         raise Mistake(f"{path} has no rows", "the first line names the columns, each further one is a record")
     if len(set(columns)) < len(columns):
         raise Mistake(f"{path} has two columns of one name")
-    return Table(path, columns, "id" if "id" in columns else columns[0], rows)
+    key = "id" if "id" in columns else columns[0]
+    return Table(path, columns, key, [row for _, row in held], [line for line, _ in held])
 
 
 def _text(path: Path) -> str:
@@ -131,16 +162,33 @@ def _fields(descriptor: Descriptor, path: str) -> list[FieldDescriptor]:
     return fields
 
 
-def content(kind: type[Message], mapped: Mapped, row: Mapping[str, str]) -> Message:
-    """Return the message that a row makes. What can't be read as its field's type is left out."""
+def contents(kind: type[Message], mapped: Mapped, of: Table) -> tuple[list[Message], list[Unread]]:
+    """Return the messages that the rows make, and what of the cells could not be read, by column."""
+    found = [content(kind, mapped, row) for row in of.rows]
+    lines: dict[str, list[int]] = {}
+    for line, read in zip(of.lines, found, strict=True):
+        for column in read.unread:
+            lines.setdefault(column, []).append(line)
+    unread = [Unread(of.path, column, mapped[column], len(at), at[0]) for column, at in lines.items()]
+    return [read.message for read in found], unread
+
+
+def content(kind: type[Message], mapped: Mapped, row: Mapping[str, str]) -> Read:
+    """Return the message that a row makes, without the cells that can't be read as their field's type."""
     message = kind()
     descriptor: Any = kind.DESCRIPTOR
+    unread = []
     for column, path in mapped.items():
         text = " ".join(row.get(column, "").split())
         if text:
             *steps, last = _fields(descriptor, path)
-            _put(_holder(message, steps), last, text)
-    return message
+            try:
+                value = _value(last, text)
+            except ValueError:
+                unread.append(column)
+            else:
+                _put(_holder(message, steps), last, value)
+    return Read(message, unread)
 
 
 def _holder(message: Any, steps: Sequence[FieldDescriptor]) -> Any:
@@ -152,45 +200,49 @@ def _holder(message: Any, steps: Sequence[FieldDescriptor]) -> Any:
     return message
 
 
-def _put(holder: Any, field: FieldDescriptor, text: str) -> None:
+def _put(holder: Any, field: FieldDescriptor, value: Any) -> None:
+    if field.is_repeated:
+        getattr(holder, field.name).append(value)
+    elif field.message_type is not None:
+        getattr(holder, field.name).CopyFrom(value)
+    elif isinstance(value, str):
+        said = getattr(holder, field.name)
+        setattr(holder, field.name, f"{said} {value}" if said else value)
+    else:
+        setattr(holder, field.name, value)
+
+
+def _value(field: FieldDescriptor, text: str) -> Any:
+    """Return a text as a value of a field. Raises ValueError for what is none."""
     if field.message_type is not None:
-        target = getattr(holder, field.name)
-        target = target.add() if field.is_repeated else target
-        (_put_date if field.message_type.full_name == _DATE else _put_money)(target, text)
-        return
-    for value in _scalar(field, text):
-        if field.is_repeated:
-            getattr(holder, field.name).append(value)
-        elif isinstance(value, str):
-            said = getattr(holder, field.name)
-            setattr(holder, field.name, f"{said} {value}" if said else value)
-        else:
-            setattr(holder, field.name, value)
-
-
-def _scalar(field: FieldDescriptor, text: str) -> Iterator[Any]:
+        return _date(text) if field.message_type.full_name == _DATE else _money(text)
     if field.type == FieldDescriptor.TYPE_STRING:
-        yield text
-    elif field.type == FieldDescriptor.TYPE_BOOL:
-        yield text.casefold() in _TRUE
+        return text
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        found: list[int] = [_TRUTH[text.casefold()]] if text.casefold() in _TRUTH else []
     elif field.enum_type is not None:
-        yield from (value.number for value in field.enum_type.values if value.name.endswith(f"_{text.upper()}"))
-    elif re.fullmatch(r"-?\d+", text):
-        yield int(text)
+        found = [value.number for value in field.enum_type.values if value.name.endswith(f"_{text.upper()}")]
+    else:
+        found = [number] if -(2**31) <= (number := int(text)) < 2**31 else []
+    if len(found) != 1:
+        raise ValueError(f"no {field.name}")
+    return found[0]
 
 
-def _put_date(target: Any, text: str) -> None:
-    if day := _DAY.match(text):
-        target.year, target.month, target.day = map(int, day.groups())
+def _date(text: str) -> Date:
+    day = _DAY.fullmatch(text)
+    if day is None:
+        raise ValueError("no day")
+    found = date(*map(int, day.groups()))
+    return Date(year=found.year, month=found.month, day=found.day)
 
 
-def _put_money(target: Any, text: str) -> None:
+def _money(text: str) -> Money:
     try:
         amount = Decimal(re.sub(r"[^\d.-]", "", text))
-    except InvalidOperation:
-        return
-    target.units = int(amount)
-    target.nanos = int((amount - int(amount)) * _NANOS)
+    except InvalidOperation as error:
+        raise ValueError("no amount") from error
+    return Money(units=int(amount), nanos=int((amount - int(amount)) * _NANOS))
 
 
 def truth(path: Path, left: Table, right: Table | None) -> frozenset[tuple[int, int]]:

@@ -67,15 +67,17 @@ def quality(
     """
     record_type = _matched_type(type_name)
     started = time.monotonic()
-    figures = measured(
-        record_type, _labelled(record_type, left, right, truth, mappings, one_to_one), token, labels_share
-    )
-    shown = document(figures, time.monotonic() - started)
+    held, unread = _labelled(record_type, left, right, truth, mappings, one_to_one)
+    figures = measured(record_type, held, token, labels_share)
+    shown = document(figures, time.monotonic() - started, unread)
     if session.as_json:
         session.output.document(shown)
         return
     for name, value in shown.items():
-        print(f"{name.replace('_', ' '):22}{value}")
+        if name != "unread":
+            print(f"{name.replace('_', ' '):22}{value}")
+    for each in unread:
+        print(f"{'left out':22}{each}")
     if not figures.automatic:
         session.output.hint("the records say too little to link by: f1 is that of the best candidates, for stewards")
 
@@ -85,13 +87,17 @@ def token(value: str, purpose: str) -> str:
     return hmac.new(_TOKEN_KEY, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def document(figures: Figures, seconds: float) -> dict[str, Any]:
-    """Return the figures for programs, shares rounded to four places."""
+def document(figures: Figures, seconds: float, unread: Sequence[labelled_set.Unread]) -> dict[str, Any]:
+    """Return the figures for programs, shares rounded to four places, with what of the files could not be read."""
     shown = {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in dataclasses.asdict(figures).items()
     }
-    return {**shown, "seconds": round(seconds, 1)}
+    cells = [
+        {"file": each.path.name, "column": each.column, "field": each.field, "cells": each.count, "line": each.line}
+        for each in unread
+    ]
+    return {**shown, "seconds": round(seconds, 1), "unread": cells}
 
 
 def _matched_type(name: str) -> RecordType:
@@ -103,7 +109,7 @@ def _matched_type(name: str) -> RecordType:
 
 def _labelled(
     record_type: RecordType, left: Path, right: Path | None, truth: Path, mappings: Sequence[str], one_to_one: bool
-) -> LabelledSet:
+) -> tuple[LabelledSet, list[labelled_set.Unread]]:
     if one_to_one and right is None:
         raise Mistake("--one-to-one needs --right", "within one file nothing would be a pair")
     tables = [labelled_set.table(path) for path in (left, right) if path is not None]
@@ -117,9 +123,13 @@ def labelled(
     mapped: labelled_set.Mapped,
     *,
     one_to_one: bool,
-) -> LabelledSet:
-    """Return the labelled set of one or two tables. Raises Mistake for columns, paths and keys that there are not."""
+) -> tuple[LabelledSet, list[labelled_set.Unread]]:
+    """Return the labelled set of one or two tables, and the cells that are not in it since they can't be read.
+
+    Raises Mistake for columns, paths and keys that there are not.
+    """
     labelled_set.check(record_type.descriptor, mapped, tables)
-    contents = [[labelled_set.content(record_type.message, mapped, row) for row in each.rows] for each in tables]
+    read = [labelled_set.contents(record_type.message, mapped, each) for each in tables]
     pairs = labelled_set.truth(truth, tables[0], tables[1] if len(tables) > 1 else None)
-    return LabelledSet(contents[0], contents[1] if len(contents) > 1 else [], pairs, one_to_one)
+    held = LabelledSet(read[0][0], read[1][0] if len(read) > 1 else [], pairs, one_to_one)
+    return held, [each for _, unread in read for each in unread]

@@ -31,8 +31,8 @@ def measure(given: GivenSet, labels_share: float = 0.0) -> dict[str, Any]:
     record_type = _type(given.record_type)
     files = [folder / name for name in ("left.csv", "right.csv") if (folder / name).exists()]
     tables = [labelled_set.table(path) for path in files]
-    pairs = labelled(record_type, tables, folder / "matches.csv", given.mapping, one_to_one=given.one_to_one)
-    return document(measured(record_type, pairs, token, labels_share), time.monotonic() - started)
+    held, unread = labelled(record_type, tables, folder / "matches.csv", given.mapping, one_to_one=given.one_to_one)
+    return document(measured(record_type, held, token, labels_share), time.monotonic() - started, unread)
 
 
 def _type(name: str) -> RecordType:
@@ -67,6 +67,10 @@ def main() -> int:
             missed |= found["f1"] < goal
             results[f"{given.name}, labels" if share else given.name] = found
             print(_line(given, found, goal) + (f"  {share:.0%} labels" if share else ""), flush=True)
+            for cells in found["unread"]:
+                print(
+                    "  left out: {cells} cells of {column}, no {field}, first in line {line} of {file}".format(**cells)
+                )
     print("F1 is of automatic links; where records say too little for any, of each record's best candidate.")
     print("With labels, weights are learnt from so much of the truth and the figures are of the rest.")
     RESULT.parent.mkdir(exist_ok=True)

@@ -43,6 +43,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     }
 
 
+LABELS = ("--labels-share", "0.5")
 MAPPING = "name=legal_name,phone=phone,street=sites.address.address_lines"
 
 
@@ -125,7 +126,7 @@ def test_columns_go_where_the_mapping_says() -> None:
         "type": "worker_type",
     }
     row = {"no": "7", "st": " Oak  St", "born": "19560409", "id": "X1", "type": "contractor"}
-    found = labelled_set.content(employee_pb2.Employee, mapped, row)
+    found = labelled_set.content(employee_pb2.Employee, mapped, row).message
     assert isinstance(found, employee_pb2.Employee)
     assert list(found.home_address.address_lines) == ["7", "Oak St"]
     assert (found.birth_date.year, found.birth_date.month, found.birth_date.day) == (1956, 4, 9)
@@ -137,16 +138,57 @@ def test_amounts_are_read_exactly_and_words_for_none_are_left_out() -> None:
     priced, unpriced = (
         labelled_set.content(item_pb2.Item, {"price": "prices.price"}, {"price": text}) for text in ("$1,299.95", "n/a")
     )
-    assert isinstance(priced, item_pb2.Item)
-    assert (priced.prices[0].price.units, priced.prices[0].price.nanos) == (1299, 950_000_000)
-    assert unpriced != priced
+    assert isinstance(priced.message, item_pb2.Item)
+    assert (priced.message.prices[0].price.units, priced.message.prices[0].price.nanos) == (1299, 950_000_000)
+    assert (priced.unread, unpriced) == ([], (item_pb2.Item(), ["price"]))
+
+
+@pytest.mark.parametrize(
+    ("field", "texts"),
+    [
+        ("birth_date", ("19560431", "1956-13-01", "9 April 1956", "19560409x", "00000409")),
+        ("worker_type", ("boss", "worker")),
+        ("national_ids.value", ()),
+    ],
+)
+def test_what_no_field_can_hold_is_unread(field: str, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        read = labelled_set.content(employee_pb2.Employee, {"cell": field}, {"cell": text})
+        assert read == (employee_pb2.Employee(), ["cell"])
+    assert labelled_set.content(employee_pb2.Employee, {"cell": field}, {"cell": " "}).unread == []
+
+
+def test_cells_that_can_not_be_read_are_counted_and_named_with_the_first_line(
+    concord: CommandLine, files: dict[str, str]
+) -> None:
+    """Two of them; the first stands behind a row that goes over two lines."""
+    lines = Path(files["left"]).read_text(encoding="utf-8").splitlines()
+    cells = [f"{line},active" for line in lines[1:]]
+    cells[3] = cells[3].replace("Delta", '"Delta').replace(",312", '\n",312', 1)
+    cells[6], cells[9] = f"{lines[7]},unknown", f"{lines[10]},none"
+    Path(files["left"]).write_text("\n".join([f"{lines[0]},since", *cells]) + "\n", encoding="utf-8")
+    mapping = f"{MAPPING},since=status"
+    found = json.loads(concord.done(*arguments(files, mapping), "--json"))
+    assert found["unread"] == [{"file": "left.csv", "column": "since", "field": "status", "cells": 2, "line": 9}]
+    said = concord(*arguments(files, mapping))
+    assert "2 cells of since, no status, first left.csv:9" in " ".join(f"{said.out} {said.err}".split())
+    assert too_wide(said.out) == []
+
+
+def test_labels_of_a_share_leave_figures_of_the_rest(concord: CommandLine, files: dict[str, str]) -> None:
+    found, whole = (json.loads(concord.done(*arguments(files), *more, "--json")) for more in (LABELS, ()))
+    assert found["f1"] > 0.95
+    assert 0.25 * whole["links"] < found["links"] < 0.75 * whole["links"]
+    assert concord(*arguments(files), "--labels-share", "1").status == 2
 
 
 def test_columns_of_one_field_are_joined_and_old_encodings_are_read(tmp_path: Path) -> None:
     path = tmp_path / "old.csv"
     path.write_bytes('id,first,second\r\n1,Böhm,"Söhne, KG"\r\n'.encode("cp1252"))
     rows = labelled_set.table(path).rows
-    found = labelled_set.content(supplier_pb2.Supplier, {"first": "legal_name", "second": "legal_name"}, rows[0])
+    found = labelled_set.content(
+        supplier_pb2.Supplier, {"first": "legal_name", "second": "legal_name"}, rows[0]
+    ).message
     assert isinstance(found, supplier_pb2.Supplier)
     assert found.legal_name == "Böhm Söhne, KG"
 

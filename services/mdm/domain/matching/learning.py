@@ -29,6 +29,8 @@ _EVEN_BELOW_LINK, _EVEN_ABOVE_REVIEW = 2000, 5000
 _PRECISION = 4.0
 """How sure the weights of the population are: one over their variance, in natural units of evidence."""
 _FOLDS = 5
+_NONE = -(2**40)
+"""Less than any score."""
 _NAT = 1000 / float(np.log(2))
 """Millibits in one natural unit of evidence."""
 
@@ -59,48 +61,62 @@ def learnt(model: MatchModel, population: Population, known: Decided, precision:
         for one, other in zip(known.pairs.one.tolist(), known.pairs.other.tolist(), strict=True)
     ]
     free = np.asarray([not kind for kind in forbidden])
-    better, told = _weighed(model, likenesses(population, known.pairs, model), known, free)
-    best = _mutual_best(known.pairs, told, len(population))
+    better, told = _weighed(model, population, known, free)
     labels = [
         Label(Score(millibits, (), kind), same)
-        for millibits, kind, same, linked in zip(told.tolist(), forbidden, known.same.tolist(), best, strict=True)
+        for millibits, kind, same, linked in zip(
+            told.tolist(),
+            forbidden,
+            known.same.tolist(),
+            _linkable(model, population, known.pairs, told).tolist(),
+            strict=True,
+        )
         if linked
     ]
     return dataclasses.replace(calibrated(better, labels, precision), decision_count=len(known.pairs))
 
 
-def _mutual_best(pairs: Pairs, score: Numbers, records: int) -> list[bool]:
-    """Tell which pairs are the best of both their records: others are not linked, whatever the cut."""
-    best = np.full(records, np.iinfo(np.int64).min)
-    np.maximum.at(best, pairs.one, score)
-    np.maximum.at(best, pairs.other, score)
-    linked = (score >= best[pairs.one]) & (score >= best[pairs.other])
-    return list(map(bool, linked))
+def _linkable(model: MatchModel, of: Population, pairs: Pairs, score: Numbers) -> Flags:
+    """Tell which pairs would be linked if the cut let them: others are not, whatever it is.
+
+    They are the best of both their records, by the margin where at most one of the candidates can be right.
+    """
+    ends = ((pairs.one, pairs.other), (pairs.other, pairs.one))
+    first, second = _two_best(ends[0][0], ends[1][0], score, len(of))
+    linkable = np.ones(len(score), dtype=np.bool_)
+    for record, partner in ends:
+        rival = np.where(score == first[record], second[record], first[record])
+        linkable &= score >= rival + np.where(of.sides[partner] >= 0, model.margin_millibits, 0)
+    return linkable
 
 
-def _weighed(model: MatchModel, found: list[Likenesses], known: Decided, free: Flags) -> tuple[MatchModel, Numbers]:
+def _two_best(one: Numbers, other: Numbers, score: Numbers, records: int) -> tuple[Numbers, Numbers]:
+    """Return the best and the second-best score of each record."""
+    of, scored = np.concatenate((one, other)), np.concatenate((score, score))
+    order = np.lexsort((-scored, of))
+    of, scored = of[order], scored[order]
+    begins = np.concatenate(([True], of[1:] != of[:-1]))
+    follows = np.concatenate(([False], begins[:-1])) & ~begins
+    best = np.full((2, records), _NONE, dtype=np.int64)
+    best[0, of[begins]], best[1, of[follows]] = scored[begins], scored[follows]
+    return best[0], best[1]
+
+
+def _weighed(model: MatchModel, population: Population, known: Decided, free: Flags) -> tuple[MatchModel, Numbers]:
     """Return the model with learnt weights, if they are better, and what the decided pairs score.
 
     A pair's score comes from weights that were learnt without it, so that the cut is not judged by what made it.
     """
+    found = likenesses(population, known.pairs, model)
     before = scores(found, model)
     design = _design(model, found, before)
-    usable = free & design.free
-    above = _held_out(model, found, design, known, usable)
-    if _loss(above, known.same, usable) >= _loss(before - even_odds(model), known.same, usable):
+    evidence = _Evidence(model, population, known, found, design, free & design.free)
+    above = evidence.held_out()
+    telling = evidence.usable & (evidence.linkable(before) | evidence.linkable(above))
+    if _loss(above, known.same, telling) >= _loss(before - even_odds(model), known.same, telling):
         return model, before
-    better = design.moved(model, known.same, usable)
+    better = evidence.moved(evidence.usable)
     return better, above + even_odds(better)
-
-
-def _held_out(model: MatchModel, found: list[Likenesses], design: "_Design", known: Decided, usable: Flags) -> Numbers:
-    """Return how far above even odds each pair is by weights learnt from the other records' pairs, millibits."""
-    fold = known.pairs.one % _FOLDS
-    above = np.zeros(len(fold), dtype=np.int64)
-    for out in np.unique(fold):
-        other = design.moved(model, known.same, usable & (fold != out))
-        above[fold == out] = (scores(found, other) - even_odds(other))[fold == out]
-    return above
 
 
 def even_odds(model: MatchModel) -> int:
@@ -131,20 +147,12 @@ class _Design:
     """Which pairs no veto decides."""
 
     def moved(self, model: MatchModel, same: Flags, of: Flags) -> MatchModel:
-        """Return the model with weights and cuts learnt from some of the pairs, in whole millibits."""
+        """Return the model with weights learnt from some of the pairs, in whole millibits."""
         seen = Observations(self.columns[of], self.fixed[of], same[of].astype(np.float64))
         found = fitted(seen, self.prior, _PRECISION)
         mass = np.abs(seen.columns).sum(axis=0)
         weights = tuple(self._rising(place, weights, found * _NAT, mass) for place, weights in enumerate(model.weights))
-        shift = round(float((found[-1] - self.prior[-1]) * _NAT))
-        link = model.link_millibits
-        return dataclasses.replace(
-            model,
-            weights=weights,
-            link_millibits=None if link is None else link + shift,
-            review_millibits=model.review_millibits + shift,
-            origin=pb.MatchModel.ORIGIN_DECISIONS,
-        )
+        return dataclasses.replace(model, weights=weights, origin=pb.MatchModel.ORIGIN_DECISIONS)
 
     def _rising(self, place: int, weights: Weights, found: Reals, mass: Reals) -> Weights:
         values = np.asarray(weights.millibits, dtype=np.float64)
@@ -156,6 +164,47 @@ class _Design:
         if not np.diff(values).min() < 0:
             return dataclasses.replace(weights, millibits=tuple(map(round, values.tolist())))
         return dataclasses.replace(weights, millibits=tuple(map(round, rising(values, heavy).tolist())))
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What stewards decided, beside what the model thought of it."""
+
+    model: MatchModel
+    population: Population
+    known: Decided
+    found: list[Likenesses]
+    design: _Design
+    usable: Flags
+
+    def linkable(self, score: Numbers) -> Flags:
+        return _linkable(self.model, self.population, self.known.pairs, score)
+
+    def held_out(self) -> Numbers:
+        """Return how far above even odds each pair is by weights learnt from other records' pairs, millibits."""
+        fold = self.known.pairs.one % _FOLDS
+        above = np.zeros(len(fold), dtype=np.int64)
+        for out in np.unique(fold):
+            other = self.moved(self.usable & (fold != out))
+            above[fold == out] = (scores(self.found, other) - even_odds(other))[fold == out]
+        return above
+
+    def moved(self, of: Flags) -> MatchModel:
+        """Return the model with weights and cuts learnt from some of the pairs, in whole millibits.
+
+        Weights are learnt from all of them, the point of even odds from those that could be links.
+        """
+        model, same = self.design.moved(self.model, self.known.same, of), self.known.same
+        score = scores(self.found, model)
+        rivals = of & self.linkable(score)
+        seen = Observations(-np.ones((int(rivals.sum()), 1)), score[rivals] / _NAT, same[rivals].astype(np.float64))
+        (even,) = fitted(seen, np.asarray([even_odds(model) / _NAT]), _PRECISION).tolist()
+        shift, link = round(even * _NAT) - even_odds(model), model.link_millibits
+        return dataclasses.replace(
+            model,
+            link_millibits=None if link is None else link + shift,
+            review_millibits=model.review_millibits + shift,
+        )
 
 
 def _design(model: MatchModel, found: list[Likenesses], score: Numbers) -> _Design:

@@ -27,7 +27,7 @@ _WHOLE = "the whole"
 
 class _Content(NamedTuple):
     outer: str
-    count: Fraction
+    number: Fraction
     inner: str
     """The unit that it counts, "" = single things."""
 
@@ -45,7 +45,7 @@ def pack_count(text: str) -> Fraction | None:
         return None
     count, unit = Fraction(1), outermost[0]
     while unit in within:
-        count *= within[unit].count
+        count *= within[unit].number
         unit = within[unit].inner
     return count or None
 

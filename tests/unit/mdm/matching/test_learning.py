@@ -124,7 +124,9 @@ def test_a_pair_that_a_rule_decides_teaches_nothing() -> None:
 def test_labels_of_half_raise_the_figure_of_the_other_half() -> None:
     """Names written so many ways that only what stewards linked tells which are one."""
     spoken = [("Columbia University", "Trustees of Columbia"), ("Stanford University", "Leland Junior Board")]
-    left, right, truth = [], [], set()
+    left: list[supplier_pb2.Supplier] = []
+    right: list[supplier_pb2.Supplier] = []
+    truth: set[tuple[int, int]] = set()
     for number in range(60):
         word = f"{chr(97 + number % 26)}{chr(97 + number * 7 % 26)}{chr(97 + number * 3 % 26)}ville"
         known, other = (f"{name} {word}" for name in spoken[number % 2])
