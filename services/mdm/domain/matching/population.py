@@ -10,7 +10,7 @@ from services.mdm.domain.matching.profile import Profile
 
 Numbers = npt.NDArray[np.int64]
 
-_PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 2_000_000
+_PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 1_250_000
 """So many pairs are borne, those counted again that share several keys; a small population's always."""
 
 
