@@ -99,7 +99,12 @@ def _like(chance: random.Random, last: Record | None, record: Record) -> Record:
         words = last.name.split()
         return replace(record, name=" ".join([words[0], chance.choice(_TRADES), *record.name.split()[-1:]]))
     if drawn < _NAMESAKES + _NEIGHBOURS:
-        house = {"street": last.street, "town": last.town, "postal_code": last.postal_code, "phone": last.phone}
+        house: dict[str, Any] = {
+            "street": last.street,
+            "town": last.town,
+            "postal_code": last.postal_code,
+            "phone": last.phone,
+        }
         return replace(record, **house)
     return replace(record, name=last.name)
 
