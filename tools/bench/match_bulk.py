@@ -22,7 +22,7 @@ from services.mdm.domain.matching.bulk import Comparer, scores
 from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
 from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Numbers, Pairs, Population, candidates, population
+from services.mdm.domain.matching.population import Keys, Numbers, Pairs, Population, candidates_of, population
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.training import MOST_HOLDERS, trained
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -64,8 +64,9 @@ class _Phase:
         self.seconds: dict[str, float] = {}
         self.processor_seconds: dict[str, float] = {}
 
-    def keys(self, part: slice) -> list[tuple[int, ...]]:
-        return [block_keys(record, self.model) for record in self.of.profiles[part]]
+    def keys(self, part: slice) -> Keys:
+        found = [block_keys(record, self.model) for record in self.of.profiles[part]]
+        return Keys(np.asarray([len(each) for each in found]), np.concatenate(found).astype(np.int64))
 
     def strong(self, part: slice) -> tuple[Numbers, Numbers]:
         """Return which pairs of a part are worth a review at least, and their scores."""
@@ -92,7 +93,7 @@ _PHASES: list[_Phase] = []
 """The one that is measured: what processes forked off find."""
 
 
-def _keys(part: slice) -> list[tuple[int, ...]]:
+def _keys(part: slice) -> Keys:
     return _PHASES[0].keys(part)
 
 
@@ -133,8 +134,9 @@ def measured(count: int) -> Outcome:
     _PHASES[:] = [phase]
     gc.collect()
     gc.freeze()
-    keys = phase.timed("keys", lambda: [each for part in _shared(_keys, count, 20_000) for each in part])
-    phase.pairs = phase.timed("candidates", lambda: candidates(keys, of.sides, cap=MOST_HOLDERS))
+    keys = phase.timed("keys", lambda: _shared(_keys, count, 20_000))
+    whole = Keys(*(np.concatenate(each) for each in zip(*((of.sizes, of.flat) for of in keys), strict=True)))
+    phase.pairs = phase.timed("candidates", lambda: candidates_of(whole, of.sides, cap=MOST_HOLDERS))
     phase.timed("vectors", phase.comparer.prepare)
     found = phase.timed("scores", lambda: _shared(_strong, len(phase.pairs), _AT_ONCE))
     linked = phase.timed("groups", lambda: _linked(phase, found))
