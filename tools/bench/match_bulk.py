@@ -20,7 +20,7 @@ import numpy as np
 
 from services.mdm.domain.matching.bulk import Comparer, scores
 from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
-from services.mdm.domain.matching.keys import block_keys
+from services.mdm.domain.matching.keys import all_keys_in_bulk
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import Keys, Numbers, Pairs, Population, candidates_of, population
 from services.mdm.domain.matching.profile import profile
@@ -65,8 +65,7 @@ class _Phase:
         self.processor_seconds: dict[str, float] = {}
 
     def keys(self, part: slice) -> Keys:
-        found = [block_keys(record, self.model) for record in self.of.profiles[part]]
-        return Keys(np.asarray([len(each) for each in found]), np.concatenate(found).astype(np.int64))
+        return all_keys_in_bulk(self.of.profiles[part], self.model)
 
     def strong(self, part: slice) -> tuple[Numbers, Numbers]:
         """Return which pairs of a part are worth a review at least, and their scores."""

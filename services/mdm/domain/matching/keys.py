@@ -1,11 +1,14 @@
 """Block keys: records that share one are compared."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from services.mdm.domain.matching.declaration import Feature, Matching
-from services.mdm.domain.matching.hashing import combined, hashed
+from services.mdm.domain.matching.hashing import combined, combined_in_bulk, hashed
+from services.mdm.domain.matching.population import Keys
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.sounds import sound
 
@@ -24,15 +27,30 @@ def block_keys(profile: Profile, model: "MatchModel") -> tuple[int, ...]:
 
 def all_keys(profile: Profile, model: "MatchModel") -> set[int]:
     """Return the keys of a record, those included that so many share that they say nothing."""
-    found = {combined(_IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers}
+    return {combined(*parts) for parts in _parts(profile, model)}
+
+
+def all_keys_in_bulk(profiles: Sequence[Profile], model: "MatchModel") -> Keys:
+    """Return what `all_keys` does of each profile; a key may come twice."""
+    found = [_parts(profile, model) for profile in profiles]
+    sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+    count = 3 * int(sizes.sum())
+    flat = chain.from_iterable(chain.from_iterable(found))
+    seeds, ones, others = np.fromiter(flat, dtype=np.uint64, count=count).reshape(-1, 3).T
+    return Keys(sizes, combined_in_bulk(seeds, ones, others))
+
+
+def _parts(profile: Profile, model: "MatchModel") -> list[tuple[int, int, int]]:
+    """Return what each key of a record is combined of."""
+    found = [(_IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers]
     features = _Features(profile, model)
     for limit, seed, first, second in _planned(model.matching):
         ones = features.of(first)
         if second is None:
-            found.update([combined(seed, one) for one in ones[:limit]])
+            found += [(seed, one, 0) for one in ones[:limit]]
         elif ones:
             others = features.of(second)
-            found.update([combined(seed, one, other) for one in ones for other in others][:limit])
+            found += [(seed, one, other) for one in ones for other in others][:limit]
     return found
 
 

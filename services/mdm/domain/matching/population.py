@@ -92,6 +92,9 @@ def candidates_of(keys: Keys, sides: Numbers, *, cap: int) -> Pairs:
     records, flat = np.repeat(np.arange(len(keys.sizes)), keys.sizes), keys.flat
     order = np.lexsort((records, flat))
     records, flat = records[order], flat[order]
+    if len(flat):
+        fresh = np.concatenate(([True], (flat[1:] != flat[:-1]) | (records[1:] != records[:-1])))
+        records, flat = records[fresh], flat[fresh]
     edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
     sizes = np.diff(edges)
     keep = (sizes > 1) & (sizes <= min(cap, _bearable(sizes, len(keys.sizes))))

@@ -1,16 +1,22 @@
 """Many at once: values compare as they do one by one, and a large population's candidates stay few."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.mdm.domain.matching.comparisons import likeness
 from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.keys import all_keys, all_keys_in_bulk
 from services.mdm.domain.matching.population import candidates
+from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
+from services.mdm.domain.types.supplier import SUPPLIER
+from tests.support.strategies import contents
 
 LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())
 DIGITS = st.text("123", min_size=4, max_size=11)
@@ -34,6 +40,16 @@ def test_values_compare_in_bulk_as_they_do_one_by_one(comparison: Comparison, da
     in_bulk = list(zip(*(each.tolist() for each in found), strict=True))
     singly = [tuple(likeness(comparison, words[a], words[b], rarity)) for a, b in zip(ones, others, strict=True)]
     assert in_bulk == singly
+
+
+@given(st.lists(contents(SUPPLIER), max_size=3))
+@settings(max_examples=30)
+def test_keys_in_bulk_are_the_keys_one_by_one(held: list[Any]) -> None:
+    profiles = [profile(SUPPLIER, content, lambda value, _: value) for content in held]
+    model = default_model(SUPPLIER)
+    found = all_keys_in_bulk(profiles, model)
+    each = np.split(found.flat, np.cumsum(found.sizes)[:-1]) if profiles else []
+    assert [set(keys.tolist()) for keys in each] == [all_keys(one, model) for one in profiles]
 
 
 def test_the_rarest_keys_come_first_where_there_were_too_many_candidates() -> None:
