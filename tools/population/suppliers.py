@@ -19,7 +19,14 @@ _STREETS = ("Street", "Avenue", "Road", "Boulevard", "Drive", "Lane", "Court", "
 _SHORT_STREETS = {"Street": "St", "Avenue": "Ave.", "Road": "Rd", "Boulevard": "Blvd", "Drive": "Dr", "Lane": "Ln"}
 _DIRECTIONS = ("", "", "", "N ", "S ", "East ", "W. ")
 _KEYS = {"a": "sq", "e": "wr", "i": "uo", "o": "ip", "n": "bm", "r": "et", "s": "ad", "t": "ry", "l": "k", "m": "n"}
-_DUPLICATED = 0.16
+_SHORT_TRADES = {
+    "Medical": "Med", "Surgical": "Surg", "Laboratories": "Labs", "Technologies": "Tech", "Services": "Svcs",
+    "Industries": "Ind", "Equipment": "Equip", "Products": "Prod", "Instruments": "Instr", "Systems": "Sys",
+}  # fmt: skip
+_DUPLICATED = 0.185
+_NAMESAKES, _NEIGHBOURS, _FRANCHISES = 0.05, 0.04, 0.01
+"""Shares of suppliers that another one resembles: by name, by address and phone, by the whole name."""
+_MOVED = 0.06
 _TOWNS, _STEMS = 3_000, 60_000
 
 
@@ -43,11 +50,14 @@ def suppliers(count: int, seed: int) -> Iterator[Record]:
     stems = sorted({_word(chance) for _ in range(_STEMS)})
     towns = [(_word(chance), f"{chance.randrange(1_000, 99_999):05d}") for _ in range(_TOWNS)]
     made = thing = 0
+    last: Record | None = None
     while made < count:
-        first = _supplier(chance, stems, towns, thing)
+        first = _like(chance, last, _supplier(chance, stems, towns, thing))
+        last = first
         copies = 1 + _happens(chance, _DUPLICATED) * chance.choice((1, 1, 1, 2))
         for copy in range(min(copies, count - made)):
-            yield replace(first if not copy else _corrupted(chance, first), key=f"{thing}-{copy}")
+            told = first if not copy else _corrupted(chance, _moved(chance, first, stems, towns))
+            yield replace(told, key=f"{thing}-{copy}")
             made += 1
         thing += 1
 
@@ -72,17 +82,39 @@ def _supplier(chance: random.Random, stems: list[str], towns: list[tuple[str, st
         key="",
         thing=thing,
         name=" ".join(part for part in (*words, chance.choice(_AREAS), chance.choice(_FORMS)) if part),
-        street=" ".join(
-            (
-                f"{chance.randrange(1, 9_999)} {chance.choice(_DIRECTIONS)}{chance.choice(stems)}",
-                chance.choice(_STREETS),
-            )
-        ),
+        street=_street(chance, stems),
         town=town,
         postal_code=postal_code,
         phone=f"{chance.randrange(201, 990)}-{chance.randrange(200, 999)}-{chance.randrange(10_000):04d}",
         email=f"orders@{domain}{chance.randrange(100)}.example" if _happens(chance, 0.4) else "",
     )
+
+
+def _like(chance: random.Random, last: Record | None, record: Record) -> Record:
+    """Return the supplier, now and then so that it resembles the last one, which it is not."""
+    drawn = chance.random()
+    if last is None or drawn >= _NAMESAKES + _NEIGHBOURS + _FRANCHISES:
+        return record
+    if drawn < _NAMESAKES:
+        words = last.name.split()
+        return replace(record, name=" ".join([words[0], chance.choice(_TRADES), *record.name.split()[-1:]]))
+    if drawn < _NAMESAKES + _NEIGHBOURS:
+        house: dict[str, Any] = {
+            "street": last.street,
+            "town": last.town,
+            "postal_code": last.postal_code,
+            "phone": last.phone,
+        }
+        return replace(record, **house)
+    return replace(record, name=last.name)
+
+
+def _moved(chance: random.Random, record: Record, stems: list[str], towns: list[tuple[str, str]]) -> Record:
+    """Return the record, now and then with another address than the first one tells."""
+    if not _happens(chance, _MOVED):
+        return record
+    town, postal_code = chance.choice(towns)
+    return replace(record, street=_street(chance, stems), town=town, postal_code=postal_code)
 
 
 def _street(chance: random.Random, stems: list[str]) -> str:
@@ -117,6 +149,8 @@ def _without(field: str, record: Record) -> Record:
 
 def _renamed(chance: random.Random, name: str) -> str:
     words = [word for word in name.split() if word not in _FORMS]
+    if _happens(chance, 0.3):
+        words = [_SHORT_TRADES.get(word, word) for word in words]
     renamed = " ".join([*words, chance.choice(_FORMS)]).strip()
     return renamed.upper() if _happens(chance, 0.4) else renamed
 

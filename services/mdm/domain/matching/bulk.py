@@ -54,6 +54,11 @@ class Comparer:
             for place, (column, attribute) in enumerate(zip(population.columns, model.matching.attributes, strict=True))
         ]
 
+    def prepare(self) -> None:
+        """Make now what is else made when it is first needed: for processes that are to share it."""
+        for _, values in self._columns:
+            values.prepare()
+
     def likenesses(self, pairs: Pairs) -> list[Likenesses]:
         """Return how alike the pairs are, attribute by attribute."""
         return [_likenesses(column, values, pairs) for column, values in self._columns]

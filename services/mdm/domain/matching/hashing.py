@@ -3,6 +3,9 @@
 from functools import lru_cache
 from hashlib import blake2b
 
+import numpy as np
+import numpy.typing as npt
+
 _WHOLE = 2**64
 _HALF = 2**63
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
@@ -21,3 +24,15 @@ def combined(seed: int, one: int, other: int = 0) -> int:
     mixed = mixed * _MIX[0] % _WHOLE
     mixed ^= mixed >> 32
     return mixed - _WHOLE if mixed >= _HALF else mixed
+
+
+def combined_in_bulk(
+    seeds: npt.NDArray[np.uint64], ones: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """Return what `combined` does, for many at once."""
+    first, second = map(np.uint64, _MIX)
+    mixed = (seeds ^ (ones * first) ^ (others * second + np.uint64(1))) * second
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= first
+    mixed ^= mixed >> np.uint64(32)
+    return mixed.view(np.int64)

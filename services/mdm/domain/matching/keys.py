@@ -1,11 +1,14 @@
 """Block keys: records that share one are compared."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations, islice, pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, combinations, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
-from services.mdm.domain.matching.declaration import BlockKey, Feature, Matching
-from services.mdm.domain.matching.hashing import combined, hashed
+import numpy as np
+
+from services.mdm.domain.matching.declaration import Feature, Matching
+from services.mdm.domain.matching.hashing import combined, combined_in_bulk, hashed
+from services.mdm.domain.matching.population import Keys
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.sounds import sound
 
@@ -24,45 +27,111 @@ def block_keys(profile: Profile, model: "MatchModel") -> tuple[int, ...]:
 
 def all_keys(profile: Profile, model: "MatchModel") -> set[int]:
     """Return the keys of a record, those included that so many share that they say nothing."""
-    found = {combined(_IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers}
-    for key in model.matching.keys:
-        found.update(islice(_keys(key, profile, model), key.limit))
+    return {combined(*parts) for parts in _parts(profile, model)}
+
+
+def all_keys_in_bulk(profiles: Sequence[Profile], model: "MatchModel") -> Keys:
+    """Return what `all_keys` does of each profile; a key may come twice."""
+    found = [_parts(profile, model) for profile in profiles]
+    sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+    count = 3 * int(sizes.sum())
+    flat = chain.from_iterable(chain.from_iterable(found))
+    seeds, ones, others = np.fromiter(flat, dtype=np.uint64, count=count).reshape(-1, 3).T
+    return Keys(sizes, combined_in_bulk(seeds, ones, others))
+
+
+def _parts(profile: Profile, model: "MatchModel") -> list[tuple[int, int, int]]:
+    """Return what each key of a record is combined of."""
+    found = [(_IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers]
+    features = _Features(profile, model)
+    for limit, seed, first, second in _planned(model.matching):
+        ones = features.of(first)
+        if second is None:
+            found += [(seed, one, 0) for one in ones[:limit]]
+        elif ones:
+            others = features.of(second)
+            found += [(seed, one, other) for one in ones for other in others][:limit]
     return found
 
 
-def _keys(key: BlockKey, profile: Profile, model: "MatchModel") -> Iterator[int]:
-    seed = hashed(key.name)
-    first, *second = (list(_features(part, profile, model)) for part in key.parts)
-    others = second[0] if second else [0]
-    for one in first:
-        for other in others:
-            yield combined(seed, one, other)
+class _Part(NamedTuple):
+    """A feature of an attribute, for all keys that it is part of."""
+
+    number: int
+    place: int
+    feature: Feature
+    limit: int
+    """So many of it are wanted at most."""
 
 
-def _features(part: tuple[str, Feature], profile: Profile, model: "MatchModel") -> Iterable[int]:
-    name, feature = part
-    place = model.matching.index(name)
-    rarity = model.rarity_of(place)
-    found: dict[str, None] = {}
-    for value in profile.values[place]:
-        found.update(dict.fromkeys(_FEATURES[feature](value, rarity)))
-    return map(hashed, found)
+_Plan = tuple[tuple[int, int, _Part, _Part | None], ...]
+"""Of each key its limit, its seed, and the one or two features."""
+_PLANS: dict[int, tuple[Matching, _Plan]] = {}
+
+
+def _planned(matching: Matching) -> _Plan:
+    known = _PLANS.get(id(matching))
+    if known is None:
+        known = _PLANS[id(matching)] = (matching, _plan(matching))
+    return known[1]
+
+
+def _plan(matching: Matching) -> _Plan:
+    limits: dict[tuple[str, Feature], int] = {}
+    for key in matching.keys:
+        limits.update({part: max(limits.get(part, 0), key.limit) for part in key.parts})
+    parts = {
+        part: _Part(number, matching.index(part[0]), part[1], limit)
+        for number, (part, limit) in enumerate(limits.items())
+    }
+    return tuple(
+        (key.limit, hashed(key.name), parts[key.parts[0]], parts[key.parts[1]] if key.parts[1:] else None)
+        for key in matching.keys
+    )
+
+
+class _Features:
+    """What of one record goes into its keys: each feature is looked for once."""
+
+    def __init__(self, profile: Profile, model: "MatchModel") -> None:
+        self._values = profile.values
+        self._model = model
+        self._tokens: dict[int, list[list[str]]] = {}
+        self._found: dict[int, list[int]] = {}
+
+    def of(self, part: _Part) -> list[int]:
+        """Return the hashes of an attribute's features, the rarest first."""
+        found = self._found.get(part.number)
+        if found is None:
+            texts = self._texts(part) if self._values[part.place] else []
+            found = self._found[part.number] = list(map(hashed, texts[: part.limit]))
+        return found
+
+    def _texts(self, part: _Part) -> list[str]:
+        of_tokens = _OF_TOKENS.get(part.feature)
+        if of_tokens:
+            return list(dict.fromkeys(chain.from_iterable(map(of_tokens, self._rarest_tokens(part.place)))))
+        rarity, of = self._model.rarity_of(part.place), _OF_VALUE[part.feature]
+        return list(dict.fromkeys(text for value in self._values[part.place] for text in of(value, rarity)))
+
+    def _rarest_tokens(self, place: int) -> list[list[str]]:
+        found = self._tokens.get(place)
+        if found is None:
+            rarity = self._model.rarity_of(place)
+            found = self._tokens[place] = [_rarest(value.split(), rarity) for value in self._values[place]]
+        return found
 
 
 def _rarest(tokens: Iterable[str], rarity: Rarity) -> list[str]:
     return sorted(set(tokens), key=lambda token: (-rarity(token), -len(token), token))
 
 
-def _tokens(value: str, rarity: Rarity) -> list[str]:
-    return _rarest(value.split(), rarity)
+def _sounds(tokens: list[str]) -> list[str]:
+    return [sound(token) for token in tokens if not token.isdecimal()]
 
 
-def _sounds(value: str, rarity: Rarity) -> list[str]:
-    return [sound(token) for token in _tokens(value, rarity) if not token.isdecimal()]
-
-
-def _pairs(value: str, rarity: Rarity) -> list[str]:
-    return [" ".join(sorted(pair)) for pair in combinations(_tokens(value, rarity)[:5], 2)]
+def _pairs(tokens: list[str]) -> list[str]:
+    return [" ".join(sorted(pair)) for pair in combinations(tokens[:5], 2)]
 
 
 def _shingles(value: str, rarity: Rarity) -> list[str]:
@@ -86,7 +155,12 @@ def _code_grams(value: str, rarity: Rarity) -> list[str]:
 
 
 def _grams(value: str, rarity: Rarity) -> list[str]:
-    return _rarest(grams_of(value), _gram_rarity(rarity))
+    bare = value.replace(" ", "")
+    if len(bare) <= _GRAM:
+        return [bare]
+    rare = [rarity(f"#{bare[start : start + 3]}") for start in range(len(bare) - 2)]
+    grams = {bare[start : start + _GRAM]: -rare[start] - rare[start + 1] for start in range(len(bare) - 3)}
+    return sorted(grams, key=lambda gram: (grams[gram], gram))
 
 
 def _gram_rarity(rarity: Rarity) -> Rarity:
@@ -94,13 +168,15 @@ def _gram_rarity(rarity: Rarity) -> Rarity:
     return lambda gram: rarity(f"#{gram[:3]}") + rarity(f"#{gram[-3:]}")
 
 
-_FEATURES: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
+_OF_TOKENS: dict[Feature, Callable[[list[str]], Iterable[str]]] = {
+    Feature.TOKENS: lambda tokens: tokens,
+    Feature.SOUNDS: _sounds,
+    Feature.PAIRS: _pairs,
+}
+_OF_VALUE: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.WHOLE: lambda value, _: (value,),
     Feature.END: lambda value, _: (value[-_END:],),
     Feature.START: lambda value, _: (value[:_START],),
-    Feature.TOKENS: _tokens,
-    Feature.SOUNDS: _sounds,
-    Feature.PAIRS: _pairs,
     Feature.SHINGLES: _shingles,
     Feature.CODE_GRAMS: _code_grams,
     Feature.GRAMS: _grams,

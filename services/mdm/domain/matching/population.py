@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from services.mdm.domain.matching.profile import Profile
 
 Numbers = npt.NDArray[np.int64]
 
-_PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 2_000_000
+_PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 1_250_000
 """So many pairs are borne, those counted again that share several keys; a small population's always."""
 
 
@@ -73,14 +74,31 @@ def candidates(keys: Sequence[Sequence[int]], sides: Numbers, *, cap: int) -> Pa
 
     In a large population fewer: the rarest keys come first, until there are as many pairs as the population can bear.
     """
-    records = np.repeat(np.arange(len(keys)), [len(of) for of in keys])
-    flat = np.fromiter((key for of in keys for key in of), dtype=np.int64, count=len(records))
+    sizes = np.fromiter(map(len, keys), dtype=np.int64, count=len(keys))
+    flat = np.fromiter(chain.from_iterable(keys), dtype=np.int64, count=int(sizes.sum()))
+    return candidates_of(Keys(sizes, flat), sides, cap=cap)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of many records in a row, and how many each record has."""
+
+    sizes: Numbers
+    flat: Numbers
+
+
+def candidates_of(keys: Keys, sides: Numbers, *, cap: int) -> Pairs:
+    """Return what `candidates` does."""
+    records, flat = np.repeat(np.arange(len(keys.sizes)), keys.sizes), keys.flat
     order = np.lexsort((records, flat))
     records, flat = records[order], flat[order]
+    if len(flat):
+        fresh = np.concatenate(([True], (flat[1:] != flat[:-1]) | (records[1:] != records[:-1])))
+        records, flat = records[fresh], flat[fresh]
     edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
     sizes = np.diff(edges)
-    keep = (sizes > 1) & (sizes <= min(cap, _bearable(sizes, len(keys))))
-    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys), sides)
+    keep = (sizes > 1) & (sizes <= min(cap, _bearable(sizes, len(keys.sizes))))
+    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys.sizes), sides)
 
 
 def _bearable(sizes: Numbers, records: int) -> int:

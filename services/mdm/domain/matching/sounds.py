@@ -23,7 +23,7 @@ _VOWELS = re.compile(r"(?<!^)[aeiouy]+")
 _DOUBLED = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 18)
 def sound(word: str) -> str:
     """Return the word's sound: consonants in classes, the first letter kept, doubles and inner vowels dropped."""
     bare = word

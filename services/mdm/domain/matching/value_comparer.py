@@ -29,6 +29,11 @@ class ValueComparer:
         self._words = vocabulary
         self._rarity = rarity
 
+    def prepare(self) -> None:
+        """Make now what is else made when it is first needed."""
+        if self.comparison is Comparison.TEXT and self._words:
+            assert self._texts  # noqa: S101 - made by being asked for
+
     def likenesses(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Return how alike the values of each pair are and what they share, as `Likeness` has it."""
         similarity, shared = np.full(len(ones), SAME), np.zeros(len(ones), dtype=np.int64)

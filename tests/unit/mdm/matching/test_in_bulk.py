@@ -1,0 +1,63 @@
+"""Many at once: values compare as they do one by one, and a large population's candidates stay few."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.mdm.domain.matching.comparisons import likeness
+from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.keys import all_keys, all_keys_in_bulk
+from services.mdm.domain.matching.population import candidates
+from services.mdm.domain.matching.profile import profile
+from services.mdm.domain.matching.value_comparer import ValueComparer
+from services.mdm.domain.types.supplier import SUPPLIER
+from tests.support.strategies import contents
+
+LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())
+DIGITS = st.text("123", min_size=4, max_size=11)
+VALUES: dict[Comparison, st.SearchStrategy[str]] = {
+    Comparison.PHONE: DIGITS,
+    Comparison.DATE: st.dates().map(lambda date: f"{date:%d%m}".rjust(8, "2")),
+    Comparison.NUMBER: st.integers(1, 2000).map(str),
+}
+
+
+def rarity(token: str) -> int:
+    return 900 + 7919 * len(token) + sum(map(ord, token)) % 4001
+
+
+@pytest.mark.parametrize("comparison", Comparison, ids=lambda comparison: comparison.value)
+@given(data=st.data())
+def test_values_compare_in_bulk_as_they_do_one_by_one(comparison: Comparison, data: st.DataObject) -> None:
+    words = data.draw(st.lists(VALUES.get(comparison, LETTERS), min_size=2, max_size=6, unique=True))
+    ones, others = np.triu_indices(len(words))
+    found = ValueComparer(comparison, words, rarity).likenesses(ones, others)
+    in_bulk = list(zip(*(each.tolist() for each in found), strict=True))
+    singly = [tuple(likeness(comparison, words[a], words[b], rarity)) for a, b in zip(ones, others, strict=True)]
+    assert in_bulk == singly
+
+
+@given(st.lists(contents(SUPPLIER), max_size=3))
+@settings(max_examples=30)
+def test_keys_in_bulk_are_the_keys_one_by_one(held: list[Any]) -> None:
+    profiles = [profile(SUPPLIER, content, lambda value, _: value) for content in held]
+    model = default_model(SUPPLIER)
+    found = all_keys_in_bulk(profiles, model)
+    each = np.split(found.flat, np.cumsum(found.sizes)[:-1]) if profiles else []
+    assert [set(keys.tolist()) for keys in each] == [all_keys(one, model) for one in profiles]
+
+
+def test_the_rarest_keys_come_first_where_there_were_too_many_candidates() -> None:
+    records = 30_000
+    keys = [[place // 2, 10**6 + place // 100] for place in range(records)]
+    alone = np.full(records, -1)
+    few = candidates(keys, alone, cap=100)
+    assert len(few) == records // 2
+    assert set(Counter((few.other - few.one).tolist())) == {1}
+    small = candidates(keys[:1000], alone[:1000], cap=100)
+    assert len(small) == 10 * (100 * 99 // 2)

@@ -1,0 +1,172 @@
+"""The matching phase alone, in bulk: `python -m tools.bench.match_bulk --count 100000`.
+
+Suppliers are generated, standardised and a model is trained on them; then keys, candidates, scores and groups are
+timed, and the links set beside the truth. Nothing is stored. Keys and scores are shared among processes.
+"""
+
+import argparse
+import gc
+import json
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from services.mdm.domain.matching.bulk import Comparer, scores
+from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
+from services.mdm.domain.matching.keys import all_keys_in_bulk
+from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.matching.population import Keys, Numbers, Pairs, Population, candidates_of, population
+from services.mdm.domain.matching.profile import profile
+from services.mdm.domain.matching.training import MOST_HOLDERS, trained
+from services.mdm.domain.types.supplier import SUPPLIER
+from tools.population.contents import content
+from tools.population.suppliers import suppliers
+
+_PROCESSES = 2
+_SEED = 1
+_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out; `seconds` are of the matching phase, by step."""
+
+    records: int
+    records_per_second: float
+    candidates_per_record: float
+    candidate_recall: float
+    precision: float
+    recall: float
+    f1: float
+    seconds: dict[str, float]
+    processor_seconds: dict[str, float]
+    """Of all processes together."""
+    training_seconds: float
+    peak_megabytes: int
+    """The largest of the processes."""
+
+
+class _Phase:
+    """One population under one model; processes that are forked off share it."""
+
+    def __init__(self, of: Population, model: MatchModel) -> None:
+        self.of = of
+        self.model = model
+        self.comparer = Comparer(of, model)
+        self.pairs = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.seconds: dict[str, float] = {}
+        self.processor_seconds: dict[str, float] = {}
+
+    def keys(self, part: slice) -> Keys:
+        return all_keys_in_bulk(self.of.profiles[part], self.model)
+
+    def strong(self, part: slice) -> tuple[Numbers, Numbers]:
+        """Return which pairs of a part are worth a review at least, and their scores."""
+        pairs = Pairs(self.pairs.one[part], self.pairs.other[part])
+        found = scores(self.comparer.likenesses(pairs), self.model)
+        kept = np.flatnonzero(found >= self.model.review_millibits)
+        return kept + part.start, found[kept]
+
+    def timed(self, step: str, work: Callable[[], Any]) -> Any:
+        began, busy = time.perf_counter(), _busy()
+        found = work()
+        self.seconds[step] = round(time.perf_counter() - began, 2)
+        self.processor_seconds[step] = round(_busy() - busy, 2)
+        return found
+
+
+def _busy() -> float:
+    """Return the processor time of this process and of those that it has ended, seconds."""
+    used = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+_PHASES: list[_Phase] = []
+"""The one that is measured: what processes forked off find."""
+
+
+def _keys(part: slice) -> Keys:
+    return _PHASES[0].keys(part)
+
+
+def _strong(part: slice) -> tuple[Numbers, Numbers]:
+    return _PHASES[0].strong(part)
+
+
+def _shared(work: Callable[[slice], Any], size: int, at_once: int) -> list[Any]:
+    parts = [slice(start, min(start + at_once, size)) for start in range(0, size, at_once)]
+    pool = multiprocessing.get_context("fork").Pool(_PROCESSES)
+    try:
+        return pool.map(work, parts, chunksize=1)
+    finally:
+        pool.close()
+        pool.join()
+
+
+def _linked(phase: _Phase, found: Sequence[tuple[Numbers, Numbers]]) -> set[tuple[int, int]]:
+    model, pairs = phase.model, phase.pairs
+    places, weights = (np.concatenate(each) for each in zip(*found, strict=True))
+    ends = zip(pairs.one[places].tolist(), pairs.other[places].tolist(), weights.tolist(), strict=True)
+    edges = [Edge(f"{one:09d}", f"{other:09d}", score) for one, other, score in ends]
+    nodes = [Node(name, "") for name in {end for edge in edges for end in edge[:2]}]
+    cuts = Cuts(model.review_millibits, model.link_millibits, model.margin_millibits)
+    groups = clusters(nodes, edges, cuts).groups
+    return {(int(one), int(other)) for group in groups for one, other in combinations(group, 2)}
+
+
+def measured(count: int) -> Outcome:
+    """Generate, train, match; return what came out."""
+    records = list(suppliers(count, _SEED))
+    profiles = [profile(SUPPLIER, content(record), lambda value, _: value) for record in records]
+    of = population(profiles)
+    began = time.perf_counter()
+    model, _ = trained(SUPPLIER, of)
+    training = time.perf_counter() - began
+    phase = _Phase(of, model)
+    _PHASES[:] = [phase]
+    gc.collect()
+    gc.freeze()
+    keys = phase.timed("keys", lambda: _shared(_keys, count, 20_000))
+    whole = Keys(*(np.concatenate(each) for each in zip(*((of.sizes, of.flat) for of in keys), strict=True)))
+    phase.pairs = phase.timed("candidates", lambda: candidates_of(whole, of.sides, cap=MOST_HOLDERS))
+    phase.timed("vectors", phase.comparer.prepare)
+    found = phase.timed("scores", lambda: _shared(_strong, len(phase.pairs), _AT_ONCE))
+    linked = phase.timed("groups", lambda: _linked(phase, found))
+    things = np.asarray([record.thing for record in records])
+    sizes = np.bincount(things)
+    true = int((sizes * (sizes - 1) // 2).sum())
+    right = sum(things[one] == things[other] for one, other in linked)
+    precision, recall = right / max(len(linked), 1), right / max(true, 1)
+    return Outcome(
+        records=count,
+        records_per_second=round(count / sum(phase.seconds.values())),
+        candidates_per_record=round(len(phase.pairs) / count, 1),
+        candidate_recall=round(float((things[phase.pairs.one] == things[phase.pairs.other]).sum()) / true, 4),
+        precision=round(float(precision), 4),
+        recall=round(float(recall), 4),
+        f1=round(float(2 * precision * recall / max(precision + recall, 1e-9)), 4),
+        seconds=phase.seconds,
+        processor_seconds=phase.processor_seconds,
+        training_seconds=round(training, 1),
+        peak_megabytes=max(resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        // 1024,
+    )
+
+
+def main() -> int:
+    """Measure and print; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.match_bulk", description="Match a population in bulk.")
+    parser.add_argument("--count", type=int, default=20_000, help="how many records; 1000000 is what is promised for")
+    print(json.dumps(asdict(measured(parser.parse_args().count)), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
