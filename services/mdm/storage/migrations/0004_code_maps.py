@@ -2,8 +2,8 @@
 
 from services.mesh.migrations import granted_role, run_script
 
-revision = "0006"
-down_revision = "0004"
+revision = "0004"
+down_revision = "0003"
 
 CODE_MAPS = """
 CREATE TABLE public.coded_values (

@@ -2,8 +2,8 @@
 
 from services.mesh.migrations import granted_role, run_script
 
-revision = "0008"
-down_revision = "0007"
+revision = "0006"
+down_revision = "0005"
 
 MODELS = """
 CREATE TABLE public.match_models (

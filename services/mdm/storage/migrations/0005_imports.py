@@ -2,8 +2,8 @@
 
 from services.mesh.migrations import granted_role, run_script
 
-revision = "0007"
-down_revision = "0006"
+revision = "0005"
+down_revision = "0004"
 
 IMPORTS = """
 CREATE TABLE public.import_batches (

@@ -5,7 +5,7 @@ All of it is derived from source revisions, decisions and match models but for w
 
 from services.mesh.migrations import granted_role, run_script
 
-revision = "0004"
+revision = "0003"
 down_revision = "0002"
 
 MATCHING = """
