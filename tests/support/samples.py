@@ -301,6 +301,14 @@ def _amend_employee(content: Any, _number: int) -> None:
 def _amend_item(content: Any, number: int) -> None:
     digits = f"006{number:010d}"
     content.trade_items[0].gtin = digits + ean.calc_check_digit(digits)
+    content.hibc = _hibc(number)
+
+
+def _hibc(number: int) -> str:
+    """Return an HIBC with its check character, modulus 43."""
+    characters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
+    data = f"+A123{number}1"
+    return data + characters[sum(map(characters.index, data)) % len(characters)]
 
 
 def _amend_location(content: Any, number: int) -> None:
