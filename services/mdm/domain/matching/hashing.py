@@ -35,4 +35,5 @@ def combined_in_bulk(
     mixed ^= mixed >> np.uint64(29)
     mixed *= first
     mixed ^= mixed >> np.uint64(32)
-    return mixed.view(np.int64)
+    signed: npt.NDArray[np.int64] = mixed.view(np.int64)
+    return signed
