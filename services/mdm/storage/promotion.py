@@ -66,6 +66,7 @@ class Promotion:
 
     def _hold(self, connection: Connection, record_type: RecordType, contents: Contents) -> None:
         """Hold what will be changed until the transaction ends, in the write path's order: nothing collides later."""
+        self._path.hold_matching(connection, record_type)
         carried = (key for content in contents.values() for key in match_keys(record_type, content))
         keys.hold_keys(connection, [(HUB, name) for name in contents])
         keys.lock(connection, [f"match/{record_type.name}/{key.kind}/{key.value}" for key in carried])

@@ -101,6 +101,12 @@ class Registry:
         self._stamp: tuple[int, int] | None = None
         self._landscape = Landscape()
 
+    @property
+    def latest(self) -> Landscape:
+        """The landscape that was read last, which costs nothing and may have changed since."""
+        with self._lock:
+            return self._landscape
+
     def read(self, connection: Connection) -> Landscape:
         """Return the landscape that `connection`'s transaction sees."""
         stamp = driver(connection).execute(_STAMP, prepare=True).fetchone()

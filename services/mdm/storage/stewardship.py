@@ -297,6 +297,7 @@ class Stewardship:
         content, withdrawn, decided = word
         if not deleted:
             _require_valid(record_type, content)
+            self._path.hold_matching(connection, record_type)
             self._require_free(connection, record_type, name, content, standing, scope)
         source = ingest_pb2.SourceRecord(
             system=HUB, key=name, content=record_type.pack(content), withdrawn_paths=withdrawn, deleted=deleted

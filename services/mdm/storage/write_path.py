@@ -101,6 +101,10 @@ class WritePath:
         self.linkers = linkers
         self.new_id = new_id
 
+    def hold_matching(self, connection: Connection, record_type: RecordType) -> None:
+        """Hold what `apply` holds first, for whoever holds more before that: else two of them wait for one another."""
+        Matcher.hold(connection, self.registry.latest, [record_type.name])
+
     def apply(self, connection: Connection, submissions: Sequence[Submission], origin: Origin) -> list[Applied]:
         """Apply submissions of distinct (system, key) pairs; return what became of each, in their order.
 
