@@ -4,7 +4,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from google.protobuf.message import Message
 
@@ -16,7 +17,7 @@ LARGEST_SIZE = 1000
 
 _OWN_FIELDS = ("page_token", "page_size")
 _DIGEST_BYTES = 16
-_LONGEST_NUMBER = 18
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def page_size(requested: int, *, default: int = DEFAULT_SIZE, largest: int = LARGEST_SIZE) -> int:
@@ -50,8 +51,10 @@ class PageToken:
         return base64.urlsafe_b64encode(_digest(request, keys) + keys).decode().rstrip("=")
 
     @staticmethod
-    def decode(token: str, request: Message, *, keys: int = 1) -> tuple[str, ...] | None:
+    def decode(token: str, request: Message, *, keys: int = 1, numbers: Collection[int] = ()) -> tuple[str, ...] | None:
         """Return the sort keys of the last row already shown, as many as `keys`; None for no token: the first page.
+
+        `numbers` are the places of the keys that are whole numbers of 64 bits.
 
         Raises ConcordError INVALID_PAGE_TOKEN for a token that is damaged, of another kind or of another question.
         """
@@ -64,17 +67,16 @@ class PageToken:
         digest, last = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if digest != _digest(request, last):
             raise _invalid("the page token belongs to a call with other arguments")
-        return _keys(last, keys)
+        found = _keys(last, keys)
+        if not all(_NUMBER.fullmatch(found[place]) for place in numbers):
+            raise _invalid("the page token is not one of ours")
+        return found
 
     @staticmethod
     def decode_number(token: str, request: Message) -> int | None:
         """Return the number that was the only sort key, as `decode`."""
-        last = PageToken.decode(token, request)
-        if last is None:
-            return None
-        if not (last[0].isascii() and last[0].isdecimal()) or len(last[0]) > _LONGEST_NUMBER:
-            raise _invalid("the page token is not one of ours")
-        return int(last[0])
+        last = PageToken.decode(token, request, numbers=(0,))
+        return int(last[0]) if last else None
 
 
 def _keys(encoded: bytes, count: int) -> tuple[str, ...]:

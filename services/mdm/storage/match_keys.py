@@ -1,14 +1,17 @@
 """Match keys: which golden records carry which strong identifiers, and the locks on identifiers being seen."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.identifiers import MatchKey
 from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
+from services.mesh.errors import ConcordError
 
 _LOCK = "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT unnest(%s::bigint[]) AS lock ORDER BY 1) AS locks"
 _FIND = """
@@ -56,6 +59,20 @@ def holders(connection: Connection, wanted: Collection[tuple[str, MatchKey]]) ->
     kinds, values = [key.kind for _, key in wanted], [key.value for _, key in wanted]
     rows = driver(connection).execute(_FIND, tuple(map(text_array, (types, kinds, values))), prepare=True)
     return [Holder(record_type, MatchKey(kind, value), *rest) for record_type, kind, value, *rest in rows]
+
+
+def require_different(carried: Iterable[Iterable[MatchKey]]) -> None:
+    """Refuse what gives one identifier twice in one transaction, where no lock and no look-up would tell.
+
+    Raises ConcordError STRONG_IDENTIFIER_TAKEN.
+    """
+    times = Counter(key for keys in carried for key in keys)
+    for key in (key for key, count in times.items() if count > 1):
+        raise ConcordError(
+            reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN,
+            f"another change gives the same {key.kind}",
+            metadata={"identifier": key.kind},
+        )
 
 
 def put(connection: Connection, sources: Collection[str], held: Collection[Holder]) -> None:

@@ -61,6 +61,8 @@ class Evaluation:
     partition: Partition
     evidence: Evidence
     model: MatchModel
+    whole: bool
+    """False when more hangs together than is looked at in one write: then everything known stays as it is."""
 
 
 class Matcher:
@@ -97,13 +99,15 @@ class Matcher:
         touched = {*fresh, *also, *_ends(before), *_ends(evidence.edges)}
         whole = self._gather(connection, model.record_type, component, touched, changed)
         partition = component.partition(landscape, model) if whole else component.as_it_is()
-        return Evaluation(component.voices, partition, evidence, model)
+        return Evaluation(component.voices, partition, evidence, model, whole)
 
     def keep(self, connection: Connection, model: MatchModel, evaluation: Evaluation) -> None:
         """Keep what was found: profiles, edges, and what waits for stewards."""
         evidence = evaluation.evidence
         match_index.put(connection, model.record_type, model.revision, evidence.profiles)
         match_index.replace_edges(connection, list(evidence.profiles), evidence.edges)
+        if not evaluation.whole:
+            return
         waiting = [_waiting(model, review) for review in evaluation.partition.reviews]
         match_candidates.replace(connection, model.record_type, list(evaluation.voices), waiting)
 

@@ -269,10 +269,15 @@ class Merging:
     def _match(
         self, connection: Connection, regrouping: Regrouping, landscape: Landscape, record_type: RecordType
     ) -> None:
-        """Let the model in force decide again on everything that hangs together with what was decided."""
+        """Let the model in force decide again on everything that hangs together with what was decided.
+
+        Raises TOO_MANY_CHANGES when that is more than one write looks at.
+        """
         matcher, model, records = self._path.matcher, landscape.models[record_type.name], regrouping.records
         evaluation = matcher.evaluate(connection, landscape, model, {}, list(records.sources))
         if evaluation is not None:
+            if not evaluation.whole:
+                raise too_many_changes()
             place(records, record_type, evaluation, self._path.new_id)
             matcher.keep(connection, model, evaluation)
 

@@ -211,6 +211,7 @@ class Stewardship:
         standings = self.standings(connection, record_type, scopes)
         submissions = [self._submission(connection, change, standings[change.name]) for change in changes]
         if len(changes) > 1:
+            keys.require_different(match_keys(each.record_type, each.content) for each in submissions)
             return self._path.apply(connection, submissions, changes[0].decision.origin)
         (change,), (submission,) = changes, submissions
         return [self._keeping_references(connection, submission, standings[change.name], change.decision)]

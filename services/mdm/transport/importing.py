@@ -38,9 +38,10 @@ class Importing:
         call.on_stop(over.set)
         call.on_end(over.set)
         for request in requests:
-            yield patiently(lambda batch=request: self._taken(batch, call, origin), over)  # type: ignore[misc]
+            yield patiently(lambda batch=request: self._taken(_copy(batch), call, origin), over)  # type: ignore[misc]
 
     def _taken(self, request: Request, call: Call, origin: Origin) -> Response:
+        """Take a batch in; the request is changed on the way."""
         system = request.source_import.partition(IMPORTS)[0]
         check = SubmissionCheck(self._deciding.landscape(), call.caller)
         check.require_system(system)
@@ -53,6 +54,12 @@ class Importing:
         offers = [check.offer(row.source_record, system) for row in request.rows]
         numbers = [row.row for row in request.rows]
         return self._storage.take(batch, numbers, offers, origin, rehearsal=rehearsal)
+
+
+def _copy(request: Request) -> Request:
+    copied = Request()
+    copied.CopyFrom(request)
+    return copied
 
 
 def patiently(take: Callable[[], Response], over: threading.Event) -> Response:

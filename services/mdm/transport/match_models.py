@@ -61,7 +61,7 @@ class MatchModelMethods:
     def list(self, request: pb.ListMatchModelsRequest, _call: Call) -> Message:
         """List models, a page at a time."""
         size = page_size(request.page_size)
-        last = PageToken.decode(request.page_token, request, keys=_SORT_KEYS)
+        last = PageToken.decode(request.page_token, request, keys=_SORT_KEYS, numbers=(1,))
         after = (last[0], int(last[1])) if last else None
 
         def read(connection: Connection) -> Message:

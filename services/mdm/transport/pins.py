@@ -67,6 +67,7 @@ class PinMethods:
 
     def unpin_value(self, request: pin_pb2.UnpinValueRequest, call: Call) -> Message:
         """End a pin."""
+        self._require_clearance(request.name, call)
         ended = self._pins.unpin(request.name, request.etag, self._deciding.decision(request, call))
         return pin_pb2.UnpinValueResponse(pin=ended)
 
@@ -95,6 +96,18 @@ class PinMethods:
         question = PinQuestion(None, request.golden_record, with_notice=True)
         pins, token, count = self._page(request, question, call)
         return pin_pb2.ListPinNoticesResponse(pins=pins, next_page_token=token, total_count=count)
+
+    def _require_clearance(self, name: str, call: Call) -> None:
+        """Refuse to end blindly what holds RESTRICTED fields that the caller may not see."""
+
+        def read(connection: Connection) -> pin_pb2.Pin:
+            found = self._pins.find(connection, name, self._deciding.entities_within(connection, call))
+            return self._pins.present(found, clear=False)
+
+        pin = self._transactions.read(read)
+        record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
+        if record_type is not None:
+            _require_clearance(record_type, pin.path, call)
 
     def _page(
         self, request: pin_pb2.ListPinsRequest | pin_pb2.ListPinNoticesRequest, asked: PinQuestion, call: Call

@@ -138,7 +138,7 @@ class ReferenceDataMethods:
     def list_unmapped(self, request: pb.ListUnmappedCodesRequest, call: Call) -> Message:
         """List the codes that maps lead nowhere."""
         size = page_size(request.page_size)
-        after = PageToken.decode(request.page_token, request, keys=_UNMAPPED_SORT_KEYS)
+        after = PageToken.decode(request.page_token, request, keys=_UNMAPPED_SORT_KEYS, numbers=(0,))
         code_list = request.code_list.removeprefix("codeLists/")
 
         def read(connection: Connection) -> Message:

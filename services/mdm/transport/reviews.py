@@ -29,7 +29,7 @@ class ReviewMethods:
     def list_candidates(self, request: pb.ListMatchCandidatesRequest, call: Call) -> Message:
         """List what waits, a page at a time."""
         size = page_size(request.page_size)
-        after = PageToken.decode(request.page_token, request, keys=_SORT_KEYS) or BEFORE_ALL
+        after = PageToken.decode(request.page_token, request, keys=_SORT_KEYS, numbers=(0, 1)) or BEFORE_ALL
         require_type(request.record_type)
 
         def read(connection: Connection) -> Message:

@@ -345,6 +345,8 @@ def test_restricted_values_are_pinned_only_by_who_may_see_them_and_shown_to_nobo
     assert (seen.bank_accounts[0].account_number, shown.bank_accounts[0].account_number) == ("998877", "")
     assert shown.bank_accounts[0].country == "US"
     assert "998877" not in str(explained(steward, name, "bank_accounts[1]"))
+    unpin = pin_pb2.UnpinValueRequest(name=pin.name, etag=pin.etag, request_id=rid())
+    assert refused(lambda: blind.pins.UnpinValue(unpin)).reason == reasons.ERROR_REASON_PERMISSION_MISSING
     stored = mesh.hub.rows("SELECT body FROM revisions WHERE record_type IN ('pin', 'supplier')")
     assert not [body for (body,) in stored if b"998877" in bytes(body)]  # type: ignore[call-overload]
 

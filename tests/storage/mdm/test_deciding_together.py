@@ -32,6 +32,7 @@ class Steward:
         self.website = f"https://{self.name}.example.org"
         self.supplier = supplier
         self.request_id = request_id or f"request-{number}"
+        self.duns = ""
 
     def decide(self, wait: Callable[[], object] = lambda: None) -> supplier_pb2.Supplier:
         """Change the supplier's website; `wait` holds the decision up half-way."""
@@ -41,8 +42,8 @@ class Steward:
             assert isinstance(present, supplier_pb2.Supplier)
             desired = supplier_pb2.Supplier()
             desired.CopyFrom(present)
-            desired.website = self.website
-            return desired, ["website"]
+            desired.website, desired.duns = self.website, self.duns
+            return desired, ["website", "duns"]
 
         request = supplier_pb2.Supplier(name=self.supplier.name, website=self.website)
         decided = replace(
@@ -146,3 +147,21 @@ def test_a_repeat_among_others_gets_the_first_answer_again(hub: TestHub, steward
 
     assert again == made
     assert hub.supplier(made.name).revision == 2
+
+
+def test_two_that_take_one_identifier_at_once_do_not_both_get_it(hub: TestHub, stewards: list[Steward]) -> None:
+    for steward in stewards[1:3]:
+        steward.duns = "150483782"
+    with together(hub, stewards[0], stewards[1:3]) as answers:
+        ends = [ended(answer) for answer in answers]
+
+    assert set(ends) == {"150483782", reasons.ERROR_REASON_STRONG_IDENTIFIER_TAKEN}
+    assert sorted(hub.supplier(each.supplier.name).duns for each in stewards[1:3]) == ["", "150483782"]
+
+
+def ended(answer: Callable[[], supplier_pb2.Supplier]) -> object:
+    """Return the identifier that was taken, or why it was not."""
+    try:
+        return answer().duns
+    except ConcordError as error:
+        return error.reason

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_pb2, match_pb2, merge_pb2, supplier_pb2
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import crosswalk
+from services.mdm.storage import crosswalk, matcher
 from services.mdm.storage.merging import Marked, Ruling
 from services.mdm.storage.write_path import Applied
+from services.mesh.errors import ConcordError
 from tests.support.databases import Databases
 from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
 from tests.support.matched_suppliers import (
@@ -204,3 +206,22 @@ def test_concurrent_writers_make_every_link_once_and_none_of_them_is_refused(mod
         list(pool.map(write, range(8)))
     assert groups(modelled, example) == {frozenset(range(0, 48, 2)), frozenset(range(1, 48, 2))}
     check_consistent(modelled)
+
+
+def test_a_merge_of_more_than_one_write_looks_at_is_refused_and_changes_nothing(
+    modelled: TestHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = mark()
+    contents = [supplier_pb2.Supplier(legal_name=name) for name in ("Quite Another", "Nothing Alike")]
+    made = submitted(modelled, *(said(example, place, content) for place, content in enumerate(contents)))
+    one, other = (modelled.supplier(each.golden) for each in made)
+    before = modelled.rows("SELECT count(*) FROM changes")
+    monkeypatch.setattr(matcher, "MOST_TOGETHER", 1)
+    marked = (Marked(one.name, one.etag), Marked(other.name, other.etag))
+    with pytest.raises(ConcordError) as caught:
+        modelled.parts.merging.merge(
+            SUPPLIER, *marked, Ruling("the same", withdraw=False), decision(merge_pb2.MergeSuppliersRequest())
+        )
+    assert caught.value.reason == reasons.ERROR_REASON_TOO_MANY_CHANGES
+    assert groups(modelled, example) == {frozenset({0}), frozenset({1})}
+    assert modelled.rows("SELECT count(*) FROM changes") == before

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -9,6 +10,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2
 from services.mdm.transport import importing
 from services.mesh.errors import ConcordError
+from services.mesh.records.leaf import Origin
 
 DONE = import_pb2.ImportSourceRecordsResponse(batch=1)
 
@@ -50,3 +52,22 @@ def test_other_failures_end_the_stream_at_once() -> None:
     lagging = Lagging(1, reasons.ERROR_REASON_CONCURRENT_CHANGE)
     with pytest.raises(ConcordError):
         importing.patiently(lagging.take, threading.Event())
+
+
+def test_a_batch_that_is_tried_again_is_what_it_was_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[bytes, bool]] = []
+
+    def taken_in(_self: object, request: importing.Request, _call: object, _origin: object) -> importing.Response:
+        taken.append((request.SerializeToString(deterministic=True), request.validate_only))
+        request.ClearField("validate_only")
+        if len(taken) == 1:
+            raise ConcordError(reasons.ERROR_REASON_SPOOL_FULL, "behind", retry_after=timedelta(milliseconds=1))
+        return DONE
+
+    monkeypatch.setattr(importing.Importing, "_taken", taken_in)
+    monkeypatch.setattr(Origin, "of", lambda _call: None)
+    request = importing.Request(batch=1, validate_only=True)
+    answers = importing.Importing(MagicMock(), MagicMock()).take([request], MagicMock())  # type: ignore[arg-type]
+    assert list(answers) == [DONE]
+    assert taken[0] == taken[1]
+    assert taken[0][1]

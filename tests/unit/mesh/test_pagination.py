@@ -78,3 +78,15 @@ def test_a_damaged_token_is_refused(last: tuple[str, ...], data: st.DataObject) 
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     assert refused(base64.urlsafe_b64encode(bytes(content)).decode().rstrip("="))
+
+
+@pytest.mark.parametrize("forged", ["x", "", "1.5", "9" * 19, "--1", "\u0663"])
+def test_a_forged_number_is_no_page_token(forged: str) -> None:
+    token = PageToken.encode(("name", forged), REQUEST)
+    with pytest.raises(ConcordError) as caught:
+        PageToken.decode(token, REQUEST, keys=2, numbers=(1,))
+    assert caught.value.reason == reasons.ERROR_REASON_INVALID_PAGE_TOKEN
+    assert PageToken.decode(PageToken.encode(("name", "-12"), REQUEST), REQUEST, keys=2, numbers=(1,)) == (
+        "name",
+        "-12",
+    )

@@ -181,4 +181,3 @@ _OF_VALUE: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.CODE_GRAMS: _code_grams,
     Feature.GRAMS: _grams,
 }
-__all__ = ["Matching", "all_keys", "block_keys"]
