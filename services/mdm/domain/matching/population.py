@@ -137,11 +137,11 @@ def common(keys: Sequence[Sequence[int]], *, cap: int) -> frozenset[int]:
 def random_pairs(population: Population, number: int) -> Pairs:
     """Return about so many pairs that could be candidates, spread evenly: the same for the same population."""
     size = np.uint64(len(population))
-    drawn = (_scattered(np.arange(2 * number, dtype=np.uint64)) % size).astype(np.int64).reshape(2, -1)
+    drawn = (scattered(np.arange(2 * number, dtype=np.uint64)) % size).astype(np.int64).reshape(2, -1)
     return _distinct((drawn[0], drawn[1]), len(population), population.sides)
 
 
-def _scattered(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def scattered(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return numbers that look random: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
     mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

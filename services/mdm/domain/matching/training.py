@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+from services.mdm.domain.matching.chance import beyond_chance
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.estimation import estimated
 from services.mdm.domain.matching.keys import all_keys, block_keys
@@ -27,7 +28,7 @@ def trained(record_type: RecordType, population: Population) -> tuple[MatchModel
     keys = [sorted(all_keys(profile, model)) for profile in population.profiles]
     model = dataclasses.replace(model, common_keys=common(keys, cap=MOST_HOLDERS))
     pairs = candidates(keys, population.sides, cap=MOST_HOLDERS)
-    return estimated(model, population, pairs), pairs
+    return beyond_chance(estimated(model, population, pairs), population, pairs), pairs
 
 
 def candidate_pairs(model: MatchModel, population: Population) -> Pairs:

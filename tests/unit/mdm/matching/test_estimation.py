@@ -45,7 +45,6 @@ def linked(model: MatchModel, of: Population, pairs: Pairs) -> set[tuple[int, in
     return set(zip(pairs.one[above].tolist(), pairs.other[above].tolist(), strict=True))
 
 
-@pytest.mark.xfail(strict=True, reason="an open defect: both estimates collapse alike, so they agree and are believed")
 def test_two_names_and_a_date_without_duplicates_do_not_collapse_into_links() -> None:
     """Blind expectation maximisation finds two classes here though there is one: it links strangers by the hundred."""
     of = people(400, days=8000)
