@@ -97,7 +97,8 @@ def _in_order(
     pool: ProcessPoolExecutor, records: Iterable[Record], processes: int
 ) -> Iterator[tuple[list[bytes], Numbers, Numbers]]:
     """Give the rows chunk by chunk; only a few chunks wait at a time."""
-    chunks = iter(lambda of=iter(records): list(itertools.islice(of, _CHUNK)), [])
+    of = iter(records)
+    chunks = iter(lambda: list(itertools.islice(of, _CHUNK)), [])
     under_way = [pool.submit(_rows_of_chunk, chunk) for chunk in itertools.islice(chunks, 2 * processes)]
     while under_way:
         yield under_way.pop(0).result()

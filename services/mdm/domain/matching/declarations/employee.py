@@ -25,6 +25,7 @@ MATCHING = Matching(
         Attribute("locality", ("home_address.locality",), standards.place, Comparison.TEXT, group="address"),
         Attribute("region", ("home_address.administrative_area",), standards.place, Comparison.EXACT, group="address"),
     ),
+    titles=("full_name",),
     keys=(
         BlockKey("national_id", (("national_id", Feature.WHOLE),)),
         BlockKey("contact", (("contact", Feature.WHOLE),)),
