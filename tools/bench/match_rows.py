@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from services.mdm.domain.matching.keys import all_keys
+from services.mdm.domain.matching.keys import all_keys_in_bulk
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import population
 from services.mdm.domain.matching.profile import Profile, profile
@@ -63,7 +63,7 @@ def rows_of(records: Iterable[Record], model: MatchModel, processes: int) -> tup
             profiles += stored
             counts.append(counted)
             keys.append(found)
-    return _without_common(Rows(profiles, np.concatenate(keys), _starts(np.concatenate(counts))), model)
+    return _kept(profiles, np.concatenate(counts), np.concatenate(keys), model)
 
 
 def fill(connection: psycopg.Connection[Any], rows: Rows, model: MatchModel) -> None:
@@ -108,24 +108,23 @@ def _in_order(
 def _rows_of_chunk(records: list[Record]) -> tuple[list[bytes], Numbers, Numbers]:
     (model,) = _known
     profiles = [profile_of(record) for record in records]
-    keys = [sorted(all_keys(each, model)) for each in profiles]
-    counts = np.fromiter(map(len, keys), dtype=np.int64, count=len(keys))
-    flat = np.fromiter(itertools.chain.from_iterable(keys), dtype=np.int64, count=int(counts.sum()))
-    return [each.to_bytes() for each in profiles], counts, flat
+    keys = all_keys_in_bulk(profiles, model)
+    return [each.to_bytes() for each in profiles], keys.sizes, keys.flat
 
 
-def _without_common(rows: Rows, model: MatchModel) -> tuple[Rows, MatchModel]:
-    values, back, held = np.unique(rows.keys, return_inverse=True, return_counts=True)
+def _kept(profiles: Sequence[bytes], sizes: Numbers, flat: Numbers, model: MatchModel) -> tuple[Rows, MatchModel]:
+    """Return each key of a record once, without those that too many hold, which the model then lists."""
+    places = np.repeat(np.arange(len(profiles)), sizes)
+    order = np.lexsort((flat, places))
+    flat, places = flat[order], places[order]
+    first = np.concatenate(([True], (flat[1:] != flat[:-1]) | (places[1:] != places[:-1])))
+    flat, places = flat[first], places[first]
+    values, back, held = np.unique(flat, return_inverse=True, return_counts=True)
     rare = held[back] <= MOST_HOLDERS
-    counts = np.add.reduceat(rare, rows.starts[:-1]) if len(rows.keys) else rows.starts[:-1]
+    starts = np.zeros(len(profiles) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(places[rare], minlength=len(profiles)), out=starts[1:])
     frozen = replace(model, common_keys=frozenset(values[held > MOST_HOLDERS].tolist()))
-    return Rows(rows.profiles, rows.keys[rare], _starts(counts)), frozen
-
-
-def _starts(counts: Numbers) -> Numbers:
-    starts = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=starts[1:])
-    return starts
+    return Rows(profiles, flat[rare], starts), frozen
 
 
 def _node_lines(rows: Rows, model: MatchModel) -> Iterator[str]:

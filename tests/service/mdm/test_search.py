@@ -1,4 +1,4 @@
-"""The check before a create, over real channels and a real database: what resembles a record is found, nothing written."""
+"""The check before a create, over real channels and a real database."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import employee_pb2, item_pb2, party_pb2, search_pb2, supplier_pb2
 from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import ConcordError
 from tests.support.hub import statement
@@ -19,7 +20,7 @@ from tests.support.waiting import eventually
 
 Verdict = search_pb2.MatchEvidence.Verdict
 LEI = "9999009KEQ3R1RWIXO06"
-BECTON = {
+BECTON: dict[str, Any] = {
     "legal_name": "Becton Dickinson and Company",
     "phone": "+1 201 847 6800",
     "lei": LEI,
@@ -80,8 +81,9 @@ def test_an_identifier_finds_the_duplicate_and_links_whatever_the_score(steward:
 
 def test_both_ways_of_asking_meet_in_one_hit(steward: Client, becton: str) -> None:
     answer = search(steward, identifier=LEI, text="Medlin Industries")
-    assert [(hit.supplier.name == becton, list(hit.paths)) for hit in answer.hits][0] == (True, ["lei"])
-    assert answer.hits[1].supplier.legal_name == "Medline Industries LP"
+    first, second = answer.hits[:2]
+    assert (first.supplier.name, list(first.paths)) == (becton, ["lei"])
+    assert second.supplier.legal_name == "Medline Industries LP"
     (hit,) = search(steward, identifier=LEI, text="Bekton Dickinson").hits
     assert (list(hit.paths), hit.evidence.verdict) == (["lei"], Verdict.VERDICT_REVIEW)
 
@@ -133,13 +135,17 @@ def test_the_response_names_the_model_that_scored(mesh: ServedHub, steward: Clie
 def test_the_score_is_that_of_ingest(mesh: ServedHub, steward: Client, becton: str) -> None:
     asked = supplier_pb2.Supplier(legal_name="Becton Dickenson Co", phone="201-847-6801")
     evidence = best(steward, supplier=asked).evidence
-    population, model = mesh.hub.parts.duplicate_search, default_model(SUPPLIER)
-    token = population._store.sealer.token
-    from services.mdm.domain.matching.profile import profile
-
-    stored = profile(SUPPLIER, supplier_pb2.Supplier(**BECTON), token)
-    assert evidence.score_millibits == model.score(profile(SUPPLIER, asked, token), stored).millibits
-    assert becton
+    (stored,) = mesh.hub.rows("SELECT profile FROM match_nodes JOIN crosswalk USING (source_record) WHERE key = '1'")
+    assert isinstance(stored[0], bytes)
+    ours = profile(SUPPLIER, asked, mesh.hub.parts.store.sealer.token)
+    score = default_model(SUPPLIER).score(ours, Profile.from_bytes(stored[0]))
+    assert (evidence.score_millibits, evidence.source_record.partition("/sourceRecords/")[0]) == (
+        score.millibits,
+        "systems/erp",
+    )
+    assert becton in mesh.hub.parts.transactions.read(
+        lambda connection: mesh.hub.parts.duplicate_search.find(connection, SUPPLIER, asked, "").goldens
+    )
 
 
 def test_the_caller_s_scope_is_respected_and_what_is_outside_has_no_say(mesh: ServedHub, becton: str) -> None:
@@ -149,7 +155,9 @@ def test_the_caller_s_scope_is_respected_and_what_is_outside_has_no_say(mesh: Se
     assert not search(south, text="Bekton Dickinson").hits
     assert best(north, text="Bekton Dickinson").supplier.name == becton
     twin = {name: value for name, value in BECTON.items() if name != "lei"}
-    mesh.hub.submit(statement("systems/workforce", "9", supplier_pb2.Supplier(**{**twin, "legal_name": "Becton, Dickinson"})))
+    mesh.hub.submit(
+        statement("systems/workforce", "9", supplier_pb2.Supplier(**{**twin, "legal_name": "Becton, Dickinson"}))
+    )
     indexed(mesh)
     assert best(north, supplier=twin).evidence.verdict == Verdict.VERDICT_LINK
 
@@ -168,7 +176,7 @@ def test_restricted_fields_are_neither_searched_nor_shown_without_clearance(mesh
     assert "tax_id" not in {reason.attribute for reason in hit.evidence.reasons}
 
 
-def test_deleted_records_are_not_found(mesh: ServedHub, steward: Client, becton: str) -> None:
+def test_deleted_records_are_not_found(steward: Client, becton: str) -> None:
     etag = steward.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=becton)).supplier.etag
     request = supplier_pb2.DeleteSupplierRequest(name=becton, etag=etag, request_id=rid())
     steward.suppliers.DeleteSupplier(request)
@@ -196,7 +204,7 @@ def test_items_and_employees_are_found_by_a_name_too(mesh: ServedHub, steward: C
 @pytest.mark.parametrize(
     ("ask", "field"),
     [
-        (lambda client: search(client), "identifier"),
+        (search, "identifier"),
         (lambda client: search(client, text="Becton", read_time={"seconds": 1}), "read_time"),
     ],
 )
@@ -206,12 +214,11 @@ def test_a_question_that_is_none_is_refused(steward: Client, ask: Callable[[Clie
     assert [violation.field for violation in error.violations] == [field]
 
 
-def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh: ServedHub, steward: Client) -> None:
+def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh: ServedHub) -> None:
     one = supplier(mesh.hub, "systems/erp", "1", **BECTON)
     other = supplier(mesh.hub, "systems/legacy", "1", lei=LEI, legal_name="BD")
     indexed(mesh)
     put_in_force(mesh.hub, SUPPLIER, default_model(SUPPLIER))
     supplier(mesh.hub, "systems/erp", "1", **{**BECTON, "lei": ""})
-    goldens = dict(mesh.hub.rows("SELECT source_record, golden FROM crosswalk"))
+    goldens = {source: golden for source, golden in mesh.hub.rows("SELECT source_record, golden FROM crosswalk")}
     assert goldens[one] == goldens[other]
-    assert steward

@@ -89,7 +89,7 @@ class Matching:
     version: int
     attributes: tuple[Attribute, ...]
     keys: tuple[BlockKey, ...]
-    titles: tuple[str, ...]
+    titles: tuple[str, ...] = ()
     """The attributes that a bare text speaks of, when somebody looks for a record by what it is called."""
 
     def __post_init__(self) -> None:
