@@ -11,6 +11,7 @@ import click
 from clients.cli import (
     audit,
     calling,
+    checking,
     codes,
     completion,
     contexts,
@@ -80,6 +81,7 @@ for command in (
     records.get,
     records.list_,
     records.search,
+    checking.check,
     records.explain,
     records.history,
     records.diff,

@@ -69,7 +69,9 @@ class Feed:
 def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> list[GrpcService]:
     """Return every gRPC service of the hub."""
     deciding = Deciding(storage.transactions, storage.registry)
-    reads = ReadParts(storage.transactions, storage.store, storage.reader, storage.listing, deciding)
+    reads = ReadParts(
+        storage.transactions, storage.store, storage.reader, storage.listing, storage.duplicate_search, deciding
+    )
     quarantine = QuarantineMethods(
         storage.transactions, storage.quarantine, storage.quarantine_reader, storage.intake, deciding
     )
@@ -117,6 +119,7 @@ def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0
         "reevaluation": storage.reevaluation.step,
         "model training": storage.model_training.work,
         "matching": storage.rematching.work,
+        "search": storage.search_index.work,
     }
     return [Elected(database, name, step, idle_pause_s=idle_pause_s) for name, step in jobs.items()]
 

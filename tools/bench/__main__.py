@@ -1,4 +1,4 @@
-"""`python -m tools.bench [--only a,b] [--records N]`: measure, print a table, write build/bench.json.
+"""`python -m tools.bench [--only a,b] [--records N] [--population N]`: measure, print a table, write build/bench.json.
 
 Exit status 1 when a call failed or answered wrongly, or when rounds left a backlog behind: then there are no figures.
 """
@@ -12,7 +12,8 @@ from tools.bench.bulk import DEFAULT_SIZE, SMALL
 from tools.bench.figures import write
 from tools.bench.hub import running_hub, running_yardstick
 from tools.bench.load import LoadError
-from tools.bench.programme import NAMES, Programme
+from tools.bench.match_one import DEFAULT_POPULATION
+from tools.bench.programme import NAMES, Programme, Sizes
 from tools.bench.trial import UnsteadyError
 from tools.mesh import MeshError
 from tools.postgres import BUILD, PostgresError
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--only", type=selection, default=NAMES, help=f"some of {','.join(NAMES)}, parted by commas")
     told = f"how many records import_bulk takes in after its first {SMALL:,}; default: {DEFAULT_SIZE:,}"
     parser.add_argument("--records", type=int, default=DEFAULT_SIZE, metavar="N", help=told)
+    told = f"among how many golden records match_one looks for one; default: {DEFAULT_POPULATION:,}"
+    parser.add_argument("--population", type=int, default=DEFAULT_POPULATION, metavar="N", help=told)
     asked = parser.parse_args()
     began = time.monotonic()
 
@@ -45,7 +48,7 @@ def main() -> int:
     try:
         with running_yardstick(DIRECTORY) as yardstick, running_hub(DIRECTORY) as hub:
             progress("PostgreSQL, audit and hub serve")
-            figures = Programme(hub, yardstick, asked.only, progress, asked.records).run()
+            figures = Programme(hub, yardstick, asked.only, progress, Sizes(asked.records, asked.population)).run()
     except (LoadError, UnsteadyError, LookupError, MeshError, PostgresError) as error:
         print(f"nothing measured: {error}", file=sys.stderr)
         return 1

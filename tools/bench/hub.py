@@ -40,6 +40,7 @@ class Hub:
 
     def __init__(self, directory: Path, postgres: PostgresServer, running: LocalMesh, callers: Callers) -> None:
         self.directory = directory
+        self.postgres = postgres
         self._mesh = running
         self._postmaster = int((postgres.directory / "cluster" / "postmaster.pid").read_text().split("\n", 1)[0])
         self._url = postgres.url("mdm")

@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -15,16 +16,18 @@ from tools.bench.bulk import BulkImport
 from tools.bench.figures import Costs, Figure, Round, percentile
 from tools.bench.hub import Hub
 from tools.bench.load import INGEST, Load, LoadError, run
+from tools.bench.match_one import MatchOne
 from tools.bench.requests import submissions
 from tools.bench.trial import Subject, measured
 from tools.guarded_process import GuardedProcess
 from tools.leftovers import wait_until
 from tools.mesh import Running
 
-EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK = (
+EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH = (
     *("empty_rpc", "get_supplier", "update_supplier", "ingest", "feed_p99", "second_process", "import_bulk"),
+    "match_one",
 )
-NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK)
+NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH)
 
 ROUNDS = 5
 _FEED_ROUNDS = 3
@@ -47,14 +50,22 @@ _ONE, _PAIR = "one process, 8 connections", "two processes, 8 connections"
 _INGEST_PAIR = "ingest by two processes"
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How many records are imported in bulk, and among how many one is matched."""
+
+    imported: int
+    population: int
+
+
 class Programme:
     """Measures what is selected; `progress` is told what has been done."""
 
     def __init__(
-        self, hub: Hub, yardstick: Running, selected: Sequence[str], progress: Callable[[str], None], bulk_size: int
+        self, hub: Hub, yardstick: Running, selected: Sequence[str], progress: Callable[[str], None], sizes: Sizes
     ) -> None:
         self._hub = hub
-        self._bulk_size = bulk_size
+        self._sizes = sizes
         self._yardstick = yardstick
         self._selected = selected
         self._progress = progress
@@ -173,6 +184,8 @@ class Programme:
             return self._second_figure()
         if name == BULK:
             return self._bulk_figure()
+        if name == MATCH:
+            return MatchOne(self._hub.postgres, self._sizes.population, self._progress).figure(MATCH)
         costs, yardstick = Costs.of(self._rounds[name]), Costs.of(self._rounds[EMPTY])
         ratio = yardstick.service / costs.service
         if name != INGESTION:
@@ -182,7 +195,7 @@ class Programme:
         return Figure(name, costs.rate, "records/s", EMPTY, ratio, costs.rate, costs, also)
 
     def _bulk_figure(self) -> Figure:
-        bulk = BulkImport(self._hub, self._bulk_size, self._progress)
+        bulk = BulkImport(self._hub, self._sizes.imported, self._progress)
         return bulk.figure(BULK, EMPTY, Costs.of(self._rounds[EMPTY]).service)
 
     def _feed_figure(self) -> Figure:

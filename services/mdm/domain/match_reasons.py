@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from services.mdm.domain.matching.comparisons import LEVELS
 from services.mdm.domain.matching.declaration import Comparison
-from services.mdm.domain.matching.model import MISSING, MatchModel
-from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.model import MISSING, MatchModel, Score
 
 
 class Reason(NamedTuple):
@@ -17,13 +16,13 @@ class Reason(NamedTuple):
     millibits: int
 
 
-def reasons(model: MatchModel, one: Profile, other: Profile) -> tuple[Reason, ...]:
+def reasons(model: MatchModel, score: Score) -> tuple[Reason, ...]:
     """Return what speaks for and against a pair, the weightiest first; what one of them does not say is left out."""
-    return tuple(sorted(_reasons(model, one, other), key=lambda reason: (-abs(reason.millibits), reason.attribute)))
+    return tuple(sorted(_reasons(model, score), key=lambda reason: (-abs(reason.millibits), reason.attribute)))
 
 
-def _reasons(model: MatchModel, one: Profile, other: Profile) -> Iterator[Reason]:
-    for attribute, part in zip(model.matching.attributes, model.score(one, other).parts, strict=True):
+def _reasons(model: MatchModel, score: Score) -> Iterator[Reason]:
+    for attribute, part in zip(model.matching.attributes, score.parts, strict=True):
         if part.level != MISSING:
             yield Reason(part.attribute, _finding(attribute.comparison, part.level), part.millibits)
 

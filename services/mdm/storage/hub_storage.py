@@ -8,6 +8,7 @@ from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.storage.code_map_trial import CodeMapTrial
+from services.mdm.storage.duplicate_search import DuplicateSearch
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.import_batches import ImportBatches
@@ -38,6 +39,7 @@ from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
+from services.mdm.storage.search_index import SearchIndex
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.stored_models import StoredModels
@@ -94,6 +96,8 @@ class HubStorage:
     reevaluation: Reevaluation
     match_audits: MatchAudits
     match_quality: MatchQuality
+    duplicate_search: DuplicateSearch
+    search_index: SearchIndex
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -162,6 +166,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         reevaluation=reevaluation,
         match_audits=audits,
         match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),
+        duplicate_search=DuplicateSearch(store, registry),
+        search_index=SearchIndex(transactions, store, registry),
     )
 
 

@@ -70,7 +70,7 @@ class MatchQueue:
         if scored_by and candidate.millibits:
             shown.match_model = name_of(candidate.record_type, scored_by)
         if model is not None and len(profiles) > 1:
-            for reason in weighed(model, *profiles):
+            for reason in weighed(model, model.score(*profiles)):
                 shown.reasons.add(attribute=reason.attribute, finding=reason.finding, weight_millibits=reason.millibits)
         return shown
 

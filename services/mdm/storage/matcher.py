@@ -24,8 +24,9 @@ from services.mdm.domain.matching.clustering import (
     pair_of,
 )
 from services.mdm.domain.matching.keys import block_keys
-from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.matching.model import MatchModel, Score
 from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.weighing import Weighing
 from services.mdm.storage import match_candidates, match_index
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.component import Component
@@ -119,15 +120,18 @@ class Matcher:
         edges = set()
         for voice, stored in zip(heard, found, strict=True):
             assert voice.profile is not None  # noqa: S101 - it is heard
+            weighing = Weighing(model, voice.profile, model.review_millibits)
             for candidate in stored:
-                if candidate.source_record not in fresh:
-                    ends = (voice.source_record, candidate.source_record)
-                    edges |= set(_edge(model, ends, voice.profile, candidate.profile))
+                score = None if candidate.source_record in fresh else weighing.score(candidate.profile)
+                if score is not None:
+                    edges.add(_edge((voice.source_record, candidate.source_record), score))
         for one, other in _sharing({name: shared for name, (_, shared) in profiles.items()}):
             ours, theirs = fresh[one].profile, fresh[other].profile
             assert ours is not None  # noqa: S101 - who has keys has a profile
             assert theirs is not None  # noqa: S101 - the same
-            edges |= set(_edge(model, (one, other), ours, theirs))
+            score = model.score(ours, theirs)
+            if score.millibits >= model.review_millibits:
+                edges.add(_edge((one, other), score))
         return Evidence(profiles, frozenset(edges))
 
     def _gather(
@@ -185,10 +189,8 @@ def _keys(profile: Profile | None, model: MatchModel) -> tuple[int, ...]:
     return block_keys(profile, model) if profile else ()
 
 
-def _edge(model: MatchModel, ends: Pair, ours: Profile, theirs: Profile) -> Iterator[Edge]:
-    score = model.score(ours, theirs)
-    if score.millibits >= model.review_millibits:
-        yield weighed(Edge(*pair_of(*ends), score.millibits, score.forbidden))
+def _edge(ends: Pair, score: Score) -> Edge:
+    return weighed(Edge(*pair_of(*ends), score.millibits, score.forbidden))
 
 
 def weighed(edge: Edge) -> Edge:

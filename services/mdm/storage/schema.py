@@ -13,6 +13,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "match_keys": "derived from revisions: which strong identifier belongs to whom",
     "crosswalk": "derived from source records: their links, read both ways",
     "match_nodes": "derived from source revisions and the match model: what of them is compared",
+    "search_progress": "how far match_nodes follow the feed for types without a match model",
     "match_blocks": "derived from match_nodes: who shares a key",
     "match_edges": "derived from match_nodes: pairs that may be one thing, with their score",
     "match_candidates": "derived from match_edges and decisions: what waits for a steward, and who is at work on it",

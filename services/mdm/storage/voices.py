@@ -93,7 +93,8 @@ def _with_link(crossing: Crossing, said: ingest_pb2.SourceRecord) -> Crossing:
 
 
 def _stored(crossing: Crossing, indexed: match_index.Stored | None) -> Voice:
-    heard = indexed.profile if indexed and crossing.live else None
+    # What is indexed for search alone (by a default model, revision 0) has no voice in links yet.
+    heard = indexed.profile if indexed and indexed.model_revision and crossing.live else None
     bound = heard is None or crossing.origin == LinkOrigin.LINK_ORIGIN_DELIVERY
     return Voice(crossing.source_record, crossing.system, crossing.key, crossing.golden, crossing.founded, bound, heard)
 

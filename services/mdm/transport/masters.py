@@ -7,6 +7,7 @@ from services.mdm.storage.merging import Merging
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.transport.decisions import MasterDecisions
 from services.mdm.transport.reads import MasterReads, ReadParts
+from services.mdm.transport.searching import MasterSearch
 from services.mesh.server import GrpcService, Handler
 
 
@@ -22,7 +23,7 @@ def master_service(
         f"BatchGet{many}": reads.batch_get,
         f"List{many}": reads.list_page,
         f"Lookup{one}": reads.lookup,
-        f"Search{many}": reads.search,
+        f"Search{many}": MasterSearch(record_type, parts).search,
         f"Explain{one}": reads.explain,
         f"List{one}Revisions": reads.list_revisions,
         f"Create{one}": decisions.create,

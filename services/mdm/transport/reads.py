@@ -13,6 +13,7 @@ from services.mdm.domain import effective
 from services.mdm.domain.indexing import index_entries
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.conditions import own_entries
+from services.mdm.storage.duplicate_search import DuplicateSearch
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.listing import Listing, Question
 from services.mdm.storage.scope import in_scope
@@ -23,7 +24,7 @@ from services.mdm.transport.responses import Responses
 from services.mesh.errors import ConcordError
 from services.mesh.filters import parse_filter, parse_order
 from services.mesh.pagination import PageToken, page_size
-from services.mesh.records.store import RecordStore, Revision, State
+from services.mesh.records.store import RecordStore, Revision
 from services.mesh.server import Call
 
 
@@ -35,6 +36,7 @@ class ReadParts:
     store: RecordStore
     reader: GoldenReader
     listing: Listing
+    duplicates: DuplicateSearch
     deciding: Deciding
 
 
@@ -95,36 +97,6 @@ class MasterReads:
             return self._response(
                 call, **{self._type.plural: found, "next_page_token": token, "read_position": position or 0}
             )
-
-        return self._reading(read)
-
-    def search(self, request: Any, call: Call) -> Message:
-        """Find records by an identifier."""
-        size, day = page_size(request.page_size), day_of(request)
-        after = PageToken.decode(request.page_token, request)
-        scope = self._parts.deciding.entities(call)
-
-        def read(connection: Connection) -> Message:
-            position = position_at(connection, request)
-            hits = self._parts.reader.search(
-                connection,
-                self._type,
-                request.identifier,
-                clear=may_see_restricted(call),
-                position=position,
-                after=after[0] if after else "",
-                limit=size + 1,
-            )
-            revisions = self._parts.reader.read(connection, [hit.record for hit in hits], position)
-            shown = []
-            for hit in hits[:size]:
-                revision = revisions[hit.record]
-                if not in_scope(revision.entities, scope) or revision.state is State.DELETED:
-                    continue
-                if record := self._shown(revision, day, call):
-                    shown.append({self._type.singular: record, "paths": hit.paths})
-            token = PageToken.encode((hits[size - 1].record,), request) if len(hits) > size else ""
-            return self._response(call, hits=shown, next_page_token=token, read_position=position or 0)
 
         return self._reading(read)
 
@@ -193,9 +165,7 @@ class MasterReads:
         return found
 
     def _shown(self, revision: Revision, day: date | None, call: Call) -> Message | None:
-        """Return the record as the caller may see it, as it is true on `day`; None = it is not in effect then."""
-        record = self._parts.reader.present(self._type, revision, clear=may_see_restricted(call))
-        return record if day is None else effective.at(self._type, record, day)
+        return shown(self._type, self._parts.reader, revision, day, call)
 
     def _question(self, request: Any, call: Call) -> tuple[Question, Callable[[Message], bool]]:
         """Return what is asked of the index, and what is still to be asked of each record.
@@ -218,3 +188,11 @@ class MasterReads:
         return replace(question, expression=None), lambda record: conditions.holds(
             expression, (*index_entries(self._type, record), *own_entries(record))
         )
+
+
+def shown(
+    record_type: RecordType, reader: GoldenReader, revision: Revision, day: date | None, call: Call
+) -> Message | None:
+    """Return the record as the caller may see it, as it is true on `day`; None = it is not in effect then."""
+    record = reader.present(record_type, revision, clear=may_see_restricted(call))
+    return record if day is None else effective.at(record_type, record, day)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from clients.cli import kinds
-from concord.mdm.v1 import cost_center_pb2
+from concord.mdm.v1 import cost_center_pb2, supplier_pb2
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.service.cli.conftest import LEI
 from tests.support.command_line import CommandLine, too_wide
@@ -278,3 +278,26 @@ def _at_a_terminal(concord: CommandLine, arguments: list[str], more: dict[str, s
                 shown += part
         assert process.wait(timeout=30) == 0
     return shown.decode()
+
+
+def test_a_check_shows_what_resembles_a_record_with_score_verdict_and_reasons(
+    concord: CommandLine, mesh: ServedHub, acme: str, tmp_path: Path
+) -> None:
+    mesh.hub.submit(statement("systems/erp", "2", supplier_pb2.Supplier(legal_name="Medline", phone="847 949 5500")))
+    eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
+    while mesh.hub.parts.search_index.step():
+        pass
+    shown = concord("check", "suppliers", "Acme Surgikal Suply")
+    assert re.search(rf"{acme}  review, \+\d\.\d bits\n *name +nearly the same \(\+", shown.out)
+    assert shown.err == "scored by the default model of the type\n"
+    assert not too_wide(shown.out)
+    (hit,) = concord.asked("check", "suppliers", "--field", "phone=(847) 949-5500")["hits"]
+    assert (hit["supplier"]["legal_name"], hit["evidence"]["reasons"][0]["attribute"]) == ("Medline", "phone")
+    file = tmp_path / "acme.yaml"
+    file.write_text(f"legal_name: Acme\nlei: {LEI}\n")
+    assert re.search(r"link, .* bits\n *lei +the same", concord.done("check", "suppliers", "-f", str(file)))
+    assert f"{acme}  has the identifier\n" in concord.done("check", "suppliers", "Zyxwvut", "--identifier", LEI)
+    assert concord("check", "suppliers", "Zyxwvut").err == "no suppliers resemble it\n"
+    assert "nothing to look for" in concord("check", "suppliers").err
+    assert "known by their codes" in concord("check", "accounts", "Salaries").err
+    assert "has no value" in concord("check", "suppliers", "--field", "phone").err

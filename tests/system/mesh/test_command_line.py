@@ -122,6 +122,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("get",): ("{supplier}",),
     ("list",): ("suppliers", "--limit", "5"),
     ("search",): ("suppliers", "9999009KEQ3R1RWIXO06"),
+    ("check",): ("suppliers", "Acme Surgical", "--identifier", "9999009KEQ3R1RWIXO06"),
     ("explain",): ("{center}",),
     ("history",): ("{supplier}",),
     ("diff",): ("{supplier}", "1", "2"),

@@ -4,6 +4,7 @@ Similarities are whole numbers from exact arithmetic or from one and the same li
 same similarity whenever and wherever it is compared.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -49,14 +50,14 @@ _STRETCH = 5
 
 def level(comparison: Comparison, similarity: int) -> int:
     """Return the level of a similarity: the highest whose lowest similarity it reaches."""
-    return sum(similarity >= lowest for lowest in LEVELS[comparison]) - 1
+    return bisect_right(LEVELS[comparison], similarity) - 1
 
 
 def likeness(comparison: Comparison, one: str, other: str, rarity: Rarity) -> Likeness:
     """Return how alike two standard values are."""
     if one == other:
         return Likeness(SAME, shared_rarity(comparison, one, rarity))
-    return _COMPARE[comparison](one, other, rarity)
+    return COMPARE[comparison](one, other, rarity)
 
 
 def shared_rarity(comparison: Comparison, value: str, rarity: Rarity) -> int:
@@ -158,7 +159,7 @@ def _number(one: str, other: str, _rarity: Rarity) -> Likeness:
     return Likeness(950 if difference <= 0.02 else 850 if difference <= 0.1 else 700 if difference <= 0.3 else 0, 0)  # noqa: PLR2004 - the levels
 
 
-_COMPARE: dict[Comparison, Callable[[str, str, Rarity], Likeness]] = {
+COMPARE: dict[Comparison, Callable[[str, str, Rarity], Likeness]] = {
     Comparison.EXACT: _exact,
     Comparison.CODE: _code,
     Comparison.PHONE: _phone,
@@ -168,3 +169,4 @@ _COMPARE: dict[Comparison, Callable[[str, str, Rarity], Likeness]] = {
     Comparison.CODES: _codes,
     Comparison.NUMBER: _number,
 }
+"""How two values that differ are compared."""

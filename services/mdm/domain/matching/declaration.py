@@ -89,12 +89,14 @@ class Matching:
     version: int
     attributes: tuple[Attribute, ...]
     keys: tuple[BlockKey, ...]
+    titles: tuple[str, ...] = ()
+    """The attributes that a bare text speaks of, when somebody looks for a record by what it is called."""
 
     def __post_init__(self) -> None:
-        """Refuse keys of attributes that there are not."""
+        """Refuse keys and titles of attributes that there are not."""
         names = [attribute.name for attribute in self.attributes]
-        if len(set(names)) < len(names):
-            raise ValueError("two attributes of one name")
+        if len(set(names)) < len(names) or not set(self.titles) <= set(names):
+            raise ValueError("two attributes of one name, or a title that is none")
         for key in self.keys:
             if not 1 <= len(key.parts) <= 2 or not {attribute for attribute, _ in key.parts} <= set(names):  # noqa: PLR2004 - one feature or two together
                 raise ValueError(f"{key.name}: needs one or two attributes that are declared")

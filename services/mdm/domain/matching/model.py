@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from concord.mdm.v1 import match_model_pb2 as pb
-from services.mdm.domain.matching.comparisons import LEVELS, SAME, Likeness, level, likeness
-from services.mdm.domain.matching.declaration import Attribute, Comparison, Matching
+from services.mdm.domain.matching.declaration import Attribute, Matching
+from services.mdm.domain.matching.gauge import Gauge
 from services.mdm.domain.matching.hashing import hashed
 from services.mdm.domain.matching.profile import Profile
 
@@ -81,7 +81,7 @@ class MatchModel:
 
     def rarity_of(self, place: int) -> Callable[[str], int]:
         """Return how rare the tokens and values of an attribute are."""
-        return self._rarity[place]
+        return self.gauges[place].rarity
 
     def score(self, one: Profile, other: Profile) -> Score:
         """Return the evidence that two records are one thing; their order does not matter."""
@@ -95,27 +95,20 @@ class MatchModel:
 
     def part(self, place: int, ours: tuple[str, ...], theirs: tuple[str, ...]) -> Part:
         """Return what one attribute says: the heaviest of all pairs of values."""
-        attribute = self.matching.attributes[place]
-        if not ours or not theirs:
-            return Part(attribute.name, MISSING, 0)
-        rarity = self._rarity[place]
-        alike = (likeness(attribute.comparison, one, other, rarity) for one in ours for other in theirs)
-        best, similarity = max((self.weight(place, found), found.similarity) for found in alike)
-        return Part(attribute.name, level(attribute.comparison, similarity), best)
-
-    def weight(self, place: int, found: Likeness) -> int:
-        """Return what a likeness weighs, millibits."""
-        weights, attribute = self.weights[place], self.matching.attributes[place]
-        base = between(attribute.comparison, weights.millibits, found.similarity)
-        if not found.shared or base <= 0:
-            return base
-        low, high = weights.rarity_range
-        return base + min(high, max(low, found.shared - weights.usual_rarity))
+        name = self.matching.attributes[place].name
+        return Part(name, *self.gauges[place].part(ours, theirs)) if ours and theirs else Part(name, MISSING, 0)
 
     @cached_property
-    def _rarity(self) -> tuple[Callable[[str], int], ...]:
+    def gauges(self) -> tuple[Gauge, ...]:
+        """What weighs each attribute, in the order of the declaration."""
         return tuple(
-            self._rarity_within(attribute, weights.unseen_rarity)
+            Gauge(
+                attribute.comparison,
+                weights.millibits,
+                weights.usual_rarity,
+                weights.rarity_range,
+                self._rarity_within(attribute, weights.unseen_rarity),
+            )
             for attribute, weights in zip(self.matching.attributes, self.weights, strict=True)
         )
 
@@ -151,21 +144,3 @@ def forbidding(exclusive: frozenset[str], one: Profile, other: Profile) -> str:
         if ours and theirs and not ours & theirs:
             return kind
     return ""
-
-
-def between(comparison: Comparison, millibits: tuple[int, ...], similarity: int) -> int:
-    """Return the weight of a similarity: that of its level, for texts in between the levels' middles too."""
-    place = level(comparison, similarity)
-    if comparison is not Comparison.TEXT or similarity >= SAME:
-        return millibits[place]
-    edges = LEVELS[comparison]
-    middle = (edges[place] + edges[place + 1]) // 2
-    if similarity >= middle:
-        if place + 1 == len(edges) - 1:
-            return millibits[place]
-        upper, weight = (edges[place + 1] + edges[place + 2]) // 2, millibits[place + 1]
-        return millibits[place] + (weight - millibits[place]) * (similarity - middle) // (upper - middle)
-    if not place:
-        return millibits[0]
-    lower = (edges[place - 1] + edges[place]) // 2
-    return millibits[place - 1] + (millibits[place] - millibits[place - 1]) * (similarity - lower) // (middle - lower)

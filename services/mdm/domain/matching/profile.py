@@ -1,7 +1,7 @@
 """The profile of a source record: what of it counts for matching, in standard form."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -42,14 +42,10 @@ class Profile:
         """Return the profile that `to_bytes` gave. Raises ValueError for other bytes."""
         try:
             name, version, identifiers, *values = data.decode().split(_FIELD)
-            kinds = tuple(_kind_and_value(each) for each in _split(identifiers))
-            return cls(name, int(version), kinds, tuple(_split(value) for value in values))
+            kinds = tuple(map(_kind_and_value, identifiers.split(_VALUE))) if identifiers else ()
+            return cls(name, int(version), kinds, tuple([tuple(of.split(_VALUE)) if of else () for of in values]))
         except ValueError as error:
             raise ValueError("these bytes are no profile") from error
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(text.split(_VALUE)) if text else ()
 
 
 def _kind_and_value(text: str) -> tuple[str, str]:
@@ -75,6 +71,16 @@ def profile(record_type: RecordType, content: Message, token: Token) -> Profile:
     identifiers = tuple((key.kind, key.value) for key in match_keys(record_type, content))
     values = tuple(_standard_values(record_type, attribute, content, token) for attribute in matching.attributes)
     return Profile(record_type.name, matching.version, identifiers, values)
+
+
+def called(asked: Profile, matching: Matching, text: str) -> Profile:
+    """Return the profile with a text besides what it says already of what its thing is called."""
+    values = list(asked.values)
+    for name in matching.titles:
+        place = matching.index(name)
+        said = matching.attributes[place].standard(text)
+        values[place] = tuple(sorted({*values[place], said} - {""}))
+    return replace(asked, values=tuple(values))
 
 
 def _standard_values(record_type: RecordType, attribute: Attribute, content: Message, token: Token) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def test_the_two_are_linked_by_the_model_and_the_contradiction_waits() -> None:
 
 def _table() -> Iterator[str]:
     one, other = profiles()[ONE], profiles()[OTHER]
-    for reason in reasons(model(), one, other):
+    for reason in reasons(model(), model().score(one, other)):
         place = model().matching.index(reason.attribute)
         values = " | ".join(", ".join(each.values[place]) for each in (one, other))
         yield f"| {reason.attribute} | {values} | {reason.finding} | {_bits(reason.millibits, '+')} |"

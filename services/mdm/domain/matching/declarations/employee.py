@@ -25,10 +25,12 @@ MATCHING = Matching(
         Attribute("locality", ("home_address.locality",), standards.place, Comparison.TEXT, group="address"),
         Attribute("region", ("home_address.administrative_area",), standards.place, Comparison.EXACT, group="address"),
     ),
+    titles=("full_name",),
     keys=(
         BlockKey("national_id", (("national_id", Feature.WHOLE),)),
         BlockKey("contact", (("contact", Feature.WHOLE),)),
         BlockKey("names", (("full_name", Feature.PAIRS),)),
+        BlockKey("name_sounds", (("full_name", Feature.SOUNDS), ("full_name", Feature.SOUNDS)), 6),
         BlockKey("birth_name", (("birth_date", Feature.WHOLE), ("full_name", Feature.SOUNDS))),
         BlockKey("birth_postcode", (("birth_date", Feature.WHOLE), ("postal_code", Feature.WHOLE))),
         BlockKey("birth_locality", (("birth_date", Feature.WHOLE), ("locality", Feature.START))),

@@ -18,6 +18,7 @@ MATCHING = Matching(
         Attribute("unspsc", ("unspsc_code",), standards.exact, Comparison.EXACT),
         Attribute("pack", ("display_name", "description"), standards.pack, Comparison.EXACT),
     ),
+    titles=("name", "description", "models"),
     keys=(
         BlockKey("models", (("models", Feature.TOKENS),), 6),
         BlockKey("model_grams", (("models", Feature.CODE_GRAMS),), 24),

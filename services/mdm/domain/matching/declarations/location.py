@@ -17,6 +17,7 @@ MATCHING = Matching(
         ),
         Attribute("locality", ("slices.address.locality",), standards.place, Comparison.TEXT, group="address"),
     ),
+    titles=("name",),
     keys=(
         BlockKey("name", (("name", Feature.WHOLE),)),
         BlockKey("name_pairs", (("name", Feature.PAIRS),), 6),

@@ -29,6 +29,7 @@ MATCHING = Matching(
         Attribute("duns", ("duns",), standards.duns, Comparison.CODE),
         Attribute("classification", ("classifications.code",), standards.exact, Comparison.TEXT),
     ),
+    titles=("name", "legal_form", "sales_area"),
     keys=(
         BlockKey("phone", (("phone", Feature.END),)),
         BlockKey("email", (("email", Feature.WHOLE),)),

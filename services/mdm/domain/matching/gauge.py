@@ -1,0 +1,60 @@
+"""A gauge: what the values of one attribute weigh under one model, with all that this takes at hand."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+from services.mdm.domain.matching.comparisons import COMPARE, LEVELS, SAME, Likeness, Rarity, shared_rarity
+from services.mdm.domain.matching.declaration import Comparison
+
+
+class Gauge:
+    """Weighs pairs of standard values; `millibits` are the weights of the comparison's levels, the lowest first."""
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        millibits: tuple[int, ...],
+        usual_rarity: int,
+        rarity_range: tuple[int, int],
+        rarity: Rarity,
+    ) -> None:
+        self._comparison = comparison
+        self._compare: Callable[[str, str, Rarity], Likeness] = COMPARE[comparison]
+        self._levels = LEVELS[comparison]
+        self._millibits = millibits
+        self._usual = usual_rarity
+        self._lowest, self._highest = rarity_range
+        self._middles = [(low + high) // 2 for low, high in zip(self._levels, self._levels[1:], strict=False)]
+        self.most = max(millibits) + max(0, self._highest)
+        """What no pair outweighs."""
+        self.rarity = rarity
+
+    def part(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[int, int]:
+        """Return the level and the weight of the heaviest pair of values."""
+        if len(ours) == len(theirs) == 1:
+            weight, similarity = self._weighed(ours[0], theirs[0])
+        else:
+            weight, similarity = max(self._weighed(one, other) for one in ours for other in theirs)
+        return bisect_right(self._levels, similarity) - 1, weight
+
+    def _weighed(self, one: str, other: str) -> tuple[int, int]:
+        if one == other:
+            similarity, shared = SAME, shared_rarity(self._comparison, one, self.rarity)
+        else:
+            similarity, shared = self._compare(one, other, self.rarity)
+        base = self._base(similarity)
+        if shared and base > 0:
+            base += min(self._highest, max(self._lowest, shared - self._usual))
+        return base, similarity
+
+    def _base(self, similarity: int) -> int:
+        """Return the weight of a similarity: that of its level, for texts in between the levels' middles too."""
+        place = bisect_right(self._levels, similarity) - 1
+        if self._comparison is not Comparison.TEXT or similarity >= SAME:
+            return self._millibits[place]
+        upper = bisect_right(self._middles, similarity)
+        if not upper or upper == len(self._middles):
+            return self._millibits[place]
+        low, high = self._middles[upper - 1], self._middles[upper]
+        below, above = self._millibits[upper - 1], self._millibits[upper]
+        return below + (above - below) * (similarity - low) // (high - low)
