@@ -73,9 +73,9 @@ def test_a_phone_number_finds_the_duplicate(steward: Client, becton: str) -> Non
 
 
 def test_an_identifier_finds_the_duplicate_and_links_whatever_the_score(steward: Client, becton: str) -> None:
-    assert (best(steward, identifier=LEI).supplier.name, best(steward, identifier=LEI).paths) == (becton, ["lei"])
+    assert (best(steward, identifier=LEI).supplier.name, list(best(steward, identifier=LEI).paths)) == (becton, ["lei"])
     hit = best(steward, supplier={"legal_name": "Something else", "lei": LEI})
-    assert (hit.supplier.name, hit.evidence.shared_identifiers) == (becton, ["lei"])
+    assert (hit.supplier.name, list(hit.evidence.shared_identifiers)) == (becton, ["lei"])
     assert (hit.evidence.verdict, hit.evidence.score_millibits < 0) == (Verdict.VERDICT_LINK, True)
 
 
@@ -220,5 +220,5 @@ def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh
     indexed(mesh)
     put_in_force(mesh.hub, SUPPLIER, default_model(SUPPLIER))
     supplier(mesh.hub, "systems/erp", "1", **{**BECTON, "lei": ""})
-    goldens = {source: golden for source, golden in mesh.hub.rows("SELECT source_record, golden FROM crosswalk")}
+    goldens = {str(row[0]): row[1] for row in mesh.hub.rows("SELECT source_record, golden FROM crosswalk")}
     assert goldens[one] == goldens[other]
