@@ -155,8 +155,11 @@ class Reevaluation:
 
 
 def _deciding(record_type: RecordType, landscape: Landscape) -> str:
-    """Return what decides a type's records now: the revision of its rules, and the systems' trust ranks."""
-    ranks = {name: system.trust_rank for name, system in landscape.systems.items()}
+    """Return what decides a type's records now: the revision of its rules, and the systems' trust ranks.
+
+    Each rank comes with the registration's revision: one that changed and changed back has decided records meanwhile.
+    """
+    ranks = {name: [system.trust_rank, system.revision] for name, system in landscape.systems.items()}
     rules = landscape.rules_of(record_type.name).revision
     return json.dumps({"rules": rules, "ranks": ranks}, sort_keys=True, separators=(",", ":"))
 
@@ -164,5 +167,5 @@ def _deciding(record_type: RecordType, landscape: Landscape) -> str:
 def _differs(then: str, now: str) -> bool:
     """Tell whether records that were decided then may be decided otherwise now: a new system has said nothing yet."""
     was, is_now = json.loads(then), json.loads(now)
-    ranks: Mapping[str, int] = is_now["ranks"]
+    ranks: Mapping[str, list[int]] = is_now["ranks"]
     return bool(was["rules"] != is_now["rules"] or any(ranks.get(name) != rank for name, rank in was["ranks"].items()))

@@ -85,6 +85,17 @@ def test_golden_records_are_rebuilt_when_a_trust_rank_changes(hub: TestHub) -> N
     assert (names(hub, goldens), revisions(hub, goldens)) == (["Legacy"] * 3, before)
 
 
+def test_what_was_decided_by_a_rank_that_is_back_where_it_was_is_decided_anew(hub: TestHub) -> None:
+    settle(hub)
+    rank = hub.parts.transactions.read(hub.parts.registry.read).systems["systems/legacy"].trust_rank
+    trust(hub, "systems/legacy", 5)
+    goldens = plant(hub)
+    assert names(hub, goldens) == ["Legacy"] * 3
+    trust(hub, "systems/legacy", rank)
+    settle(hub)
+    assert names(hub, goldens) == ["Erp"] * 3
+
+
 def test_a_new_system_lets_nothing_be_decided_anew(hub: TestHub) -> None:
     plant(hub)
     settle(hub)
