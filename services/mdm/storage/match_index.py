@@ -107,7 +107,7 @@ def candidates(connection: Connection, record_type: str, keys: Sequence[Collecti
 def _candidates_of_one(connection: Connection, record_type: str, keys: Collection[int]) -> list[Candidate]:
     """Return the same for one set of keys: an index is read for the whole of it, which costs half."""
     parameters = (number_array(list(keys)), MOST_CANDIDATES, record_type)
-    rows = driver(connection).execute(_CANDIDATES_OF_ONE, parameters, prepare=True)
+    rows = driver(connection).execute(_CANDIDATES_OF_ONE, parameters, prepare=True, binary=True)
     return [Candidate(source, Profile.from_bytes(profile)) for source, profile in rows]
 
 

@@ -106,11 +106,24 @@ def _person(one: str, other: str, _rarity: Rarity) -> Likeness:
 
 def _text(one: str, other: str, rarity: Rarity) -> Likeness:
     (ours, length), (theirs, other_length) = _vector(one, rarity), _vector(other, rarity)
-    if len(ours) > len(theirs):
-        ours, theirs = theirs, ours
-    across = sum(weight * theirs[gram] for gram, weight in ours.items() if gram in theirs)
+    grams = ours.keys() & theirs.keys()
+    if not grams:
+        return NOTHING
+    across = sum([ours[gram] * theirs[gram] for gram in grams])
     both = set(one.split()) & set(other.split())
     return Likeness(similarity_of_vectors(across, length * other_length), sum(map(rarity, both)))
+
+
+def most_alike(one: str, other: str, rarity: Rarity) -> int:
+    """Return a similarity that two texts do not exceed: that of the first with as much of it as the other has, too.
+
+    By Cauchy's inequality; the other's own weights are not needed.
+    """
+    if one == other:
+        return SAME
+    ours, length = _vector(one, rarity)
+    shared = sum([ours[gram] ** 2 for gram in ours.keys() & _grams(other)])
+    return min(SAME - 1, SAME * (isqrt(shared) + 1) // (isqrt(length) or 1))
 
 
 def similarity_of_vectors(across: int, squares: int) -> int:
@@ -122,13 +135,17 @@ def similarity_of_vectors(across: int, squares: int) -> int:
 def _vector(text: str, rarity: Rarity) -> tuple[dict[str, int], int]:
     """Return how much each run of three characters of a text weighs, and the sum of the squares."""
     weights = {gram: rarity(gram) * times for gram, times in trigrams(text).items()}
-    return weights, sum(weight * weight for weight in weights.values())
+    return weights, sum([weight * weight for weight in weights.values()])
 
 
 def trigrams(text: str) -> Counter[str]:
     """Return the runs of three characters of a text, each behind a `#`, and how often each comes."""
+    return Counter(_grams(text))
+
+
+def _grams(text: str) -> list[str]:
     padded = f"  {text} "
-    return Counter(f"#{padded[start : start + 3]}" for start in range(len(padded) - 2))
+    return [f"#{padded[start : start + 3]}" for start in range(len(padded) - 2)]
 
 
 def _codes(one: str, other: str, rarity: Rarity) -> Likeness:

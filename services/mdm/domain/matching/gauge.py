@@ -2,8 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 
-from services.mdm.domain.matching.comparisons import COMPARE, LEVELS, SAME, Likeness, Rarity, shared_rarity
+from services.mdm.domain.matching.comparisons import (
+    COMPARE,
+    LEVELS,
+    SAME,
+    Likeness,
+    Rarity,
+    most_alike,
+    shared_rarity,
+)
 from services.mdm.domain.matching.declaration import Comparison
 
 
@@ -27,6 +36,9 @@ class Gauge:
         self._middles = [(low + high) // 2 for low, high in zip(self._levels, self._levels[1:], strict=False)]
         self.most = max(millibits) + max(0, self._highest)
         """What no pair outweighs."""
+        # Of texts the weight of the next level counts, too: it is reached step by step.
+        steps = zip(millibits, (*millibits[1:], millibits[-1]), strict=True)
+        self._heaviest = list(accumulate((max(pair) + max(0, self._highest) for pair in steps), max))
         self.rarity = rarity
 
     def part(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[int, int]:
@@ -36,6 +48,13 @@ class Gauge:
         else:
             weight, similarity = max(self._weighed(one, other) for one in ours for other in theirs)
         return bisect_right(self._levels, similarity) - 1, weight
+
+    def ceiling(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> int:
+        """Return what `part` surely does not outweigh, for a fraction of its cost where texts have little in common."""
+        if self._comparison is not Comparison.TEXT:
+            return self.most
+        highest = max(most_alike(one, other, self.rarity) for one in ours for other in theirs)
+        return self._heaviest[bisect_right(self._levels, highest) - 1]
 
     def _weighed(self, one: str, other: str) -> tuple[int, int]:
         if one == other:

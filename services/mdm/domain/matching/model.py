@@ -113,16 +113,21 @@ class MatchModel:
         )
 
     def _rarity_within(self, attribute: Attribute, unseen: int) -> Callable[[str], int]:
-        rarities = self.rarities
-        known: dict[str, int] = {}
+        return _Rarities(attribute.name, self.rarities, unseen).__getitem__
 
-        def rarity(token: str) -> int:
-            found = known.get(token)
-            if found is None:
-                found = known[token] = rarities.get(rarity_key(attribute.name, token), unseen)
-            return found
 
-        return rarity
+class _Rarities(dict[str, int]):
+    """How rare an attribute's tokens and values are; what was asked for once is remembered."""
+
+    def __init__(self, attribute: str, rarities: Mapping[int, int], unseen: int) -> None:
+        super().__init__()
+        self._attribute = attribute
+        self._rarities = rarities
+        self._unseen = unseen
+
+    def __missing__(self, token: str) -> int:
+        found = self[token] = self._rarities.get(rarity_key(self._attribute, token), self._unseen)
+        return found
 
 
 def _discount(parts: list[Part], group: tuple[int, ...]) -> None:

@@ -43,7 +43,6 @@ class Weighing:
             if ours
         ]
         self._plans: dict[tuple[bool, ...], _Plan] = {}
-        self._weighed: dict[tuple[int, tuple[str, ...]], tuple[int, int]] = {}
 
     def score(self, other: Profile) -> Score | None:
         """Return the score with another profile, as `MatchModel.score` does; None = it is below the cut."""
@@ -65,7 +64,12 @@ class Weighing:
             plan = self._plans[said] = self._plan(said)
         reachable, found = plan.most, {}
         for most, step, further in plan.steps:
-            level, weight = self._part(step, theirs[step.place])
+            said_there = theirs[step.place]
+            if step.dear:
+                ceiling = step.gauge.ceiling(step.ours, said_there)
+                if reachable - most + (ceiling // DISCOUNT if further else ceiling) < self._cut:
+                    return None
+            level, weight = step.gauge.part(step.ours, said_there)
             weight = weight // DISCOUNT if further else weight
             reachable += weight - most
             if reachable < self._cut:
@@ -83,10 +87,3 @@ class Weighing:
             steps.append((step.gauge.most // DISCOUNT if further else step.gauge.most, step, further))
         steps.sort(key=lambda each: (each[1].dear, -each[0]))
         return _Plan(sum(most for most, _, _ in steps), steps)
-
-    def _part(self, step: _Step, theirs: tuple[str, ...]) -> tuple[int, int]:
-        key = (step.place, theirs)
-        weighed = self._weighed.get(key)
-        if weighed is None:
-            weighed = self._weighed[key] = step.gauge.part(step.ours, theirs)
-        return weighed
