@@ -4,14 +4,14 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import ingest_pb2 as pb
-from concord.mdm.v1 import pin_pb2
+from concord.mdm.v1 import pin_pb2, supplier_pb2
 from services.mdm.domain.assertions import restate
 from services.mdm.domain.pinning import Pin
 from services.mdm.domain.ranking import Criterion, Rules, group_names
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import Trust
+from services.mdm.domain.survivorship import Golden, Trust, survive
 from tests.support.strategies import contents, submissions
 
 TRUST = {
@@ -45,6 +45,18 @@ def source(content: Message, system: str, second: int = 1, key: str = "1", *with
     )
     record.source_time.seconds = second
     return stored(record_type, record)
+
+
+def named(name: str, system: str, second: int = 1, key: str = "1") -> pb.SourceRecord:
+    """Return a system's word about a supplier's name."""
+    return source(supplier_pb2.Supplier(legal_name=name), system, second, key)
+
+
+def golden_of(record_type: RecordType, *sources: pb.SourceRecord) -> Golden:
+    """Return what survives of sources."""
+    golden = survive(record_type, sources, TRUST)
+    assert golden is not None
+    return golden
 
 
 def pin(path: str, value: Message | None, number: int = 1) -> Pin:

@@ -5,9 +5,9 @@ from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.domain.explanation import explain
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.survivorship import survive
+from tests.support.families import TRUST, named, source
 from tests.support.periods import period_message
 from tests.support.strategies import FIRST_DAY
-from tests.unit.mdm.test_survivorship import TRUST, _named, _source
 
 
 def _explained(*sources: object) -> record_pb2.Explanation:
@@ -18,7 +18,7 @@ def _explained(*sources: object) -> record_pb2.Explanation:
 
 
 def test_winner_losers_rule_and_inputs_are_named() -> None:
-    explanation = _explained(_named("Erp", "erp", 1), _named("Saas", "saas", 2), _named("Hub", "hub", 3))
+    explanation = _explained(named("Erp", "erp", 1), named("Saas", "saas", 2), named("Hub", "hub", 3))
     assert (explanation.name, explanation.revision) == ("suppliers/1", 7)
     assert list(explanation.rule_revisions) == ["systems/erp@4", "systems/hub@1", "systems/saas@2"]
     (value,) = explanation.values
@@ -32,7 +32,7 @@ def test_restricted_parts_are_left_out() -> None:
     content = supplier_pb2.Supplier()
     content.tax_ids.add(country="US", scheme="ein", value="911144442")
     content.bank_accounts.add(code="1", account_number="DE89370400440532013000", account_holder="Acme", country="DE")
-    explanation = _explained(_source(content, "erp"))
+    explanation = _explained(source(content, "erp"))
     assert [json.loads(value.winner.value) for value in explanation.values] == [
         {"code": "1", "country": "DE"},
         {"country": "US", "scheme": "ein"},
@@ -42,8 +42,8 @@ def test_restricted_parts_are_left_out() -> None:
 
 def test_a_value_that_every_source_withdrew_has_no_winner() -> None:
     explanation = _explained(
-        _source(supplier_pb2.Supplier(), "erp", 1, "1", "website"),
-        _source(supplier_pb2.Supplier(), "hub", 1, "1", "website"),
+        source(supplier_pb2.Supplier(), "erp", 1, "1", "website"),
+        source(supplier_pb2.Supplier(), "hub", 1, "1", "website"),
     )
     (value,) = explanation.values
     assert not value.HasField("winner")
@@ -52,7 +52,7 @@ def test_a_value_that_every_source_withdrew_has_no_winner() -> None:
 
 def test_a_group_is_shown_as_an_object_and_a_field_bare() -> None:
     content = item_pb2.Item(manufacturer_name="B. Braun", manufacturer_part_number="1", sterile=False)
-    values = {value.path: json.loads(value.winner.value) for value in _explained(_source(content, "erp")).values}
+    values = {value.path: json.loads(value.winner.value) for value in _explained(source(content, "erp")).values}
     assert values == {
         "manufacture": {"manufacturerName": "B. Braun", "manufacturerPartNumber": "1"},
         "sterile": False,
@@ -62,7 +62,7 @@ def test_a_group_is_shown_as_an_object_and_a_field_bare() -> None:
 def test_effective_dated_values_say_when_they_hold() -> None:
     content = cost_center_pb2.CostCenter(code="1")
     content.slices.add(manager="Ann", effective_period=period_message(FIRST_DAY, None))
-    values = {value.path: value for value in _explained(_source(content, "erp")).values}
+    values = {value.path: value for value in _explained(source(content, "erp")).values}
     assert values["slices.manager"].effective_period == period_message(FIRST_DAY, None)
     assert values["slices.manager"].winner.value == '"Ann"'
     assert not values["identity"].HasField("effective_period")

@@ -14,9 +14,9 @@ from services.mdm.domain.stewarding import Word, assert_fields, close, writable_
 from services.mdm.domain.survivorship import survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
+from tests.support.families import TRUST, families, golden_of, named, source
 from tests.support.periods import period_message
 from tests.support.strategies import FIRST_DAY, contents, days, names
-from tests.unit.mdm.test_survivorship import TRUST, _golden, _named, _source, families
 
 LATER = FIRST_DAY + timedelta(days=90)
 
@@ -28,7 +28,7 @@ def _hub(sources: list[pb.SourceRecord]) -> pb.SourceRecord | None:
 def _decided(record_type: RecordType, sources: list[pb.SourceRecord], said: Word) -> Message:
     """Return the golden record after the hub's new word."""
     content, withdrawn, _ = said
-    hub = _source(content, "hub", 2000, "1", *withdrawn)
+    hub = source(content, "hub", 2000, "1", *withdrawn)
     others = [source for source in sources if source.system != "systems/hub"]
     golden = survive(record_type, [*others, hub], TRUST)
     assert golden is not None
@@ -40,7 +40,7 @@ def test_a_decision_comes_true_on_every_masked_field_and_changes_nothing_else(
     family: tuple[RecordType, list[pb.SourceRecord]], data: st.DataObject
 ) -> None:
     record_type, sources = family
-    golden = _golden(record_type, *sources).content
+    golden = golden_of(record_type, *sources).content
     desired = data.draw(contents(record_type))
     masked = set(data.draw(st.lists(st.sampled_from(writable_fields(record_type)), unique=True)))
     # A longer effective period would also uncover what sources say beyond the old one.
@@ -48,9 +48,9 @@ def test_a_decision_comes_true_on_every_masked_field_and_changes_nothing_else(
     said = assert_fields(record_type, _hub(sources), golden, desired, sorted(masked), None)
     after = _decided(record_type, sources, said)
     expected = record_type.message()
-    for source, fields in ((desired, masked), (golden, set(writable_fields(record_type)) - masked)):
+    for origin, fields in ((desired, masked), (golden, set(writable_fields(record_type)) - masked)):
         part = record_type.message()
-        part.CopyFrom(source)
+        part.CopyFrom(origin)
         for field in set(record_type.descriptor.fields_by_name) - fields:
             part.ClearField(field)
         expected.MergeFrom(part)
@@ -59,7 +59,7 @@ def test_a_decision_comes_true_on_every_masked_field_and_changes_nothing_else(
 
 def _as_survived(record_type: RecordType, content: Message) -> dict[str, Message]:
     """Return the slots as a golden record has them: cut to the effective period."""
-    return slots_of(record_type, _golden(record_type, _source(content, "hub")).content)
+    return slots_of(record_type, golden_of(record_type, source(content, "hub")).content)
 
 
 @given(families((COST_CENTER,)), names, names, days)
@@ -67,7 +67,7 @@ def test_a_change_from_a_day_on_leaves_the_days_before_as_they_were(
     family: tuple[RecordType, list[pb.SourceRecord]], display_name: str, manager: str, day: date
 ) -> None:
     _, sources = family
-    golden = _golden(COST_CENTER, *sources).content
+    golden = golden_of(COST_CENTER, *sources).content
     desired = cost_center_pb2.CostCenter()
     desired.slices.add(display_name=display_name, manager=manager)
     said = assert_fields(COST_CENTER, _hub(sources), golden, desired, ["slices"], day)
@@ -100,7 +100,7 @@ def test_a_closed_record_is_in_effect_until_the_day_before_and_as_it_was(
     family: tuple[RecordType, list[pb.SourceRecord]], day: date
 ) -> None:
     _, sources = family
-    golden = _golden(COST_CENTER, *sources).content
+    golden = golden_of(COST_CENTER, *sources).content
     assert isinstance(golden, cost_center_pb2.CostCenter)
     after = _decided(COST_CENTER, sources, close(COST_CENTER, _hub(sources), golden, day))
     for number in range(-2, 16):
@@ -133,7 +133,7 @@ def test_what_is_equal_is_not_asserted_and_what_is_missing_is_withdrawn() -> Non
 
 
 def test_earlier_decisions_stay_and_a_withdrawal_ends_when_there_is_a_value_again() -> None:
-    hub = _source(supplier_pb2.Supplier(legal_name="Acme"), "hub", 1, "1", "website", "phone")
+    hub = source(supplier_pb2.Supplier(legal_name="Acme"), "hub", 1, "1", "website", "phone")
     golden = supplier_pb2.Supplier(legal_name="Acme")
     desired = supplier_pb2.Supplier(website="a.example")
     content, withdrawn, _ = assert_fields(SUPPLIER, hub, golden, desired, ["website"], None)
@@ -141,7 +141,7 @@ def test_earlier_decisions_stay_and_a_withdrawal_ends_when_there_is_a_value_agai
 
 
 def test_a_decision_for_what_is_already_so_changes_nothing() -> None:
-    hub = _named("Acme", "hub")
+    hub = named("Acme", "hub")
     golden = supplier_pb2.Supplier(legal_name="Acme", website="a.example")
     content, withdrawn, _ = assert_fields(SUPPLIER, hub, golden, golden, ["legal_name", "website"], None)
     assert (content, withdrawn) == (supplier_pb2.Supplier(legal_name="Acme"), [])
