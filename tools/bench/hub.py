@@ -103,6 +103,12 @@ class Hub:
             count = "SELECT count(*) FROM (SELECT FROM spool LIMIT 1) AS waiting"
             return wait_until(lambda: connection.execute(count).fetchone() == (0,), timeout_s=_DRAINED_S)
 
+    def await_indexed(self) -> bool:
+        """Wait until search knows all that was published; false when it does not after a minute."""
+        done = "SELECT s.position = (SELECT max(position) FROM positions) FROM search_progress s"
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            return wait_until(lambda: connection.execute(done).fetchone() == (True,), timeout_s=_DRAINED_S)
+
     def committed(self, changes: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
         """Return when changes (record, revision) were committed, in seconds since 1970."""
         columns = ([record for record, _ in changes], [revision for _, revision in changes])

@@ -93,6 +93,7 @@ class Programme:
     def _populate(self) -> None:
         run(self._ingest(_POPULATION), self._hub.directory / "generator")
         self._hub.await_drained()
+        self._hub.await_indexed()
         self._names = [supplier.name for supplier in self._hub.suppliers(_SUPPLIERS)]
         self._progress(f"the hub holds {_POPULATION:,} records")
 

@@ -39,12 +39,16 @@ def measured(subject: Subject, hub: Hub, progress: Callable[[str], None]) -> Rou
 
 
 def _round(subject: Subject, hub: Hub) -> tuple[Round, float]:
-    """Run one round; return it with the seconds that the backlog took to drain, whose processor time counts, too."""
+    """Run one round; return it with the seconds that the backlog took to drain.
+
+    The processor time of draining counts, and that of the search index, which follows what was published.
+    """
     load = subject.load()
     before = hub.used(subject.processes)
     outcome = run(load, hub.directory / "generator")
     ended = time.monotonic()
     hub.await_drained()
     drain_s = time.monotonic() - ended
+    hub.await_indexed()
     used = hub.used(subject.processes) - before
     return Round(outcome.calls, used, outcome.rate, outcome.busy), drain_s

@@ -2,7 +2,8 @@
 
 Where a model is in force, the write path keeps profiles and block keys in the match tables with every write. Of the
 other types the same tables hold them by the type's default model, as revision 0, for search alone. They follow the
-feed: a write costs nothing more, and what was published is found a moment later.
+feed: a write costs nothing more, and what was published is found a moment later. While more is being published, the
+index takes a little each second; it catches up when that pauses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +17,15 @@ from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk, match_index
 from services.mdm.storage.crosswalk import Crossing
+from services.mdm.storage.match_index import Stored
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.transactions import Transactions
 from services.mesh.database import driver
+from services.mesh.records import positions
 from services.mesh.records.store import RecordStore
 
 AT_ONCE = 200
-"""So many changes a piece; one piece a second costs a tenth of a processor."""
+"""So many changes a piece."""
 
 _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in record_types.RECORD_TYPES if kind.matching)
 """What the index was made by; where it differs, the feed is followed from its beginning again."""
@@ -46,11 +49,13 @@ class SearchIndex:
         self._transactions = transactions
         self._store = store
         self._registry = registry
+        self._newest = 0
 
     def work(self) -> bool:
-        """Take in the next changes; never asks for more at once, so that writes come first."""
-        self.step()
-        return False
+        """Take in the next changes; asks for more at once only when nothing was published since: writes come first."""
+        newest = self._transactions.read(positions.newest)
+        paused, self._newest = newest == self._newest, newest
+        return self.step() > 0 and paused
 
     def step(self) -> int:
         """Take in the next changes; return how many there were. 0 = nothing is left to do."""
@@ -76,9 +81,11 @@ class SearchIndex:
                 continue
             ours = {name: crossing for name, crossing in crossings.items() if record_type.owns(crossing.golden)}
             model = default_model(record_type)
+            held = match_index.read(connection, ours)
             indexed = {
                 name: (said, block_keys(said, model) if said else ())
                 for name, said in self._profiles(connection, record_type, ours)
+                if held.get(name) != Stored(said, model.revision)
             }
             match_index.put(connection, record_type.name, model.revision, indexed)
 

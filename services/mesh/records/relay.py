@@ -12,9 +12,10 @@ Why the order is right without waiting for older transactions to end (no xmin ho
    makes k+1, T2 gets the lock when T1 is committed and visible. So (a) every number that T1 ever drew is lower than the
    one T2 draws for k+1: the highest number of T1 is below the highest number of T2, whatever their transaction ids are;
    (b) every snapshot that shows T2 shows T1.
-3. *Order.* One pass takes one snapshot of the spool and publishes its transactions in the order of their highest
-   number. By (b) T1 is published already or in the same snapshot; by (a) it then comes first. The same holds for any
-   two transactions of which one began after the other had committed: cause comes before effect, across records.
+3. *Order.* A batch is the beginning of what one snapshot of the spool shows, its transactions in the order of their
+   highest number. By (b) T1 is published already or in the same snapshot; by (a) it then comes first, in this batch or
+   an earlier one. The same holds for any two transactions of which one began after the other had committed: cause
+   comes before effect, across records.
 4. *One publisher.* Positions continue from the highest committed one, in a transaction on the very connection that
    holds the election's lock; position and sequence number are unique. A relay that lost its connection can't commit.
 
@@ -52,20 +53,34 @@ _IDLE_PAUSE_S = 0.05
 _STANDBY_PAUSE_S = 0.2
 _LONGEST_BACKOFF_S = 5.0
 
-_WAITING = "SELECT array_agg(seq ORDER BY seq) FROM spool GROUP BY xid ORDER BY max(seq)"
-_LEAVES = "SELECT seq, leaf FROM changes WHERE seq = ANY(%s::bigint[])"
-_LAST = """
-SELECT coalesce(max(position), 0), greatest(clock_timestamp(), max(published_at))
-FROM (SELECT position, published_at FROM positions ORDER BY position DESC LIMIT 1) AS last
+_WAITING = """
+WITH waiting AS (
+    SELECT array_agg(seq ORDER BY seq) AS numbers, max(seq) AS last, count(*) AS size FROM spool GROUP BY xid
+), counted AS (
+    SELECT numbers, last, size, sum(size) OVER (ORDER BY last) - size AS before FROM waiting
+)
+SELECT counted.last, changes.seq, changes.leaf
+FROM counted CROSS JOIN LATERAL unnest(counted.numbers) AS number JOIN changes ON changes.seq = number
+WHERE before = 0 OR before + size <= %s
+ORDER BY counted.last, changes.seq
 """
-_STAMP = """
-INSERT INTO positions (position, seq, transaction_end, published_at, leaf_index, leaf_hash)
-SELECT position, seq, transaction_end, %s, leaf_index, leaf_hash
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %b::bytea[])
-    AS p(position, seq, transaction_end, leaf_index, leaf_hash)
+# The numbers go on from the newest that is committed: the lock that comes before is a statement of its own, so that
+# this one sees it. A relay that finds fewer rows in the spool than it took to the audit publishes nothing.
+_PUBLISH = """
+WITH last AS MATERIALIZED (
+    SELECT coalesce(max(position), 0) AS position, greatest(clock_timestamp(), max(published_at)) AS published_at
+    FROM (SELECT position, published_at FROM positions ORDER BY position DESC LIMIT 1) AS newest
+), stamped AS (
+    INSERT INTO positions (position, seq, transaction_end, published_at, leaf_index, leaf_hash)
+    SELECT last.position + place, seq, last.position + transaction_end, last.published_at, leaf_index, leaf_hash
+    FROM last CROSS JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[], %b::bytea[])
+        WITH ORDINALITY AS p(seq, transaction_end, leaf_index, leaf_hash, place)
+    RETURNING position, seq
+), taken AS (
+    DELETE FROM spool USING stamped WHERE spool.seq = stamped.seq RETURNING spool.seq
+)
+SELECT pg_notify(%s, max(position)::text), (SELECT count(*) FROM taken) FROM stamped
 """
-
-_TAKE = "WITH taken AS (DELETE FROM spool WHERE seq = ANY(%s::bigint[]) RETURNING 1) SELECT count(*) FROM taken"
 
 _log = logging.getLogger(__name__)
 
@@ -78,14 +93,14 @@ class RelayError(Exception):
 
 @dataclass(frozen=True)
 class _Batch:
-    """Whole transactions in publishing order, as their sequence numbers, with every leaf's bytes."""
+    """Whole transactions in publishing order: their changes' numbers and leaves, and where each one's transaction ends.
 
-    transactions: list[list[int]]
+    An end is the place of the transaction's last change in the batch, from 1.
+    """
+
+    numbers: list[int]
     leaves: list[bytes]
-
-    @property
-    def numbers(self) -> list[int]:
-        return [number for numbers in self.transactions for number in numbers]
+    ends: list[int]
 
 
 class Relay:
@@ -155,14 +170,14 @@ class Relay:
             self._stopping.wait(_STANDBY_PAUSE_S)
 
     def _publish_waiting(self, connection: _Connection) -> bool:
-        """Publish what one snapshot of the spool shows; False when it shows nothing."""
-        waiting = [row[0] for row in connection.execute(_WAITING, binary=True)]
-        for transactions in _batches(waiting, self._largest_batch):
-            if self._stopping.is_set():
-                break
-            batch = _load(connection, transactions)
+        """Publish what waits, batch by batch; False when nothing does."""
+        found = False
+        while not self._stopping.is_set() and (batch := _waiting(connection, self._largest_batch)).numbers:
             _publish(connection, batch, self._receipts(batch.leaves))
-        return bool(waiting)
+            found = True
+            if len(batch.numbers) < self._largest_batch:
+                break
+        return found
 
     def _receipts(self, leaves: list[bytes]) -> list[Receipt]:
         receipts: list[Receipt] = []
@@ -174,17 +189,11 @@ class Relay:
         return receipts
 
 
-def _batches(waiting: list[list[int]], largest: int) -> Iterator[list[list[int]]]:
-    batch: list[list[int]] = []
-    size = 0
-    for numbers in waiting:
-        if batch and size + len(numbers) > largest:
-            yield batch
-            batch, size = [], 0
-        batch.append(numbers)
-        size += len(numbers)
-    if batch:
-        yield batch
+def _waiting(connection: _Connection, largest: int) -> _Batch:
+    """Read the transactions that are first to be published: as many as a batch holds, or one that is larger."""
+    rows = connection.execute(_WAITING, (largest,), prepare=True, binary=True).fetchall()
+    places = {last: place for place, (last, _, _) in enumerate(rows, start=1)}
+    return _Batch([row[1] for row in rows], [row[2] for row in rows], [places[row[0]] for row in rows])
 
 
 def _calls(leaves: list[bytes]) -> Iterator[list[bytes]]:
@@ -200,33 +209,13 @@ def _calls(leaves: list[bytes]) -> Iterator[list[bytes]]:
         yield call
 
 
-def _load(connection: _Connection, transactions: list[list[int]]) -> _Batch:
-    batch = _Batch(transactions, [])
-    found: dict[int, bytes] = dict(connection.execute(_LEAVES, (number_array(batch.numbers),), binary=True).fetchall())
-    batch.leaves.extend(found[number] for number in batch.numbers)
-    return batch
-
-
 def _publish(connection: _Connection, batch: _Batch, receipts: Sequence[Receipt]) -> None:
+    indexes = number_array([receipt.leaf_index for receipt in receipts])
+    hashes = [receipt.leaf_hash for receipt in receipts]
+    stamps = (number_array(batch.numbers), number_array(batch.ends), indexes, hashes)
     # In a pipeline only what is fetched waits for the database, and so for the interpreter, which calls keep busy.
     with connection.pipeline(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISHING_LOCK,), prepare=True)
-        last = connection.execute(_LAST, prepare=True).fetchone()
-        assert last is not None  # noqa: S101 - an aggregate has one row
-        base, now = last
-        numbers = batch.numbers
-        ends = [base + end for end in _ends(batch.transactions)]
-        positions = list(range(base + 1, base + 1 + len(numbers)))
-        indexes = [receipt.leaf_index for receipt in receipts]
-        hashes = [receipt.leaf_hash for receipt in receipts]
-        connection.execute(_STAMP, (now, *map(number_array, (positions, numbers, ends, indexes)), hashes), prepare=True)
-        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(positions[-1])), prepare=True)
-        if connection.execute(_TAKE, (number_array(numbers),), prepare=True).fetchone() != (len(numbers),):
+        published = connection.execute(_PUBLISH, (*stamps, CHANNEL), prepare=True).fetchone()
+        if published is None or published[1] != len(batch.numbers):
             raise RelayError("another relay has published the same changes")
-
-
-def _ends(transactions: list[list[int]]) -> Iterator[int]:
-    end = 0
-    for numbers in transactions:
-        end += len(numbers)
-        yield from [end] * len(numbers)

@@ -11,6 +11,7 @@ from concord.mdm.v1 import employee_pb2, item_pb2, party_pb2, search_pb2, suppli
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
+from services.mdm.storage import search_index
 from services.mesh.errors import ConcordError
 from tests.support.hub import statement
 from tests.support.masters import rid
@@ -222,3 +223,25 @@ def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh
     supplier(mesh.hub, "systems/erp", "1", **{**BECTON, "lei": ""})
     goldens = {str(row[0]): row[1] for row in mesh.hub.rows("SELECT source_record, golden FROM crosswalk")}
     assert goldens[one] == goldens[other]
+
+
+def test_the_search_index_works_on_at_once_only_while_nothing_else_is_published(
+    mesh: ServedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_index, "AT_ONCE", 1)
+    index = mesh.hub.parts.search_index
+    supplier(mesh.hub, "systems/erp", "1", **BECTON)
+    eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
+    assert [index.work(), index.work()] == [False, True]
+    supplier(mesh.hub, "systems/erp", "2", legal_name="Medline Industries LP")
+    eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
+    assert [index.work(), index.work()] == [False, True]
+
+
+def test_the_search_index_does_not_write_what_it_holds_already(mesh: ServedHub) -> None:
+    supplier(mesh.hub, "systems/erp", "1", **BECTON)
+    indexed(mesh)
+    held = list(mesh.hub.rows("SELECT source_record, xmin::text FROM match_nodes"))
+    supplier(mesh.hub, "systems/erp", "1", **BECTON, status=supplier_pb2.Supplier.STATUS_ON_HOLD)
+    indexed(mesh)
+    assert list(mesh.hub.rows("SELECT source_record, xmin::text FROM match_nodes")) == held
