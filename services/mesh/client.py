@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import grpc
 from opentelemetry import propagate
-from opentelemetry.instrumentation.grpc import client_interceptor, grpcext
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
-from services.mesh.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    # Its libraries take longer to load than a command line that traces nothing has to run.
+    from services.mesh.telemetry import Telemetry
 
 DEFAULT_DEADLINE_S = 30.0
 # As large as the answers that a mesh server gives; what it takes is bounded on its side.
@@ -114,7 +116,7 @@ def open_channel(  # noqa: PLR0913 - what a channel can differ in
     *,
     token: TokenSource | None = None,
     policy: str | None = None,
-    telemetry: Telemetry | None = None,
+    telemetry: "Telemetry | None" = None,
     tls: ClientTls | None = None,
     default_deadline_s: float = DEFAULT_DEADLINE_S,
     allow_plaintext: bool = False,
@@ -138,10 +140,7 @@ def open_channel(  # noqa: PLR0913 - what a channel can differ in
         channel = grpc.insecure_channel(target, options=options)
         metadata = _CallMetadata(token, deadlines)
     channel = grpc.intercept_channel(channel, metadata)
-    if telemetry is None:
-        return channel
-    traced: grpc.Channel = grpcext.intercept_channel(channel, _spans(telemetry))  # type: ignore[no-untyped-call]
-    return traced
+    return channel if telemetry is None else telemetry.traced(channel)
 
 
 @functools.cache
@@ -285,14 +284,3 @@ def _present(source: TokenSource) -> str:
     except OSError as error:
         message = "the client's own access token can't be read"
         raise ConcordError(reasons.ERROR_REASON_CREDENTIALS_MISSING, message) from error
-
-
-def _spans(telemetry: Telemetry) -> Any:
-    """Return the library's interceptor for unary calls.
-
-    Streams only pass the context on: their spans would last for days, and the library hides the handle by which an
-    open stream is cancelled.
-    """
-    return client_interceptor(  # type: ignore[no-untyped-call]
-        telemetry.tracer_provider, filter_=lambda call: not hasattr(call, "is_server_stream")
-    )

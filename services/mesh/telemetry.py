@@ -13,6 +13,7 @@ import grpc
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.instrumentation.grpc import client_interceptor, grpcext
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -112,6 +113,18 @@ class Telemetry:
             self._call_seconds.record(call.seconds, {"rpc": call.rpc, "code": call.code.name, "client": call.client})
         if self._access is not None:
             self._access.write(call)
+
+    def traced(self, channel: grpc.Channel) -> grpc.Channel:
+        """Return a channel whose unary calls have spans.
+
+        Streams only pass the context on: their spans would last for days, and the library hides the handle by which
+        an open stream is cancelled.
+        """
+        spans = client_interceptor(  # type: ignore[no-untyped-call]
+            self.tracer_provider, filter_=lambda call: not hasattr(call, "is_server_stream")
+        )
+        traced: grpc.Channel = grpcext.intercept_channel(channel, spans)  # type: ignore[no-untyped-call]
+        return traced
 
     def shutdown(self) -> None:
         """Export what is left and close files and ports."""
