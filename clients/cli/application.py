@@ -8,36 +8,9 @@ from typing import Any
 
 import click
 
-from clients.cli import (
-    audit,
-    calling,
-    checking,
-    codes,
-    completion,
-    contexts,
-    exceptions,
-    importing,
-    linking,
-    live_quality,
-    login,
-    modelling,
-    pins,
-    quality,
-    quarantine,
-    rebuilding,
-    records,
-    refusal,
-    reviewing,
-    stewarding,
-    survivorship,
-    sync,
-    systems,
-    tree,
-    types,
-    watching,
-    whatif,
-)
-from clients.cli.command import Group, Session
+from clients.cli import refusal
+from clients.cli.command import Session
+from clients.cli.later import LaterGroup
 from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
 from clients.cli.output import complain, json_text
@@ -55,6 +28,51 @@ Exit status: 0 done, 1 refused by the mesh, 2 a mistake on the command
 line, 3 the mesh is not reachable, 4 not logged in, 130 interrupted.
 """
 _DISTRIBUTION = "concord"
+_COMMANDS = {
+    "types": "types.types",
+    "get": "records.get",
+    "list": "records.list_",
+    "search": "records.search",
+    "check": "checking.check",
+    "explain": "records.explain",
+    "history": "records.history",
+    "diff": "records.diff",
+    "create": "stewarding.create",
+    "update": "stewarding.update",
+    "close": "stewarding.close",
+    "delete": "stewarding.delete",
+    "undelete": "stewarding.undelete",
+    "merge": "linking.merge",
+    "unmerge": "linking.unmerge",
+    "decisions": "linking.decisions",
+    "model": "modelling.model",
+    "whatif": "whatif.whatif",
+    "review": "reviewing.review",
+    "tree": "tree.tree",
+    "pins": "pins.pins",
+    "survivorship": "survivorship.survivorship",
+    "rebuild": "rebuilding.rebuild",
+    "exceptions": "exceptions.exceptions",
+    "import": "importing.import_",
+    "codes": "codes.codes",
+    "systems": "systems.systems",
+    "entities": "systems.entities",
+    "sync": "sync.sync",
+    "deliveries": "sync.deliveries",
+    "discrepancies": "sync.discrepancies",
+    "watch": "watching.watch",
+    "feed": "watching.feed",
+    "quarantine": "quarantine.quarantine",
+    "quality": "quality.quality",
+    "audit": "audit.audit",
+    "call": "calling.call",
+    "login": "login.login",
+    "logout": "login.logout",
+    "whoami": "login.whoami",
+    "config": "contexts.config_group",
+    "completion": "completion.completion",
+}
+"""Where each command is: module and name."""
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -66,7 +84,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.group(cls=Group, name="concord", help=_HELP, context_settings={"max_content_width": 80})
+@click.group(cls=LaterGroup, later=_COMMANDS, name="concord", help=_HELP, context_settings={"max_content_width": 80})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
@@ -74,57 +92,6 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 def concord(context: click.Context) -> None:
     """Open a session for the command."""
     context.ensure_object(Session).closing = context.with_resource
-
-
-for command in (
-    types.types,
-    records.get,
-    records.list_,
-    records.search,
-    checking.check,
-    records.explain,
-    records.history,
-    records.diff,
-    stewarding.create,
-    stewarding.update,
-    stewarding.close,
-    stewarding.delete,
-    stewarding.undelete,
-    linking.merge,
-    linking.unmerge,
-    linking.decisions,
-    modelling.model,
-    whatif.whatif,
-    reviewing.review,
-    tree.tree,
-    pins.pins,
-    survivorship.survivorship,
-    rebuilding.rebuild,
-    exceptions.exceptions,
-    importing.import_,
-    codes.codes,
-    systems.systems,
-    systems.entities,
-    sync.sync,
-    sync.deliveries,
-    sync.discrepancies,
-    watching.watch,
-    watching.feed,
-    quarantine.quarantine,
-    quality.quality,
-    audit.audit,
-    calling.call,
-    login.login,
-    login.logout,
-    login.whoami,
-    contexts.config_group,
-    completion.completion,
-):
-    concord.add_command(command)
-
-
-for command in (live_quality.quality, live_quality.draw, live_quality.audits, live_quality.audit):
-    modelling.model.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from clients.cli import config, credentials, device_flow
+from clients.cli import config, credentials
 from clients.cli.config import Context
+from clients.cli.credentials import Grant
 from clients.cli.mesh import Mesh
 from clients.cli.output import Output
 from services.mesh.purpose import with_purpose
@@ -41,7 +42,7 @@ class Session:
     def mesh(self) -> Mesh:
         """The mesh of the context. Raises Mistake."""
         name, context = self.chosen
-        token = credentials.source(name, context, device_flow.renew)
+        token = credentials.source(name, context, _renewed)
         mesh: Mesh = self.closing(Mesh(name, context, token, with_purpose(self.purpose, self.reason)))
         return mesh
 
@@ -72,6 +73,13 @@ def keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
             setattr(session, name, value)
 
     return kept
+
+
+def _renewed(grant: Grant) -> Grant:
+    """Renew a log-in."""
+    from clients.cli.device_flow import renew  # noqa: PLC0415 - its HTTP client loads longer than most commands run
+
+    return renew(grant)
 
 
 def _contexts(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

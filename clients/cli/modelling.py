@@ -9,8 +9,9 @@ import click
 
 from clients.cli import contracts, options, records
 from clients.cli.columns import Column
-from clients.cli.command import Group, Session, pass_session
+from clients.cli.command import Session, pass_session
 from clients.cli.kinds import Kind
+from clients.cli.later import LaterGroup
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_quality_pb2, match_trial_pb2
 
@@ -35,7 +36,10 @@ def with_cuts(command: F) -> F:
     return command
 
 
-@click.group(cls=Group)
+_JUDGED = {name: f"live_quality.{name}" for name in ("quality", "draw", "audits", "audit")}
+
+
+@click.group(cls=LaterGroup, later=_JUDGED)
 def model() -> None:
     """Train match models, tune them, put them in force."""
 

@@ -1,5 +1,7 @@
 """The whole tree of commands: documented, in JSON on demand, readable in 80 columns."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from tests.support.command_line import CommandLine, too_wide
 def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
             yield from _commands(below, (*path, name))
 
 
@@ -44,6 +49,12 @@ def test_a_command_documents_itself_and_all_that_it_takes(path: tuple[str, ...],
             assert parameter.opts[0] in shown
     # What a list of commands says of each is whole.
     assert path == () or not command.get_short_help_str(60).endswith("..."), command.get_short_help_str(60)
+
+
+def test_a_command_loads_nothing_that_only_others_need() -> None:
+    loaded = "import sys, clients.cli.application as a; a.run(['types']); print(*sys.modules, file=sys.stderr)"
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert {"numpy", "httpx", "opentelemetry.sdk.trace"}.isdisjoint(said.stderr.split())
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
