@@ -57,31 +57,31 @@ class GrowingTree:
         self._frontier = Frontier()
 
     def head(self, connection: Connection) -> Head:
-        """Read how far the log is."""
+        """Read how far the log is. Raises ConcordError LOG_INCONSISTENT when it is not what was signed."""
         row = connection.execute(_HEAD, prepare=True).fetchone()
         assert row is not None  # noqa: S101 - a join with one row that is always there
-        return Head(*row)
+        head = Head(*row)
+        signed = head.tree_size or 0, head.root or EMPTY_ROOT
+        if head.next_index < signed[0]:
+            raise _inconsistent(signed[0], f"the log holds {head.next_index} leaves")
+        if self._head_kept() != signed:
+            self._frontier = _read(connection, signed[0])
+        if self._head_kept() != signed:
+            raise _inconsistent(signed[0], "the log's hashes give another root")
+        return head
 
-    def grow(self, connection: Connection, head: Head, leaf_hashes: Iterable[bytes]) -> SignedCheckpoint:
-        """Add leaves behind the newest checkpoint: write the tiles that became full, and the checkpoint that it signs.
+    def grow(self, connection: Connection, leaf_hashes: Iterable[bytes], signed_at: datetime) -> SignedCheckpoint:
+        """Add leaves behind the head that was read: write the tiles that became full, and the checkpoint that it signs.
 
-        Raises ConcordError LOG_INCONSISTENT when the database does not hold what the newest checkpoint says.
+        The leaves themselves have to be in the database, or come there in the same transaction.
         """
-        frontier = self._current(connection, head)
-        tiles = frontier.append(leaf_hashes)
-        checkpoint = self._signer.sign(frontier.size, frontier.root(), head.now)
+        tiles = self._frontier.append(leaf_hashes)
+        checkpoint = self._signer.sign(*self._head_kept(), signed_at)
         _write(connection, tiles, checkpoint)
         return checkpoint
 
-    def _current(self, connection: Connection, head: Head) -> Frontier:
-        size, root = head.tree_size or 0, head.root or EMPTY_ROOT
-        if head.next_index < size:
-            raise _inconsistent(size, f"the log holds {head.next_index} leaves")
-        if (self._frontier.size, self._frontier.root()) != (size, root):
-            self._frontier = _read(connection, size)
-        if (self._frontier.size, self._frontier.root()) != (size, root):
-            raise _inconsistent(size, "the log's hashes give another root")
-        return self._frontier
+    def _head_kept(self) -> tuple[int, bytes]:
+        return self._frontier.size, self._frontier.root()
 
 
 def _read(connection: Connection, tree_size: int) -> Frontier:

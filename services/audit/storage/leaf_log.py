@@ -169,7 +169,7 @@ class LeafLog:
             if not fresh:
                 return outcomes
             _write(connection, fresh)
-            checkpoint = self._tree.grow(connection, head, (leaf.leaf_hash for leaf, _ in fresh))
+            checkpoint = self._tree.grow(connection, (leaf.leaf_hash for leaf, _ in fresh), head.now)
         return [each.covered(checkpoint.note) if isinstance(each, Appended) else each for each in outcomes]
 
     def _signed(self, connection: Connection, at_once: int | None = None) -> Head:
@@ -181,7 +181,7 @@ class LeafLog:
         unsigned = head.unsigned[:at_once]
         if not unsigned and head.tree_size is not None:
             return head
-        self._tree.grow(connection, head, read_level(connection, 0, unsigned.start, unsigned.stop))
+        self._tree.grow(connection, read_level(connection, 0, unsigned.start, unsigned.stop), head.now)
         return self._tree.head(connection)
 
 

@@ -23,6 +23,12 @@ REWRITES = (
     "UPDATE leaves SET leaf = leaf WHERE false",
     "DELETE FROM leaves WHERE leaf_index = 1",
     "TRUNCATE leaves",
+    "UPDATE tiles SET root = root",
+    "DELETE FROM tiles",
+    "TRUNCATE tiles",
+    "UPDATE checkpoints SET note = ''",
+    "DELETE FROM checkpoints WHERE tree_size > 1",
+    "TRUNCATE checkpoints",
 )
 
 
