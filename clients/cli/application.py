@@ -22,6 +22,7 @@ from clients.cli import (
     login,
     modelling,
     pins,
+    proving,
     quality,
     quarantine,
     rebuilding,
@@ -125,6 +126,10 @@ for command in (
 
 for command in (live_quality.quality, live_quality.draw, live_quality.audits, live_quality.audit):
     modelling.model.add_command(command)
+
+
+for command in (proving.checkpoint, proving.proof, proving.tiles):
+    audit.audit.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ def show_leaf(session: Session, name: str) -> None:
     concord audit leaf leaves/42
     concord audit leaf suppliers/019352f2-…@3
     """
-    session.output.record(_leaf(session, name))
+    session.output.record(leaf(session, name))
 
 
 @audit.command("gaps")
@@ -92,7 +92,8 @@ def count(session: Session, service: str, columns: Sequence[str]) -> None:
     session.output.records(answer.counts, "leaves", columns)
 
 
-def _leaf(session: Session, name: str) -> Any:
+def leaf(session: Session, name: str) -> Any:
+    """Return a piece of evidence by its own name, or by record and revision. Raises Mistake, RefusedError."""
     record, _, revision = name.rpartition("@")
     if not record:
         method = contracts.method(f"{_SERVICE}/GetLeaf")
