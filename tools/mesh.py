@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from services.audit import signing_keys
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.records.keys import write_key_file
@@ -22,6 +23,7 @@ from tools.leftovers import wait_until
 from tools.postgres import PostgresServer, free_port
 
 AUDIENCE = "concord"
+LOG_ORIGIN = "concord.local/audit"
 READY_S = 30.0
 TOKEN_LIFETIME = timedelta(days=1)
 
@@ -189,7 +191,7 @@ class LocalMesh:
             f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
         }
         if kind is AUDIT:
-            return own
+            return own | {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self._log_key_file())}
         key_file = self.directory / "secrets" / f"{kind.name}.keys"
         if not self._made(key_file).exists():
             write_key_file(key_file)
@@ -204,6 +206,12 @@ class LocalMesh:
                 f"{p}_HUB_TOKEN_FILE": str(self._token_file(kind)),
             }
         return own
+
+    def _log_key_file(self) -> Path:
+        path = self._made(self.directory / "secrets" / "audit-log.keys")
+        if not path.exists():
+            signing_keys.write_key_file(LOG_ORIGIN, path)
+        return path
 
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.cli import contracts, options, values
 from clients.cli.columns import Column
-from clients.cli.command import Group, Session, pass_session
+from clients.cli.command import Session, pass_session
+from clients.cli.later import LaterGroup
 from clients.cli.mistake import Mistake
 from clients.cli.output import as_document
 
@@ -16,7 +17,14 @@ _SERVICE = "concord.audit.v1.AuditService"
 _service = click.option("--service", default="", metavar="SERVICE", help="Only what this service sent, such as mdm.")
 
 
-@click.group(cls=Group)
+_ELSEWHERE = {
+    "checkpoint": "proving.checkpoint",
+    "proof": "proving.proof",
+    "tiles": "proving.tiles",
+}
+
+
+@click.group(cls=LaterGroup, later=_ELSEWHERE)
 def audit() -> None:
     """Look up the evidence of changes: who, when, for whom, why."""
 
@@ -65,7 +73,7 @@ def show_leaf(session: Session, name: str) -> None:
     concord audit leaf leaves/42
     concord audit leaf suppliers/019352f2-…@3
     """
-    session.output.record(_leaf(session, name))
+    session.output.record(leaf(session, name))
 
 
 @audit.command("gaps")
@@ -92,7 +100,8 @@ def count(session: Session, service: str, columns: Sequence[str]) -> None:
     session.output.records(answer.counts, "leaves", columns)
 
 
-def _leaf(session: Session, name: str) -> Any:
+def leaf(session: Session, name: str) -> Any:
+    """Return a piece of evidence by its own name, or by record and revision. Raises Mistake, RefusedError."""
     record, _, revision = name.rpartition("@")
     if not record:
         method = contracts.method(f"{_SERVICE}/GetLeaf")

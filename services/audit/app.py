@@ -1,9 +1,14 @@
 """The audit's composition root: the only module that sees all of its layers."""
 
+from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
+from services.audit.domain.signed_note import SignedNote, UnverifiedNoteError
 from services.audit.settings import AuditSettings
-from services.audit.storage.leaf_log import LeafLog
+from services.audit.signing_keys import read_signer
+from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_reader import LeafReader
+from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.audit_service import AuditService
+from services.audit.transport.log_methods import LogMethods
 from services.audit.transport.observation import Observation
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.configuration import ConfigurationError
@@ -16,26 +21,56 @@ from services.mesh.telemetry import Telemetry
 SERVICE = "audit"
 
 
-def audit_services(database: Database, telemetry: Telemetry) -> list[GrpcService]:
-    """Return every gRPC service of the audit."""
+def audit_services(
+    database: Database, signer: LogSigner, telemetry: Telemetry, *, most_waiting_leaves: int = MOST_WAITING_LEAVES
+) -> list[GrpcService]:
+    """Return every gRPC service of the audit, once every leaf is covered by a checkpoint.
+
+    Raises ConfigurationError for a log of other keys, ConcordError LOG_INCONSISTENT, DEPENDENCY_UNAVAILABLE.
+    """
+    log, tree = LeafLog(database, signer, most_waiting_leaves=most_waiting_leaves), TreeReader(database)
+    _require_own(tree.newest(), signer)
+    log.catch_up()
     observation = Observation(telemetry.tracer, telemetry.meter)
-    return [AuditService(LeafLog(database), LeafReader(database), observation).grpc_service()]
+    return [
+        AuditService(log, LeafReader(database), observation).grpc_service(),
+        LogMethods(tree, signer.verifiers).service(),
+    ]
 
 
 def run(settings: AuditSettings) -> int:
     """Serve the audit until it is told to stop; return the exit code.
 
-    Raises ConfigurationError for a database without the log, ConcordError DEPENDENCY_UNAVAILABLE.
+    Raises ConfigurationError for a database without the log and for keys that are not the log's, ConcordError
+    LOG_INCONSISTENT, DEPENDENCY_UNAVAILABLE.
     """
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
+    signer = read_signer(settings.log.origin, settings.log.key_file)
     database = Database(settings.database)
     if not LeafReader(database).is_migrated():
         raise ConfigurationError(["the database holds no log that this role may append to: migrate it first"])
     server = build_server(
-        audit_services(database, telemetry),
+        audit_services(database, signer, telemetry, most_waiting_leaves=settings.log.most_waiting_leaves),
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
     return serve(SERVICE, server, on_stop=[database.close, telemetry.shutdown])
+
+
+def _require_own(newest: SignedCheckpoint | None, signer: LogSigner) -> None:
+    """Refuse to go on with a log under another name, or one whose auditors could not verify what is signed next."""
+    if newest is None:
+        return
+    try:
+        note = SignedNote.parse(newest.note)
+        note.signers(signer.verifiers)
+        origin = Checkpoint.parse(note.text).origin
+    except (ValueError, UnverifiedNoteError) as error:
+        told = (
+            f"the log's newest checkpoint, of {newest.tree_size} leaves, can't be verified with the key file: {error}"
+        )
+        raise ConfigurationError([told]) from error
+    if origin != signer.origin:
+        raise ConfigurationError([f"the database holds the log {origin!r}, not {signer.origin!r}"])

@@ -1,7 +1,9 @@
 """What the audit's process is configured with, below the prefix CONCORD_AUDIT."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from services.audit.storage.leaf_log import MOST_WAITING_LEAVES
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
 from services.mesh.server import ServerSettings
@@ -11,10 +13,24 @@ PREFIX = "CONCORD_AUDIT"
 
 
 @dataclass(frozen=True)
+class LogSettings:
+    """What the log is called, what it signs with, and how many leaves may wait for a commit.
+
+    `origin` names the log for ever, in every checkpoint: a name like a URL without its scheme, such as
+    `audit.hospital.example/log`. `key_file` is described in services/audit/signing_keys.py.
+    """
+
+    origin: str
+    key_file: Path
+    most_waiting_leaves: int = MOST_WAITING_LEAVES
+
+
+@dataclass(frozen=True)
 class AuditSettings:
     """The audit's settings. `database` is entered in the role that may only read and append."""
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
+    log: LogSettings
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

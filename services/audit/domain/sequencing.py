@@ -1,19 +1,24 @@
 """Sequencing: which leaf of which request gets which place in the log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The log's word that it holds a leaf: its place from 0, its hash, when it came."""
+    """The log's word that it holds a leaf: its place from 0, its hash, when it came.
+
+    `checkpoint` is the note of the first checkpoint that covers the leaf; empty while the commit is under way.
+    """
 
     leaf_index: int
     leaf_hash: bytes
     received_at: datetime
+    checkpoint: str = ""
 
 
 class LeafConflictError(Exception):
@@ -32,6 +37,18 @@ class Appended:
 
     receipts: tuple[Receipt, ...]
     fresh: tuple[tuple[IncomingLeaf, Receipt], ...]
+
+    def covered(self, checkpoint: str) -> Self:
+        """Return the answer with the commit's checkpoint in the receipts that have none yet."""
+        return replace(
+            self,
+            receipts=tuple(
+                receipt
+                if receipt.checkpoint
+                else Receipt(receipt.leaf_index, receipt.leaf_hash, receipt.received_at, checkpoint)
+                for receipt in self.receipts
+            ),
+        )
 
 
 class Sequencer:

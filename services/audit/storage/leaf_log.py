@@ -1,25 +1,32 @@
-"""The sequencer: appends leaves in one order, durably, once."""
+"""The sequencer: appends leaves in one order, durably, once, and signs what the log holds then."""
 
 import threading
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
+from services.audit.storage.growing_tree import GrowingTree, Head
+from services.audit.storage.nodes import read_level
 from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 
 MOST_LEAVES_A_COMMIT = 10_000
+MOST_WAITING_LEAVES = 50_000
 
 _SEQUENCER_LOCK = 0x434F4E43_00000101  # one sequencer at a time in a database, whichever replica
+_CAUGHT_UP_AT_ONCE = 65_536
+_RETRY_AFTER = timedelta(seconds=1)
 
-_NEXT = "SELECT coalesce(max(leaf_index) + 1, 0), clock_timestamp() FROM public.leaves"
 _HELD = """
-SELECT wanted.source_service, wanted.record, wanted.revision, held.leaf_index, held.leaf_hash, held.received_at
+SELECT wanted.source_service, wanted.record, wanted.revision, held.leaf_index, held.leaf_hash, held.received_at,
+    (SELECT note FROM public.checkpoints WHERE tree_size > held.leaf_index ORDER BY tree_size LIMIT 1)
 FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS wanted (source_service, record, revision)
 CROSS JOIN LATERAL (
     SELECT leaf_index, leaf_hash, received_at FROM public.leaves
@@ -56,21 +63,28 @@ class LeafLog:
     meanwhile to lead the next. So there are as many commits as the disk allows and no thread but the callers'.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, signer: LogSigner, *, most_waiting_leaves: int = MOST_WAITING_LEAVES
+    ) -> None:
+        """Take what signs, and how many leaves may wait for a commit before callers are told to come again."""
         self._database = database
+        self._tree = GrowingTree(signer)
+        self._most_waiting_leaves = most_waiting_leaves
         self._waiting: deque[_Request] = deque()
+        self._waiting_leaves = 0
         self._led = False
         self._door = threading.Lock()
 
     def append(self, leaves: Sequence[IncomingLeaf]) -> Appended:
         """Append the leaves, all or none, and return after they are on disk.
 
-        Leaves that are held already get their first receipt. Raises LeafConflictError, or ConcordError as
-        `Database.transaction` does; then the request may be repeated as it is.
+        Leaves that are held already get their first receipt. Raises LeafConflictError, or ConcordError
+        LOG_QUEUE_FULL (nothing was appended), LOG_INCONSISTENT, and as `Database.transaction` does; then the request
+        may be repeated as it is.
         """
         request = _Request(leaves)
         with self._door:
-            self._waiting.append(request)
+            self._enter(request)
             leads, self._led = not self._led, True
         if not leads:
             request.called.wait()
@@ -80,6 +94,34 @@ class LeafLog:
         if isinstance(request.outcome, Exception):
             raise request.outcome
         return request.outcome
+
+    def catch_up(self) -> None:
+        """Sign what the log holds and no checkpoint covers, so many leaves a transaction; to be called at the start.
+
+        A log from before it had a tree gets one so, an empty log its first checkpoint. What is done stays done when it
+        is interrupted. Raises ConcordError as `append` does.
+        """
+        while self._catch_up_further():
+            pass
+
+    def _catch_up_further(self) -> bool:
+        with self._database.transaction() as transaction:
+            connection = driver(transaction)
+            _lock(connection)
+            return bool(self._signed(connection, _CAUGHT_UP_AT_ONCE).unsigned)
+
+    def _enter(self, request: _Request) -> None:
+        """Queue a request, with the door closed; one that finds nobody waiting always may."""
+        size = len(request.leaves)
+        if self._waiting and self._waiting_leaves + size > self._most_waiting_leaves:
+            raise ConcordError(
+                reasons.ERROR_REASON_LOG_QUEUE_FULL,
+                "too many leaves wait for the log's next commits; nothing was appended",
+                metadata={"waiting": str(self._waiting_leaves)},
+                retry_after=_RETRY_AFTER,
+            )
+        self._waiting.append(request)
+        self._waiting_leaves += size
 
     def _commit_waiting(self) -> None:
         """Commit the requests that wait, oldest first, as one transaction; call them and the next leader."""
@@ -102,6 +144,7 @@ class LeafLog:
             while self._waiting and size + len(self._waiting[0].leaves) <= MOST_LEAVES_A_COMMIT:
                 requests.append(self._waiting.popleft())
                 size += len(requests[-1].leaves)
+            self._waiting_leaves -= size
             return requests
 
     def _outcomes(self, requests: Sequence[_Request]) -> Sequence[Appended | Exception]:
@@ -118,26 +161,40 @@ class LeafLog:
     def _commit(self, requests: Sequence[_Request]) -> list[Appended | Exception]:
         with self._database.transaction() as transaction:
             connection = driver(transaction)
-            connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))
-            sequencer = _sequencer(connection, {leaf.key for request in requests for leaf in request.leaves})
+            _lock(connection)
+            head = self._signed(connection)
+            sequencer = _sequencer(connection, {leaf.key for request in requests for leaf in request.leaves}, head)
             outcomes = [_place(sequencer, request) for request in requests]
-            _write(connection, [fresh for each in outcomes if isinstance(each, Appended) for fresh in each.fresh])
-        return outcomes
+            fresh = [each for outcome in outcomes if isinstance(outcome, Appended) for each in outcome.fresh]
+            if not fresh:
+                return outcomes
+            _write(connection, fresh)
+            checkpoint = self._tree.grow(connection, (leaf.leaf_hash for leaf, _ in fresh), head.now)
+        return [each.covered(checkpoint.note) if isinstance(each, Appended) else each for each in outcomes]
+
+    def _signed(self, connection: Connection, at_once: int | None = None) -> Head:
+        """Return how far the log is, after a checkpoint covers every leaf, or `at_once` more than before.
+
+        Leaves without one come from a version of this service that signed none.
+        """
+        head = self._tree.head(connection)
+        unsigned = head.unsigned[:at_once]
+        if not unsigned and head.tree_size is not None:
+            return head
+        self._tree.grow(connection, read_level(connection, 0, unsigned.start, unsigned.stop), head.now)
+        return self._tree.head(connection)
 
 
-def _sequencer(connection: Connection, keys: set[LeafKey]) -> Sequencer:
+def _lock(connection: Connection) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))
+
+
+def _sequencer(connection: Connection, keys: set[LeafKey], head: Head) -> Sequencer:
     """Read, under the lock, what the next places are given by."""
     columns = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
     rows = connection.execute(_HELD, columns, prepare=True).fetchall()
     held = {LeafKey(*row[:3]): Receipt(*row[3:]) for row in rows}
-    next_index, now = _next(connection)
-    return Sequencer(held, next_index, now)
-
-
-def _next(connection: Connection) -> tuple[int, datetime]:
-    row = connection.execute(_NEXT).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate answers one row
-    return row[0], row[1]
+    return Sequencer(held, head.next_index, head.now)
 
 
 def _place(sequencer: Sequencer, request: _Request) -> Appended | Exception:
@@ -148,8 +205,6 @@ def _place(sequencer: Sequencer, request: _Request) -> Appended | Exception:
 
 
 def _write(connection: Connection, placed: Sequence[tuple[IncomingLeaf, Receipt]]) -> None:
-    if not placed:
-        return
     with connection.cursor() as cursor, cursor.copy(_APPEND) as copy:
         copy.set_types(_APPENDED_TYPES)
         for leaf, receipt in placed:

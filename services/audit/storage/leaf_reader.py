@@ -10,12 +10,22 @@ from services.audit.domain.gap import Gap
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.question import GapPage, HeldLeaf, LeafCount, LeafFilter, LeafPage, Scope, fitting
 from services.audit.domain.sequencing import Receipt
-from services.audit.storage.table import LEAVES
+from services.audit.storage.table import CHECKPOINTS, LEAVES
 from services.mesh.database import Database
 
 _KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
 _RIGHTS = ("SELECT", "INSERT")
-_HELD_COLUMNS = (LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at)
+_COVERED_BY = (
+    select(CHECKPOINTS.c.note)
+    .where(CHECKPOINTS.c.tree_size > LEAVES.c.leaf_index)
+    .order_by(CHECKPOINTS.c.tree_size)
+    .limit(1)
+    .scalar_subquery()
+)
+_HELD_COLUMNS = (
+    *(LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at),
+    func.coalesce(_COVERED_BY, ""),
+)
 
 
 class LeafReader:
@@ -26,10 +36,10 @@ class LeafReader:
 
     def is_migrated(self) -> bool:
         """Tell whether the log is there, for this role to append to. Raises ConcordError DEPENDENCY_UNAVAILABLE."""
-        log = func.to_regclass(LEAVES.fullname)
+        tables = [func.to_regclass(table.fullname) for table in (LEAVES, CHECKPOINTS)]
+        rights = [func.has_table_privilege(table, right) for table in tables for right in _RIGHTS]
         with self._database.reading() as connection:
-            answers = connection.execute(select(*(func.has_table_privilege(log, right) for right in _RIGHTS))).one()
-        return all(answers)
+            return all(connection.execute(select(*rights)).one())
 
     def leaf_at(self, leaf_index: int, scope: Scope) -> HeldLeaf | None:
         """Read the leaf at a place of the log; None when there is none in scope."""
@@ -83,7 +93,7 @@ class LeafReader:
 
 def _held(connection: Connection, question: Select[Any]) -> list[HeldLeaf]:
     rows = connection.execute(question.order_by(LEAVES.c.leaf_index))
-    return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at)) for data, index, digest, at in rows]
+    return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at, note)) for data, index, digest, at, note in rows]
 
 
 def _conditions(wanted: LeafFilter) -> list[ColumnElement[bool]]:

@@ -1,10 +1,12 @@
-"""The log's table, as queries name it; the migrations define it."""
+"""The log's tables, as queries name them; the migrations define them."""
 
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, LargeBinary, MetaData, Table, Text
 
+_LOG = MetaData(schema="public")
+
 LEAVES = Table(
     "leaves",
-    MetaData(),
+    _LOG,
     Column("leaf_index", BigInteger, primary_key=True),
     Column("source_service", Text(collation="C")),
     Column("record", Text(collation="C")),
@@ -16,5 +18,13 @@ LEAVES = Table(
     Column("leaf", LargeBinary),
     Column("leaf_hash", LargeBinary),
     Column("received_at", DateTime(timezone=True)),
-    schema="public",
+)
+CHECKPOINTS = Table(
+    "checkpoints",
+    _LOG,
+    Column("tree_size", BigInteger, primary_key=True),
+    Column("root", LargeBinary),
+    Column("note", Text),
+    Column("key_id", LargeBinary),
+    Column("signed_at", DateTime(timezone=True)),
 )

@@ -54,6 +54,10 @@ class AuditService:
         except LeafConflictError as error:
             self._observation.conflicted(error)
             raise conflict(error) from error
+        except ConcordError as error:
+            if error.reason == reasons.ERROR_REASON_LOG_QUEUE_FULL:
+                self._observation.refused(error)
+            raise
         self._observation.appended(outcome, began_ns)
         return audit_pb2.AppendLeavesResponse(receipts=map(receipt_message, outcome.receipts))
 

@@ -9,6 +9,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from services.audit.domain.leaf import IncomingLeaf
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt
+from services.mesh.errors import ConcordError
 
 _log = logging.getLogger(__name__)
 _propagator = TraceContextTextMapPropagator()
@@ -23,6 +24,10 @@ class Observation:
         self._repeated = meter.create_counter("concord.audit.leaves.repeated", "{leaf}", "Leaves that were held.")
         self._conflicts = meter.create_counter(
             "concord.audit.leaves.conflicting", "{request}", "Requests refused for other bytes than held. An alarm."
+        )
+
+        self._refused = meter.create_counter(
+            "concord.audit.appends.refused", "{request}", "Requests refused because too many leaves waited."
         )
 
     def appended(self, outcome: Appended, began_ns: int) -> None:
@@ -46,6 +51,11 @@ class Observation:
             error.key.revision,
             error.held.leaf_index,
         )
+
+    def refused(self, error: ConcordError) -> None:
+        """Tell that a request found too many others waiting."""
+        self._refused.add(1)
+        _log.warning("a request to append was refused: %s", error)
 
     def _trace(self, leaf: IncomingLeaf, receipt: Receipt, began_ns: int, links: list[Link]) -> None:
         context = _propagator.extract({"traceparent": leaf.traceparent})

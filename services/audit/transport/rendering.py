@@ -15,7 +15,12 @@ def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
     """Render a receipt."""
     receive_time = Timestamp()
     receive_time.FromDatetime(receipt.received_at)
-    return audit_pb2.Receipt(leaf_index=receipt.leaf_index, leaf_hash=receipt.leaf_hash, receive_time=receive_time)
+    return audit_pb2.Receipt(
+        leaf_index=receipt.leaf_index,
+        leaf_hash=receipt.leaf_hash,
+        receive_time=receive_time,
+        checkpoint=receipt.checkpoint,
+    )
 
 
 def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:

@@ -9,7 +9,9 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
+from concord.audit.v1.log_pb2_grpc import LogServiceStub
 from services.audit.app import audit_services
+from services.audit.domain.checkpoint import LogSigner
 from services.audit.storage import MIGRATIONS
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
@@ -19,9 +21,10 @@ from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.databases import Databases, MigratedDatabase
+from tests.support.log_keys import SIGNER
 
 GRACE_S = 5.0
-APPEND, READ = "audit.leaves.append", "audit.leaves.read"
+APPEND, READ, PROVE = "audit.leaves.append", "audit.leaves.read", "audit.log.read"
 EVERYTHING = ("*",)
 
 
@@ -35,8 +38,17 @@ class Clients:
     @contextmanager
     def stub(self, token: str) -> Iterator[AuditServiceStub]:
         """Open a channel whose calls carry this very token."""
-        with open_channel(f"127.0.0.1:{self.port}", token=FixedToken(token) if token else None) as channel:
+        with self._channel(token) as channel:
             yield AuditServiceStub(channel)
+
+    @contextmanager
+    def log(self, *permissions: str) -> Iterator[LogServiceStub]:
+        """Open a channel to the log's proofs with a token that has these permissions."""
+        with self._channel(self.granted(*permissions)) as channel:
+            yield LogServiceStub(channel)
+
+    def _channel(self, token: str) -> grpc.Channel:
+        return open_channel(f"127.0.0.1:{self.port}", token=FixedToken(token) if token else None)
 
     def granted(self, *permissions: str, entities: Sequence[str] = EVERYTHING) -> str:
         """Issue a token with permissions and entities."""
@@ -67,13 +79,15 @@ def spans() -> InMemorySpanExporter:
 
 
 @contextmanager
-def replica(migrated: MigratedDatabase, issuer: DevelopmentIssuer, spans: InMemorySpanExporter) -> Iterator[Clients]:
+def replica(
+    migrated: MigratedDatabase, issuer: DevelopmentIssuer, spans: InMemorySpanExporter, signer: LogSigner = SIGNER
+) -> Iterator[Clients]:
     """Serve the audit as one more replica on this database."""
     telemetry = Telemetry(TelemetrySettings(access_log=False), "audit", exporters=[spans])
     settings = AuthenticationSettings(issuer=issuer.issuer, jwks_file=issuer.jwks_file)
     with migrated.opened() as database:
         server = build_server(
-            audit_services(database, telemetry),
+            audit_services(database, signer, telemetry),
             settings=ServerSettings(),
             authenticator=TokenAuthenticator(settings),
             telemetry=telemetry,

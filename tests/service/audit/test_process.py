@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,6 +18,7 @@ from services.mesh.development_issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, READ, Clients
 from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase
 from tests.support.leaves import history, leaf_bytes
+from tests.support.log_keys import KEY, ORIGIN
 
 COMMAND = (sys.executable, "-m", "services.audit")
 KILLS = 2
@@ -28,9 +30,18 @@ def environment(issuer: DevelopmentIssuer, url: str, **told: object) -> dict[str
         "CONCORD_AUDIT_DATABASE_URL": url,
         "CONCORD_AUDIT_AUTHENTICATION_ISSUER": issuer.issuer,
         "CONCORD_AUDIT_AUTHENTICATION_JWKS_FILE": issuer.jwks_file,
+        "CONCORD_AUDIT_LOG_ORIGIN": ORIGIN,
+        "CONCORD_AUDIT_LOG_KEY_FILE": key_file(issuer.jwks_file.parent),
         **told,
     }
     return clean_environment() | {name: str(value) for name, value in settings.items()}
+
+
+def key_file(directory: Path) -> Path:
+    path = directory / "log.keys"
+    path.touch(mode=0o600)
+    path.write_text(f"{KEY.written()}\n")
+    return path
 
 
 def clean_environment() -> dict[str, str]:
@@ -64,7 +75,7 @@ def test_help_names_every_variable() -> None:
 def test_every_mistake_in_the_configuration_is_told_at_once() -> None:
     refused = completed(clean_environment() | {"CONCORD_AUDIT_DATABASE_POOL_SIZE": "many"})
     assert refused.returncode == 2
-    for variable in ("DATABASE_URL", "DATABASE_POOL_SIZE", "AUTHENTICATION_ISSUER"):
+    for variable in ("DATABASE_URL", "DATABASE_POOL_SIZE", "AUTHENTICATION_ISSUER", "LOG_ORIGIN", "LOG_KEY_FILE"):
         assert f"CONCORD_AUDIT_{variable}" in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -9,6 +9,7 @@ from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.mesh.database import Database
 from tests.support.databases import Databases, MigratedDatabase
+from tests.support.log_keys import SIGNER
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def database(migrated: MigratedDatabase) -> Iterator[Database]:
 
 @pytest.fixture
 def log(database: Database) -> LeafLog:
-    return LeafLog(database)
+    return LeafLog(database, SIGNER)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from services.mesh.database import Database, DatabaseSettings, driver
 from services.mesh.errors import ConcordError
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.leaves import history, incoming, leaf_bytes
+from tests.support.log_keys import SIGNER
 from tests.support.waiting import eventually
 
 RECORDS = 20
@@ -143,7 +144,7 @@ def _all_leaves() -> list[bytes]:
 def _append_all_shuffled(settings: DatabaseSettings, seed: int) -> dict[bytes, int]:
     """Append everything from four threads, each in an order and in batches of its own; every tenth batch twice."""
     database = Database(settings)
-    log = LeafLog(database)
+    log = LeafLog(database, SIGNER)
     told: dict[bytes, int] = {}
     agreed = threading.Lock()
 

@@ -12,6 +12,7 @@ from services.audit.storage.leaf_log import LeafLog
 from services.mesh.database import Database, driver
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.leaves import BEGINNING, history, incoming
+from tests.support.log_keys import SIGNER
 
 INSERT = """
 INSERT INTO leaves (leaf_index, source_service, record, revision, record_type, actor, entities, occurred_at, leaf,
@@ -22,6 +23,12 @@ REWRITES = (
     "UPDATE leaves SET leaf = leaf WHERE false",
     "DELETE FROM leaves WHERE leaf_index = 1",
     "TRUNCATE leaves",
+    "UPDATE tiles SET root = root",
+    "DELETE FROM tiles",
+    "TRUNCATE tiles",
+    "UPDATE checkpoints SET note = ''",
+    "DELETE FROM checkpoints WHERE tree_size > 1",
+    "TRUNCATE checkpoints",
 )
 
 
@@ -29,7 +36,7 @@ REWRITES = (
 def migrated(databases: Databases) -> Iterator[MigratedDatabase]:
     """Hold a log of three leaves for all tests of this module: what they do is refused or rolled back."""
     with databases.cloned(MIGRATIONS) as migrated, migrated.opened() as database:
-        LeafLog(database).append([incoming(each) for each in history("suppliers/one", range(1, 4))])
+        LeafLog(database, SIGNER).append([incoming(each) for each in history("suppliers/one", range(1, 4))])
         yield migrated
 
 

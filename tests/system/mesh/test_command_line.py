@@ -194,6 +194,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "leaf"): ("leaves/0",),
     ("audit", "gaps"): (),
     ("audit", "count"): (),
+    ("audit", "tiles"): ("{home}/tiles",),
     ("call",): ("concord.mdm.v1.SystemService/ListSystems", "{{}}"),
     ("whoami",): (),
     ("config", "list"): (),
@@ -201,8 +202,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own below, of log-in, or of pins and rules.
+# Each has a test of its own below, of log-in, of pins and rules, or of proofs.
 APART = {
+    ("audit", "checkpoint"),
+    ("audit", "proof"),
     ("tree", "compare"),
     ("tree", "promote"),
     ("tree", "withdraw"),
