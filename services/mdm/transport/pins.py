@@ -12,12 +12,11 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import pin_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.slot import group_of, is_sliced
 from services.mdm.storage.pins import Asked, PinQuestion, Pins
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.transactions import Transactions
-from services.mdm.transport.deciding import RESTRICTED, Deciding, may_see_restricted
-from services.mdm.transport.decisions import restricted_fields
+from services.mdm.transport.deciding import Deciding, may_see_restricted
+from services.mdm.transport.decisions import require_clearance
 from services.mesh import validation
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.pagination import PageToken, page_size
@@ -53,7 +52,7 @@ class PinMethods:
         record_type = record_types.by_collection(request.golden_record.partition("/")[0])
         if record_type is None:
             raise missing("golden record", request.golden_record)
-        _require_clearance(record_type, request.path, call)
+        require_clearance(record_type, request.path, call)
         asked = Asked(
             record_type,
             request.golden_record,
@@ -107,7 +106,7 @@ class PinMethods:
         pin = self._transactions.read(read)
         record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
         if record_type is not None:
-            _require_clearance(record_type, pin.path, call)
+            require_clearance(record_type, pin.path, call)
 
     def _page(
         self, request: pin_pb2.ListPinsRequest | pin_pb2.ListPinNoticesRequest, asked: PinQuestion, call: Call
@@ -122,20 +121,6 @@ class PinMethods:
             return shown, token, self._pins.count(connection, question)
 
         return self._transactions.read(read)
-
-
-def _require_clearance(record_type: RecordType, path: str, call: Call) -> None:
-    """Refuse to pin blindly what holds RESTRICTED fields that the caller may not see."""
-    group = group_of(record_type, path)
-    if group is None or may_see_restricted(call):
-        return
-    fields = {path.partition(".")[0]} if is_sliced(record_type, path) else set(group.fields)
-    for field in sorted(fields & restricted_fields(record_type)):
-        raise ConcordError(
-            reasons.ERROR_REASON_PERMISSION_MISSING,
-            f"{field} holds fields that you may not see",
-            metadata={"permission": RESTRICTED, "field": field},
-        )
 
 
 def _value(record_type: RecordType, request: pin_pb2.PinValueRequest) -> Message | None:
