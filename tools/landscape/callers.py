@@ -39,6 +39,7 @@ _READ = (
     "mdm.trees.read",
     "mdm.match_models.read",
     "mdm.pins.read",
+    "mdm.change_requests.read",
     "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
@@ -53,6 +54,8 @@ _DECIDE = (
     "mdm.match_models.write",
     "mdm.matches.decide",
     "mdm.pins.write",
+    "mdm.change_requests.write",
+    "mdm.change_requests.decide",
     "mdm.survivorship.write",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")

@@ -2,8 +2,10 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
@@ -15,6 +17,7 @@ from services.mdm.storage.merging import Marked, Merging, Ruling
 from services.mdm.storage.stewardship import Stewardship, not_found
 from services.mdm.transport.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
 from services.mdm.transport.responses import Responses
+from services.mesh import validation
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.field_masks import apply_mask, resolve_mask
 from services.mesh.governance import restricted_paths
@@ -119,6 +122,23 @@ def require_clearance(record_type: RecordType, path: str, call: Call) -> None:
     fields = {path.partition(".")[0]} if is_sliced(record_type, path) else set(group.fields)
     for field in sorted(fields & restricted_fields(record_type)):
         raise _unseen(field)
+
+
+def unpacked_content(record_type: RecordType, said: PackedMessage) -> Message:
+    """Return what a request holds as `content`. Raises MALFORMED_MESSAGE, CONSTRAINT_VIOLATED."""
+    try:
+        content = record_type.unpack(said)
+    except ValueError as error:
+        raise ConcordError(
+            reasons.ERROR_REASON_MALFORMED_MESSAGE,
+            "the content is not a message of the record's type",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=[FieldViolation("content", f"is no {record_type.descriptor.full_name}")],
+        ) from error
+    found = validation.violations(content)
+    if found:
+        raise validation.constraint_violated([replace(each, field=f"content.{each.field}") for each in found])
+    return content
 
 
 @functools.cache

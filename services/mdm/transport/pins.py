@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Connection
 
-from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import pin_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
@@ -16,9 +15,9 @@ from services.mdm.storage.pins import Asked, PinQuestion, Pins
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding, may_see_restricted
-from services.mdm.transport.decisions import require_clearance
+from services.mdm.transport.decisions import require_clearance, unpacked_content
 from services.mesh import validation
-from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.errors import FieldViolation
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
@@ -129,19 +128,7 @@ def _value(record_type: RecordType, request: pin_pb2.PinValueRequest) -> Message
         raise validation.constraint_violated([FieldViolation("content", "is to be given, or `empty`, and not both")])
     if request.empty:
         return None
-    try:
-        value = record_type.unpack(request.content)
-    except ValueError as error:
-        raise ConcordError(
-            reasons.ERROR_REASON_MALFORMED_MESSAGE,
-            "the content is not a message of the record's type",
-            metadata={"type": record_type.descriptor.full_name},
-            violations=[FieldViolation("content", f"is no {record_type.descriptor.full_name}")],
-        ) from error
-    found = validation.violations(value)
-    if found:
-        raise validation.constraint_violated([replace(each, field=f"content.{each.field}") for each in found])
-    return value
+    return unpacked_content(record_type, request.content)
 
 
 def _moment(said: Timestamp) -> datetime:
