@@ -414,7 +414,7 @@ def _copied(held: HeldRequest) -> pb.ChangeRequest:
 def _values(reason: reasons.ErrorReason.ValueType, held: HeldRequest, paths: Sequence[str], text: str) -> ConcordError:
     return ConcordError(
         reason,
-        f"{len(paths)} values {'were' if len(paths) > 1 else 'was'} changed by others",
+        f"others changed {paths[0]}{' and more of what it wants changed' if len(paths) > 1 else ''}",
         metadata={"name": held.revision.record, "values": str(len(paths))},
         preconditions=[Precondition("VALUE", path, text) for path in paths],
     )

@@ -176,7 +176,13 @@ class Stewardship:
         standing = self.standing(connection, record_type, name, decision.entities)
         word = self._merged(connection, record_type, standing, merge, None)
         submission = self.submission(connection, record_type, name, word, decision.entities, standing=standing)
-        return self._keeping_references(connection, submission, standing, decision)
+        try:
+            return self._keeping_references(connection, submission, standing, decision)
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_ETAG_MISMATCH:
+                raise
+            # The caller named no revision: the transaction may read the record again, and try again.
+            raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, f"{name} changed meanwhile") from error
 
     def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
         """End an effective-dated golden record on a day. Raises as `update`."""

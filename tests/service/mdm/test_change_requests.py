@@ -1,6 +1,8 @@
 """Change requests as their authors and stewards meet them: asked, compared, rebased, decided, on every type."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import pytest
 from google.protobuf.message import Message
@@ -204,7 +206,7 @@ def test_of_a_dated_record_only_the_days_asked_for_change(buyer: Requester, stew
         return Timestamp(seconds=(day - date(1970, 1, 1)).days * 86_400)
 
     centers = buyer.client.cost_centers
-    content = cost_center_pb2.CostCenter(entity="entities/north", code=f"R{next(numbers)}", kind=1)
+    content = cost_center_pb2.CostCenter(entity="entities/north", code=f"R{next(numbers)}")
     content.slices.add(display_name="Ward", manager="Ann")
     content.entities.append("entities/north")
     create = cost_center_pb2.CreateCostCenterRequest(cost_center=content, request_id=rid())
@@ -275,7 +277,7 @@ def test_it_takes_a_second_person_and_each_request_is_settled_once(buyer: Reques
     record = buyer.create(legal_name="Decided")
     asked, given_up = (buyer.ask(record, Supplier(phone=phone)) for phone in ("2", "3"))
     for decide in (buyer.approve, buyer.reject):
-        assert refused(lambda decide=decide: decide(asked)).reason == reasons.ERROR_REASON_SECOND_PERSON_REQUIRED
+        assert refused(partial(decide, asked)).reason == reasons.ERROR_REASON_SECOND_PERSON_REQUIRED
     assert refused(lambda: steward.withdraw(asked)).reason == reasons.ERROR_REASON_AUTHOR_REQUIRED
     rejected = steward.reject(asked, "the number is the old one")
     assert (rejected.state, rejected.decider, rejected.rejection_reason) == (
@@ -285,13 +287,14 @@ def test_it_takes_a_second_person_and_each_request_is_settled_once(buyer: Reques
     withdrawn = buyer.withdraw(given_up)
     assert withdrawn.state == State.STATE_WITHDRAWN
     for settled, state in ((rejected, "REJECTED"), (withdrawn, "WITHDRAWN")):
-        for call in (
-            lambda settled=settled: steward.approve(settled),
-            lambda settled=settled: steward.reject(settled),
-            lambda settled=settled: buyer.withdraw(settled),
-            lambda settled=settled: buyer.rebase(settled),
-            lambda settled=settled: buyer.compare(settled),
-        ):
+        calls: tuple[Callable[[], object], ...] = (
+            partial(steward.approve, settled),
+            partial(steward.reject, settled),
+            partial(buyer.withdraw, settled),
+            partial(buyer.rebase, settled),
+            partial(buyer.compare, settled),
+        )
+        for call in calls:
             error = refused(call)
             assert (error.reason, error.metadata["state"]) == (reasons.ERROR_REASON_PROPOSAL_SETTLED, state)
     assert buyer.supplier(record.name) == record
