@@ -89,8 +89,9 @@ CONTROLLER = Role(
     (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
+BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read",))
-ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
+ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, BUYER, OPERATOR, AUDITOR)
 
 
 class Hub:

@@ -50,6 +50,7 @@ _BEHIND_ALL = "changeRequests/~"
 _ON_MERGED = """
 SELECT DISTINCT i.value FROM record_index i JOIN records g ON g.record = i.value AND g.state = 3
 WHERE i.record_type = 'change_request' AND i.path = 'golden_record' AND i.to_revision IS NULL
+AND starts_with(i.value, %s)
 """
 
 
@@ -169,7 +170,8 @@ class ChangeRequestRecords:
 
     def _called(self, connection: Connection, golden: str) -> list[str]:
         """Return the names under which requests are about a golden record: its own, and of those merged into it."""
-        merged = [name for (name,) in driver(connection).execute(_ON_MERGED)]
+        collection, _, _ = golden.partition("/")
+        merged = [name for (name,) in driver(connection).execute(_ON_MERGED, (f"{collection}/",), prepare=True)]
         surviving = self._reader.surviving(connection, merged, None)
         return [golden, *(name for name, revision in surviving.items() if revision.record == golden)]
 

@@ -106,7 +106,7 @@ class ChangeRequestMethods:
 
     def compare_request(self, request: pb.CompareChangeRequestRequest, call: Call) -> Message:
         """Compare a change request with the record as it stands."""
-        self._read(request.name, "Get", call)
+        self._read(request.name, call)
 
         def read(connection: Connection) -> Message:
             scope = self._deciding.entities_within(connection, call)
@@ -121,7 +121,7 @@ class ChangeRequestMethods:
 
     def rebase_request(self, request: pb.RebaseChangeRequestRequest, call: Call) -> Message:
         """Write a change request anew against the record as it stands."""
-        record_type = type_of(self._read(request.name, "Get", call))
+        record_type = type_of(self._read(request.name, call))
         sides = {choice.path: _SIDES[choice.side] for choice in request.choices}
         if len(sides) < len(request.choices):
             raise validation.constraint_violated([FieldViolation("choices", "name a path more than once")])
@@ -134,7 +134,8 @@ class ChangeRequestMethods:
 
     def approve_request(self, request: pb.ApproveChangeRequestRequest, call: Call) -> Message:
         """Approve a change request and apply it."""
-        seen = self._read(request.name, "Update", call)
+        seen = self._read(request.name, call)
+        _require_permission(type_of(seen), "Update", call)
         for change in seen.changes:
             require_clearance(type_of(seen), change.path, call)
         approved = self._requests.approve(request.name, request.etag, self._deciding.decision(request, call))
@@ -142,14 +143,14 @@ class ChangeRequestMethods:
 
     def reject_request(self, request: pb.RejectChangeRequestRequest, call: Call) -> Message:
         """Reject a change request."""
-        self._read(request.name, "Get", call)
+        self._read(request.name, call)
         decision = self._deciding.decision(request, call)
         rejected = self._requests.reject(request.name, request.etag, request.rejection_reason, decision)
         return pb.RejectChangeRequestResponse(change_request=rejected)
 
     def withdraw_request(self, request: pb.WithdrawChangeRequestRequest, call: Call) -> Message:
         """Give a change request up."""
-        self._read(request.name, "Get", call)
+        self._read(request.name, call)
         withdrawn = self._requests.withdraw(request.name, request.etag, self._deciding.decision(request, call))
         return pb.WithdrawChangeRequestResponse(change_request=withdrawn)
 
@@ -203,15 +204,15 @@ class ChangeRequestMethods:
         decision = self._deciding.decision(request, call)
         return self._requests.ask_for_record(record_type, said, request.reason, decision)
 
-    def _read(self, name: str, verb: str, call: Call) -> pb.ChangeRequest:
-        """Return a request that the caller decides on. Raises RECORD_NOT_FOUND, PERMISSION_MISSING for its type."""
+    def _read(self, name: str, call: Call) -> pb.ChangeRequest:
+        """Return a request as the caller may know it. Raises RECORD_NOT_FOUND, PERMISSION_MISSING for its type."""
 
         def read(connection: Connection) -> pb.ChangeRequest:
             found = self._records.find(connection, name, self._deciding.entities_within(connection, call))
             return self._requests.present(found, clear=False)
 
         seen = self._transactions.read(read)
-        _require_permission(type_of(seen), verb, call)
+        _require_permission(type_of(seen), "Get", call)
         return seen
 
 

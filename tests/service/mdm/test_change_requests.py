@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_request_pb2 as pb
-from concord.mdm.v1 import cost_center_pb2, merge_pb2, party_pb2, supplier_pb2
+from concord.mdm.v1 import cost_center_pb2, ingest_pb2, match_pb2, merge_pb2, party_pb2, supplier_pb2
 from services.mdm.domain.survivorship import canonical_digest
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.masters import Master, numbers, rid
@@ -201,6 +201,14 @@ def test_a_request_may_be_written_against_an_earlier_revision(buyer: Requester, 
     assert late.standing == Standing.STANDING_CONFLICTING
 
 
+def test_a_mask_goes_through_single_messages(buyer: Requester, steward: Requester) -> None:
+    record = buyer.create(legal_name="Masked", payment_terms=party_pb2.PaymentTerms(code="N30", net_days=30))
+    terms = Supplier(legal_name="not meant", payment_terms=party_pb2.PaymentTerms(net_days=45))
+    steward.approve(buyer.ask(record, terms, ["payment_terms.net_days"]))
+    now = buyer.supplier(record.name)
+    assert (now.legal_name, now.payment_terms.code, now.payment_terms.net_days) == ("Masked", "N30", 45)
+
+
 def test_of_a_dated_record_only_the_days_asked_for_change(buyer: Requester, steward: Requester) -> None:
     def dated(day: date) -> Timestamp:
         return Timestamp(seconds=(day - date(1970, 1, 1)).days * 86_400)
@@ -232,15 +240,19 @@ def test_of_a_dated_record_only_the_days_asked_for_change(buyer: Requester, stew
     assert [piece.manager for piece in now.slices] == ["Ann", "Bob", "Cho"]
 
 
+def merged(steward: Requester, kept: Supplier, gone: Supplier) -> None:
+    request = merge_pb2.MergeSuppliersRequest(
+        name=kept.name, etag=kept.etag, other_name=gone.name, other_etag=gone.etag, reason="one", request_id=rid()
+    )
+    steward.client.suppliers.MergeSuppliers(request)
+
+
 def test_a_request_follows_its_record_into_the_one_that_it_was_merged_into(
     buyer: Requester, steward: Requester
 ) -> None:
     kept, gone = (buyer.create(legal_name=f"Merged {rid()}", phone="1") for _ in range(2))
     asked = buyer.ask(gone, Supplier(phone="2"))
-    merge = merge_pb2.MergeSuppliersRequest(
-        name=kept.name, etag=kept.etag, other_name=gone.name, other_etag=gone.etag, reason="one", request_id=rid()
-    )
-    steward.client.suppliers.MergeSuppliers(merge)
+    merged(steward, kept, gone)
     followed = buyer.read(asked)
     assert (followed.golden_record, followed.merged_into) == (gone.name, kept.name)
     assert [one.name for one in buyer.listed(golden_record=kept.name).change_requests] == [asked.name]
@@ -250,6 +262,34 @@ def test_a_request_follows_its_record_into_the_one_that_it_was_merged_into(
     approved = steward.approve(buyer.rebase(followed))
     assert (approved.golden_record, approved.merged_into) == (kept.name, "")
     assert buyer.supplier(kept.name).phone == "2"
+
+
+def test_a_request_is_applied_to_the_last_of_a_chain_of_merged_records(buyer: Requester, steward: Requester) -> None:
+    first, second, third = (buyer.create(legal_name=f"Chained {rid()}") for _ in range(3))
+    asked = buyer.ask(third, Supplier(phone="2"))
+    merged(steward, second, third)
+    merged(steward, first, buyer.supplier(second.name))
+    assert (buyer.read(asked).merged_into, buyer.listed(golden_record=first.name).total_count) == (first.name, 1)
+    assert steward.approve(asked).golden_record == first.name
+    assert buyer.supplier(first.name).phone == "2"
+
+
+def test_an_unmerge_gives_an_open_request_back_to_the_record_that_it_was_written_for(
+    buyer: Requester, steward: Requester
+) -> None:
+    kept, gone = (buyer.create(legal_name=f"Parted {rid()}") for _ in range(2))
+    asked = buyer.ask(gone, Supplier(phone="2"))
+    merged(steward, kept, gone)
+    every = ingest_pb2.ListSourceRecordsRequest(golden_record=kept.name)
+    sources = steward.client.ingest.ListSourceRecords(every).source_records
+    (source,) = (source.name for source in sources if source.key == gone.name)
+    unmerge = match_pb2.UnmergeSourceRecordRequest(
+        name=source, etag=buyer.supplier(kept.name).etag, reason="two", request_id=rid()
+    )
+    steward.client.stewardship.UnmergeSourceRecord(unmerge)
+    assert buyer.read(asked).merged_into == ""
+    assert steward.approve(asked).golden_record == gone.name
+    assert (buyer.supplier(gone.name).phone, buyer.supplier(kept.name).phone) == ("2", "")
 
 
 def test_a_request_on_a_deleted_record_says_so_and_goes_on_when_it_is_back(

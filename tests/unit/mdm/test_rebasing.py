@@ -3,7 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 from google.protobuf.message import Message
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import cost_center_pb2, party_pb2, supplier_pb2
@@ -32,15 +32,15 @@ from tests.support.strategies import FIRST_DAY, contents
 DAYS = [date.min, *(FIRST_DAY + timedelta(days=30 * number) for number in range(13))]
 """Days between which no drawn timeline changes."""
 
+Two = tuple[RecordType, Message, Message]
+Three = tuple[RecordType, Message, Message, Message]
 typed = st.sampled_from(RECORD_TYPES)
-
-
-def three(record_type: RecordType) -> st.SearchStrategy[tuple[Message, Message, Message]]:
-    """Draw what a record said, what it says now, and what a request wants."""
-    return st.tuples(contents(record_type), contents(record_type), contents(record_type))
-
-
-cases = typed.flatmap(lambda record_type: st.tuples(st.just(record_type), three(record_type)))
+twos = typed.flatmap(lambda kind: st.tuples(st.just(kind), contents(kind), contents(kind)))
+"""What a record said, and what a request wants."""
+threes = typed.flatmap(lambda kind: st.tuples(st.just(kind), contents(kind), contents(kind), contents(kind)))
+"""What a record said, what it says now, and what a request wants."""
+# Whole records of every type are slow to draw.
+few = settings(max_examples=40)
 
 
 def wants(record_type: RecordType, base: Message, wanted: Message) -> tuple[SlotChange, ...]:
@@ -74,11 +74,10 @@ def differs(one: tuple[Message | None, ...]) -> bool:
     return wanted not in (base, present) and present != base
 
 
-@given(cases)
-def test_rebasing_on_a_record_that_nobody_changed_changes_nothing(
-    case: tuple[RecordType, tuple[Message, Message, Message]],
-) -> None:
-    record_type, (base, _, wanted) = case
+@few
+@given(twos)
+def test_rebasing_on_a_record_that_nobody_changed_changes_nothing(case: Two) -> None:
+    record_type, base, wanted = case
     changes, present = wants(record_type, base, wanted), slots_of(record_type, base)
     assert conflicts(record_type, changes, present) == ()
     assert {touch(record_type, change, present.get(change.path)) for change in changes} <= {Touch.NONE}
@@ -86,11 +85,10 @@ def test_rebasing_on_a_record_that_nobody_changed_changes_nothing(
     assert slots_of(record_type, applied(record_type, changes, base)) == slots_of(record_type, wanted)
 
 
-@given(cases)
-def test_a_conflict_is_where_both_sides_changed_a_value_to_different_ones_and_nowhere_else(
-    case: tuple[RecordType, tuple[Message, Message, Message]],
-) -> None:
-    record_type, (base, present, wanted) = case
+@few
+@given(threes)
+def test_a_conflict_is_where_both_sides_changed_a_value_to_different_ones_and_nowhere_else(case: Three) -> None:
+    record_type, base, present, wanted = case
     slots = [slots_of(record_type, content) for content in (base, present, wanted)]
     paths = {path for one in slots for path in one}
     expected = {
@@ -105,11 +103,12 @@ def test_a_conflict_is_where_both_sides_changed_a_value_to_different_ones_and_no
             assert differs(one) or one == (None, None, None)
 
 
-@given(cases, st.sampled_from(Side))
+@few
+@given(threes, st.sampled_from(Side))
 def test_what_one_side_left_alone_is_as_the_other_has_it_and_the_chosen_side_decides_the_rest(
-    case: tuple[RecordType, tuple[Message, Message, Message]], side: Side
+    case: Three, side: Side
 ) -> None:
-    record_type, (base, present, wanted) = case
+    record_type, base, present, wanted = case
     changes, now = wants(record_type, base, wanted), slots_of(record_type, present)
     moved = rebased(record_type, changes, now, for_all(side, changes))
     after = slots_of(record_type, applied(record_type, moved, present))
@@ -125,22 +124,20 @@ def test_what_one_side_left_alone_is_as_the_other_has_it_and_the_chosen_side_dec
                 assert becomes == (asked if side is Side.WANTED else current)
 
 
-@given(cases, st.sampled_from(Side))
-def test_a_rebased_request_is_ready_and_stays_as_it_is_when_rebased_again(
-    case: tuple[RecordType, tuple[Message, Message, Message]], side: Side
-) -> None:
-    record_type, (base, present, wanted) = case
+@few
+@given(threes, st.sampled_from(Side))
+def test_a_rebased_request_is_ready_and_stays_as_it_is_when_rebased_again(case: Three, side: Side) -> None:
+    record_type, base, present, wanted = case
     changes, now = wants(record_type, base, wanted), slots_of(record_type, present)
     moved = rebased(record_type, changes, now, for_all(side, changes))
     assert all(touch(record_type, change, now.get(change.path)) is Touch.NONE for change in moved)
     assert rebased(record_type, moved, now, {}) == moved
 
 
-@given(cases, st.data())
-def test_disjoint_requests_applied_in_either_order_make_records_of_one_digest(
-    case: tuple[RecordType, tuple[Message, Message, Message]], data: st.DataObject
-) -> None:
-    record_type, (base, one, other) = case
+@few
+@given(threes, st.data())
+def test_disjoint_requests_applied_in_either_order_make_records_of_one_digest(case: Three, data: st.DataObject) -> None:
+    record_type, base, one, other = case
     paths = sorted({change.path for wanted in (one, other) for change in wants(record_type, base, wanted)})
     ours = set(data.draw(st.lists(st.sampled_from(paths), unique=True))) if paths else set()
     mine = tuple(change for change in wants(record_type, base, one) if change.path in ours)
@@ -156,21 +153,19 @@ def test_disjoint_requests_applied_in_either_order_make_records_of_one_digest(
     assert in_order(mine, yours) == in_order(yours, mine)
 
 
-@given(cases)
-def test_both_sides_agreeing_leave_nothing_to_ask_for(
-    case: tuple[RecordType, tuple[Message, Message, Message]],
-) -> None:
-    record_type, (base, wanted, _) = case
+@few
+@given(twos)
+def test_both_sides_agreeing_leave_nothing_to_ask_for(case: Two) -> None:
+    record_type, base, wanted = case
     changes, now = wants(record_type, base, wanted), slots_of(record_type, wanted)
     assert {touch(record_type, change, now.get(change.path)) for change in changes} <= {Touch.AGREED}
     assert rebased(record_type, changes, now, {}) == ()
 
 
-@given(cases)
-def test_changes_lie_in_the_fields_that_differ(
-    case: tuple[RecordType, tuple[Message, Message, Message]],
-) -> None:
-    record_type, (base, _, wanted) = case
+@few
+@given(twos)
+def test_changes_lie_in_the_fields_that_differ(case: Two) -> None:
+    record_type, base, wanted = case
     changes = wants(record_type, base, wanted)
     assume(changes)
     fields = changed_fields(record_type, changes)
