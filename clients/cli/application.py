@@ -49,6 +49,7 @@ _COMMANDS = {
     "whatif": "whatif.whatif",
     "review": "reviewing.review",
     "tree": "tree.tree",
+    "change-requests": "change_requests.change_requests",
     "pins": "pins.pins",
     "survivorship": "survivorship.survivorship",
     "rebuild": "rebuilding.rebuild",

@@ -18,6 +18,9 @@ _UNREACHABLE_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 _FIXES: Mapping[str, str] = {
     "ATTRIBUTE_NOT_AUTHORED": "leave out {field}, or have the registration of {system} allow it",
     "AUDIT_RECEIPT_PENDING": "the change stands; repeat the command to wait for its evidence",
+    "AUTHOR_REQUIRED": "{author} gives it up; decide against it: concord change-requests reject {name}",
+    "CHANGE_REQUEST_CONFLICT": "concord change-requests compare {name}; choose with --wanted or --present VALUE",
+    "CHANGE_REQUEST_OUTDATED": "concord change-requests rebase {name}, then decide again",
     "CONCURRENT_CHANGE": "others changed the same records; repeat the command",
     "CONSTRAINT_VIOLATED": "correct the fields above",
     "CREDENTIALS_EXPIRED": "the token ended at {expired_at}: concord login",
@@ -51,7 +54,7 @@ _FIXES: Mapping[str, str] = {
     "NOT_IN_EFFECT": "choose another --effective-time, or leave it out to see every slice",
     "PERMISSION_MISSING": "ask for the permission {permission}, or use another --context",
     "PROPOSAL_INVALID": "see what stands in the way: concord tree compare NAME",
-    "PROPOSAL_SETTLED": "it was promoted or withdrawn before; make a new proposal",
+    "PROPOSAL_SETTLED": "it was decided on or withdrawn before; make a new one",
     "QUARANTINED_RECORD_SETTLED": "nothing is left to do: concord quarantine show {name}",
     "RECORDS_LINKED": "part them: concord unmerge SOURCE_RECORD",
     "RECORD_ALONE": "nothing is left to do: {golden_record} is its own",

@@ -17,7 +17,7 @@ from clients.cli.mistake import Mistake
 # What the hub sets itself: kept out of what is sent, so that a record can be edited as `get --json` showed it.
 _DERIVED = ("etag", "revision", "state", "create_time", "update_time")
 _IDENTITY = {"name", "entities", *_DERIVED}
-_file = click.option(
+from_file = click.option(
     "--file",
     "-f",
     "path",
@@ -26,12 +26,20 @@ _file = click.option(
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     help="The record in YAML or JSON; - reads the input.",
 )
-_etag = click.option("--etag", metavar="ETAG", help="The revision decided on; default: the file's, else the newest.")
+decided_on = click.option(
+    "--etag", metavar="ETAG", help="The revision decided on; default: the file's, else the newest."
+)
+masked = click.option(
+    "--mask", metavar="FIELDS", help="The fields to change; default: those that differ. * replaces all."
+)
+from_then_on = click.option(
+    "--effective-time", metavar="TIME", type=options.Moment(), help="From then on; for types that are dated."
+)
 
 
 @click.command(cls=Command)
 @options.kind("Create")
-@_file
+@from_file
 @options.stated
 @options.rehearsed
 @pass_session
@@ -45,17 +53,16 @@ def create(session: Session, kind: Kind, path: Path, validate_only: bool) -> Non
     request: Any = contracts.request_of(method, request_id=str(uuid.uuid4()), validate_only=validate_only)
     _record(request, kind).SetInParent()
     record_file.read_into(path, _record(request, kind))
-    for field in _DERIVED:
-        _clear(_record(request, kind), field)
+    clear_derived(_record(request, kind))
     session.output.record(_record(session.mesh.ask(method, request), kind))
 
 
 @click.command(cls=Command)
 @click.argument("name")
-@_file
-@_etag
-@click.option("--mask", metavar="FIELDS", help="The fields to change; default: those that differ. * replaces all.")
-@click.option("--effective-time", metavar="TIME", type=options.Moment(), help="From then on; for types that are dated.")
+@from_file
+@decided_on
+@masked
+@from_then_on
 @options.stated
 @options.rehearsed
 @pass_session
@@ -88,13 +95,12 @@ def update(
     if wanted.name not in {"", name}:
         raise Mistake(f"{path} holds {wanted.name}, not {name}", "name the record that the file holds")
     request.etag = etag or wanted.etag or current.etag
-    request.update_mask.paths.extend(mask.split(",") if mask else _differing(current, wanted))
+    request.update_mask.paths.extend(mask.split(",") if mask else differing(current, wanted))
     if not request.update_mask.paths:
         session.output.note("nothing differs: nothing to change")
         session.output.record(current)
         return
-    for field in _DERIVED:
-        _clear(wanted, field)
+    clear_derived(wanted)
     wanted.name = name
     session.output.record(_record(session.mesh.ask(method, request), kind))
 
@@ -108,7 +114,7 @@ def update(
     required=True,
     help="The first moment at which it is closed; counts as its UTC day.",
 )
-@_etag
+@decided_on
 @options.stated
 @options.rehearsed
 @pass_session
@@ -129,7 +135,7 @@ def close(
 
 @click.command(cls=Command)
 @click.argument("name")
-@_etag
+@decided_on
 @options.stated
 @options.rehearsed
 @pass_session
@@ -140,7 +146,7 @@ def delete(session: Session, name: str, etag: str | None, validate_only: bool) -
 
 @click.command(cls=Command)
 @click.argument("name")
-@_etag
+@decided_on
 @options.stated
 @options.rehearsed
 @pass_session
@@ -167,7 +173,7 @@ def _dated(kind: Kind, method: Any, effective_time: Timestamp | None) -> dict[st
     return {"effective_time": effective_time}
 
 
-def _differing(current: Message, wanted: Any) -> Sequence[str]:
+def differing(current: Message, wanted: Any) -> Sequence[str]:
     """Return the top-level fields that differ: of a whole record also those that it leaves out, else those it fills."""
     descriptor: Any = wanted.DESCRIPTOR
     meant = descriptor.fields if wanted.etag else [field for field, _ in wanted.ListFields()]
@@ -183,6 +189,8 @@ def _value(message: Message, field: Any) -> Any:
     return getattr(message, field.name)
 
 
-def _clear(message: Message, field: str) -> None:
-    if field in message.DESCRIPTOR.fields_by_name:
-        message.ClearField(field)
+def clear_derived(record: Message) -> None:
+    """Clear what the hub sets itself, so that a record can be sent as `get --json` showed it."""
+    for field in _DERIVED:
+        if field in record.DESCRIPTOR.fields_by_name:
+            record.ClearField(field)

@@ -4,6 +4,7 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
+from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
@@ -106,6 +107,9 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             MatchQualityMethods(storage.transactions, storage.match_quality, storage.match_audits, deciding),
         ),
         PinMethods(storage.transactions, storage.pins, deciding).service(),
+        ChangeRequestMethods(
+            storage.transactions, storage.change_request_records, storage.change_requests, deciding
+        ).service(),
         SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
         RebuildMethods(storage.rebuilding, deciding).service(),
     ]

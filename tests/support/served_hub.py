@@ -10,6 +10,7 @@ import grpc
 from concord.mdm.v1 import (
     account_pb2_grpc,
     change_pb2_grpc,
+    change_request_pb2_grpc,
     cost_center_pb2_grpc,
     employee_pb2_grpc,
     import_pb2_grpc,
@@ -50,6 +51,7 @@ READER = (
     "mdm.trees.read",
     "mdm.match_models.read",
     "mdm.pins.read",
+    "mdm.change_requests.read",
     "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
@@ -69,6 +71,8 @@ WRITER = (
     "mdm.match_models.write",
     "mdm.match_models.promote",
     "mdm.pins.write",
+    "mdm.change_requests.write",
+    "mdm.change_requests.decide",
     "mdm.survivorship.write",
     "mdm.survivorship.promote",
     "mdm.goldens.rebuild",
@@ -98,6 +102,7 @@ class Client:
         self.validation = ledger_pb2_grpc.ValidationServiceStub(channel)
         self.stewardship = stewardship_pb2_grpc.StewardshipServiceStub(channel)
         self.pins = pin_pb2_grpc.PinServiceStub(channel)
+        self.change_requests = change_request_pb2_grpc.ChangeRequestServiceStub(channel)
         self.survivorship = survivorship_pb2_grpc.SurvivorshipServiceStub(channel)
         self.rebuilds = rebuild_pb2_grpc.RebuildServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)

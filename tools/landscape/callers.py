@@ -39,6 +39,7 @@ _READ = (
     "mdm.trees.read",
     "mdm.match_models.read",
     "mdm.pins.read",
+    "mdm.change_requests.read",
     "mdm.survivorship.read",
     "mdm.ledgers.read",
     "mdm.codes.read",
@@ -53,6 +54,8 @@ _DECIDE = (
     "mdm.match_models.write",
     "mdm.matches.decide",
     "mdm.pins.write",
+    "mdm.change_requests.write",
+    "mdm.change_requests.decide",
     "mdm.survivorship.write",
 )
 _OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
@@ -86,8 +89,9 @@ CONTROLLER = Role(
     (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
+BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read"))
-ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
+ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, BUYER, OPERATOR, AUDITOR)
 
 
 class Hub:

@@ -51,9 +51,19 @@ def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     slices replace the timeline. To say that there is nothing from some day on, the hub has to say
     what there is on all other days too. What the hub asserted earlier stays.
     """
+    decision = _Decision(record_type, hub)
+    before, after = desired_slots(record_type, golden, desired, paths, day)
+    for path in sorted(before.keys() | after.keys()):
+        decision.make(path, before.get(path), after.get(path))
+    return decision.said()
+
+
+def desired_slots(
+    record_type: RecordType, golden: Message, desired: Message, paths: Sequence[str], day: date | None
+) -> tuple[Slots, Slots]:
+    """Return the slots of the top-level fields `paths` as they are, and as desired; see `assert_fields`."""
     if wrong := sorted(set(paths) - set(writable_fields(record_type))):
         raise ValueError(f"a steward can't write {', '.join(wrong)}")
-    decision = _Decision(record_type, hub)
     wanted = record_type.message()
     wanted.CopyFrom(golden)
     for field in paths:
@@ -62,9 +72,7 @@ def assert_fields(  # noqa: PLR0913 - a decision is made of all of these
     if day is not None and record_type.slice_field in paths:
         unsliced = {path: value for path, value in after.items() if not is_sliced(record_type, path)}
         after = unsliced | _from_day(record_type, before, wanted, day)
-    for path in sorted(before.keys() | after.keys()):
-        decision.make(path, before.get(path), after.get(path))
-    return decision.said()
+    return before, after
 
 
 def close(record_type: RecordType, hub: pb.SourceRecord | None, golden: Message, day: date) -> Word:

@@ -7,6 +7,8 @@ import uuid_utils
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
+from services.mdm.storage.change_request_records import ChangeRequestRecords
+from services.mdm.storage.change_requests import ChangeRequests
 from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.duplicate_search import DuplicateSearch
 from services.mdm.storage.forest import Forest
@@ -91,6 +93,8 @@ class HubStorage:
     model_trial: ModelTrial
     pair_scoring: PairScoring
     pins: Pins
+    change_request_records: ChangeRequestRecords
+    change_requests: ChangeRequests
     rules: SurvivorshipRules
     rebuilding: Rebuilding
     reevaluation: Reevaluation
@@ -127,6 +131,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     reevaluation = Reevaluation(transactions, store, registry)
     rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
     audits = MatchAudits(transactions, store, registry, decisions, new_id)
+    request_records = ChangeRequestRecords(store, reader)
+    requests = ChangeRequests(transactions, store, request_records, reader, stewardship, new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -142,7 +148,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
         rendering=Rendering(
-            store, reader, sources, quarantine, proposals, decisions, stored_models, pins, rules, audits
+            store, reader, sources, quarantine, proposals, decisions, stored_models, pins, requests, rules, audits
         ),
         forest=forest,
         ledgers=ledgers,
@@ -161,6 +167,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         ),
         pair_scoring=PairScoring(store, stored_models, population),
         pins=pins,
+        change_request_records=request_records,
+        change_requests=requests,
         rules=rules,
         rebuilding=Rebuilding(transactions, store, registry, reader),
         reevaluation=reevaluation,

@@ -18,13 +18,13 @@ from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.match_decisions import Kind, MatchDecisions, Verdict
 from services.mdm.storage.matcher import Matcher
 from services.mdm.storage.placing import place
-from services.mdm.storage.references import Question, newly_broken
+from services.mdm.storage.references import Question, newly_broken, still_referenced
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.registry import Landscape
 from services.mdm.storage.regrouping import LinkOrigin, Regrouping, too_many_changes
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
-from services.mdm.storage.stewardship import Decision, not_found, require_unmerged, still_referenced
+from services.mdm.storage.stewardship import Decision, not_found, require_unmerged
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import Golden
 from services.mdm.storage.write_path import WritePath

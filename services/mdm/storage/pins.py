@@ -32,10 +32,10 @@ from services.mdm.storage.pin_records import (
     sortable,
     type_of,
 )
-from services.mdm.storage.references import Question, newly_broken
+from services.mdm.storage.references import Question, newly_broken, still_referenced
 from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.scope import in_scope
-from services.mdm.storage.stewardship import Decision, Law, not_found, require_unmerged, still_referenced
+from services.mdm.storage.stewardship import Decision, Law, not_found, require_unmerged
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import Golden, WorkingSet
 from services.mesh.database import clock, driver

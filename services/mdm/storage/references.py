@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.effective import Period
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import Span, identity_key, presence, reference_spans, uncovered
 from services.mdm.storage.match_keys import lock_number
 from services.mesh.database import driver
+from services.mesh.errors import ConcordError, FieldViolation, Precondition
 
 T = TypeVar("T")
 
@@ -298,3 +300,39 @@ def _presences(
     for kind, key, record, start, end in driver(connection).execute(_PRESENCES, columns):
         found.setdefault((kind, key), []).append((record, Period(start, end)))
     return found
+
+
+def still_referenced(
+    connection: Connection, name: str, lost: Sequence[BrokenReference], scope: frozenset[str] | None
+) -> ConcordError:
+    """Return why a decision that breaks references is refused: those of the record itself, else those to it.
+
+    Referring records are listed as far as the caller may know of them; they are counted all.
+    """
+    own = [each for each in lost if each.record == name]
+    if own:
+        return ConcordError(
+            reasons.ERROR_REASON_INVALID_CONTENT,
+            "the record refers to what is not there",
+            metadata={"name": name},
+            violations=[FieldViolation(each.path, f"names no {each.target_type} that is there then") for each in own],
+        )
+    keys_lost = tuple({each.target_key for each in lost})
+    asked = Question(records=(name,), own_type=lost[0].target_type, keys=keys_lost, scope=scope)
+    shown = {each.record for each in broken(connection, asked)}
+    return ConcordError(
+        reasons.ERROR_REASON_RECORD_STILL_REFERENCED,
+        f"{name} is still referred to {len(lost)} times",
+        metadata={"name": name, "references": str(len(lost))},
+        preconditions=[
+            Precondition("REFERENCE", each.record, f"{each.path} refers to it {_during(each.missing)}")
+            for each in lost
+            if each.record in shown
+        ],
+    )
+
+
+def _during(period: Period) -> str:
+    since = f"from {period.start}" if period.start else ""
+    until = f"until {period.end}" if period.end else "on"
+    return f"{since} {until}".strip()

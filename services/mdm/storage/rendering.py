@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import change_pb2, ledger_pb2, reference_data_pb2, system_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.storage import crosswalk
+from services.mdm.storage.change_request_records import RECORD_TYPE as REQUESTED
+from services.mdm.storage.change_requests import ChangeRequests
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.match_audits import RECORD_TYPE as AUDITED
 from services.mdm.storage.match_audits import MatchAudits
@@ -46,6 +48,7 @@ class Rendering:
         decisions: MatchDecisions,
         models: StoredModels,
         pins: Pins,
+        requests: ChangeRequests,
         rules: SurvivorshipRules,
         audits: MatchAudits,
     ) -> None:
@@ -58,6 +61,7 @@ class Rendering:
             PROPOSED: lambda revision, _clear: proposals.present(revision),
             AUDITED: lambda revision, _clear: audits.present(revision),
             MODELLED: lambda revision, _clear: models.present(revision),
+            REQUESTED: lambda revision, clear: requests.present(revision, clear=clear),
             PINNED: lambda revision, clear: pins.present(revision, clear=clear),
             RULES: lambda revision, _clear: rules.present(revision),
             RULES_PROPOSED: lambda revision, _clear: rules.present_proposal(revision),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import stewarding
-from services.mdm.domain.effective import Period, period_of
+from services.mdm.domain.effective import period_of
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
@@ -26,7 +26,7 @@ from services.mdm.domain.violation import Violation
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
-from services.mdm.storage.references import BrokenReference, Question, broken, newly_broken
+from services.mdm.storage.references import Question, newly_broken, still_referenced
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
@@ -34,7 +34,7 @@ from services.mdm.storage.working_set import Read, read_golden, read_source
 from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
 from services.mesh.arrays import text_array
 from services.mesh.database import clock
-from services.mesh.errors import ConcordError, FieldViolation, Precondition
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.gathering import Gathering
 from services.mesh.records.idempotency import Answer, RequestKey
 from services.mesh.records.leaf import Origin
@@ -90,6 +90,10 @@ Law = Callable[[Connection, Any], Iterable[Violation]]
 """What other records say that a content of some type must be like; it binds stewards, systems are only told."""
 
 
+Merge = Callable[[Message], tuple[Message, Sequence[str]]]
+"""Makes of a golden record as it stands the desired one, and names the top-level fields that it changes."""
+
+
 @dataclass(frozen=True)
 class _Change:
     """A decision on a golden record that is there: what the hub is to say then, given how the record stands."""
@@ -126,48 +130,59 @@ class Stewardship:
     def create(self, record_type: RecordType, desired: Message, decision: Decision) -> Message:
         """Found a golden record. Raises STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT, RECORD_NOT_FOUND (an entity)."""
 
-        def apply(connection: Connection) -> Applied:
-            entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
-            self._require_entities(connection, entities, decision)
-            _require_valid(record_type, desired)
-            self._require_lawful(connection, record_type, desired)
-            word = stewarding.assert_fields(
-                record_type,
-                None,
-                record_type.message(),
-                desired,
-                stewarding.writable_fields(record_type),
-                None,
-            )
-            name = record_type.name_of(self._path.new_id())
-            submission = self.submission(connection, record_type, name, word, decision.entities, entities=entities)
-            return self._keeping_references(connection, submission, None, decision)
+        def apply(connection: Connection, new: Sequence[int]) -> list[Applied]:
+            return [self.create_in(connection, record_type, desired, decision) for _ in new]
 
-        return self._decide(record_type, [decision], lambda connection, new: [apply(connection) for _ in new])[0]
+        return self._decide(record_type, [decision], apply)[0]
+
+    def create_in(
+        self, connection: Connection, record_type: RecordType, desired: Message, decision: Decision
+    ) -> Applied:
+        """Found a golden record inside the caller's transaction. Raises as `create`."""
+        entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
+        self.require_entities(connection, entities, decision)
+        require_valid(record_type, desired)
+        self._require_lawful(connection, record_type, desired)
+        fields = stewarding.writable_fields(record_type)
+        word = stewarding.assert_fields(record_type, None, record_type.message(), desired, fields, None)
+        name = record_type.name_of(self._path.new_id())
+        submission = self.submission(connection, record_type, name, word, decision.entities, entities=entities)
+        return self._keeping_references(connection, submission, None, decision)
 
     def update(  # noqa: PLR0913 - a change has many parts
         self,
         record_type: RecordType,
         name: str,
         etag: str,
-        merge: Callable[[Message], tuple[Message, Sequence[str]]],
+        merge: Merge,
         day: date | None,
         decision: Decision,
     ) -> Message:
-        """Change a golden record; `merge` makes of the present one the desired one and names the changed fields.
+        """Change a golden record.
 
         Raises RECORD_NOT_FOUND, ETAG_MISMATCH, RECORD_DELETED, STRONG_IDENTIFIER_TAKEN, INVALID_CONTENT and what
         `merge` raises.
         """
 
         def say(connection: Connection, standing: Standing) -> Word:
-            _require_state(standing.revision, State.ACTIVE)
-            desired, fields = merge(standing.golden)
-            _require_valid(record_type, _only(desired, fields), strict=False)
-            self._require_lawful(connection, record_type, desired)
-            return stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
+            return self._merged(connection, record_type, standing, merge, day)
 
         return self._change(_Change(record_type, name, etag, decision, say))
+
+    def update_in(
+        self, connection: Connection, record_type: RecordType, name: str, merge: Merge, decision: Decision
+    ) -> Applied:
+        """Change a golden record as it stands inside the caller's transaction. Raises as `update`."""
+        standing = self.standing(connection, record_type, name, decision.entities)
+        word = self._merged(connection, record_type, standing, merge, None)
+        submission = self.submission(connection, record_type, name, word, decision.entities, standing=standing)
+        try:
+            return self._keeping_references(connection, submission, standing, decision)
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_ETAG_MISMATCH:
+                raise
+            # The caller named no revision: the transaction may read the record again, and try again.
+            raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, f"{name} changed meanwhile") from error
 
     def close(self, record_type: RecordType, name: str, etag: str, day: date, decision: Decision) -> Message:
         """End an effective-dated golden record on a day. Raises as `update`."""
@@ -190,6 +205,16 @@ class Stewardship:
             return Word(said, list(standing.hub.withdrawn_paths), frozenset())
 
         return self._change(_Change(record_type, name, etag, decision, say, deleted))
+
+    def _merged(
+        self, connection: Connection, record_type: RecordType, standing: Standing, merge: Merge, day: date | None
+    ) -> Word:
+        """Return the hub's next word, which makes a golden record as `merge` has it from a day on."""
+        _require_state(standing.revision, State.ACTIVE)
+        desired, fields = merge(standing.golden)
+        require_valid(record_type, only(desired, fields), strict=False)
+        self._require_lawful(connection, record_type, desired)
+        return stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
 
     def _change(self, change: _Change) -> Message:
         """Make a change, together with others that come now if it may; for itself when that fails."""
@@ -297,7 +322,7 @@ class Stewardship:
         """
         content, withdrawn, decided = word
         if not deleted:
-            _require_valid(record_type, content)
+            require_valid(record_type, content)
             self._path.hold_matching(connection, record_type)
             self._require_free(connection, record_type, name, content, standing, scope)
         source = ingest_pb2.SourceRecord(
@@ -382,7 +407,8 @@ class Stewardship:
                 violations=[FieldViolation(v.field, v.description) for v in found],
             )
 
-    def _require_entities(self, connection: Connection, entities: tuple[str, ...], decision: Decision) -> None:
+    def require_entities(self, connection: Connection, entities: tuple[str, ...], decision: Decision) -> None:
+        """Refuse a new record of no entity (INVALID_CONTENT), or of one out of reach (RECORD_NOT_FOUND)."""
         landscape = self._path.registry.read(connection)
         if not entities:
             violation = FieldViolation("entities", "names no entity that the record applies to")
@@ -407,42 +433,6 @@ def not_found(record_type: RecordType, name: str) -> ConcordError:
         metadata={"name": name},
         resource=(record_type.name, name),
     )
-
-
-def still_referenced(
-    connection: Connection, name: str, lost: Sequence[BrokenReference], scope: frozenset[str] | None
-) -> ConcordError:
-    """Return why a decision that breaks references is refused: those of the record itself, else those to it.
-
-    Referring records are listed as far as the caller may know of them; they are counted all.
-    """
-    own = [each for each in lost if each.record == name]
-    if own:
-        return ConcordError(
-            reasons.ERROR_REASON_INVALID_CONTENT,
-            "the record refers to what is not there",
-            metadata={"name": name},
-            violations=[FieldViolation(each.path, f"names no {each.target_type} that is there then") for each in own],
-        )
-    keys_lost = tuple({each.target_key for each in lost})
-    asked = Question(records=(name,), own_type=lost[0].target_type, keys=keys_lost, scope=scope)
-    shown = {each.record for each in broken(connection, asked)}
-    return ConcordError(
-        reasons.ERROR_REASON_RECORD_STILL_REFERENCED,
-        f"{name} is still referred to {len(lost)} times",
-        metadata={"name": name, "references": str(len(lost))},
-        preconditions=[
-            Precondition("REFERENCE", each.record, f"{each.path} refers to it {_during(each.missing)}")
-            for each in lost
-            if each.record in shown
-        ],
-    )
-
-
-def _during(period: Period) -> str:
-    since = f"from {period.start}" if period.start else ""
-    until = f"until {period.end}" if period.end else "on"
-    return f"{since} {until}".strip()
 
 
 def require_unmerged(store: RecordStore, revision: Revision) -> None:
@@ -477,7 +467,7 @@ def _require_open(record_type: RecordType, golden: Message, day: date) -> None:
         )
 
 
-def _only(message: Message, fields: Sequence[str]) -> Message:
+def only(message: Message, fields: Sequence[str]) -> Message:
     """Return a message with nothing but these fields: what a steward decides, whatever else systems say."""
     part = type(message)()
     part.CopyFrom(message)
@@ -487,7 +477,8 @@ def _only(message: Message, fields: Sequence[str]) -> Message:
     return part
 
 
-def _require_valid(record_type: RecordType, content: Message, *, strict: bool = True) -> None:
+def require_valid(record_type: RecordType, content: Message, *, strict: bool = True) -> None:
+    """Raise INVALID_CONTENT for what contradicts itself; see `validity.violations`."""
     found = violations(record_type, content, strict=strict)
     if found:
         raise ConcordError(

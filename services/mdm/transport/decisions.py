@@ -1,18 +1,23 @@
 """Deciding on masters: one implementation of the stewards' methods over every record type."""
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from google.protobuf.any_pb2 import Any as PackedMessage
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import stewarding
 from services.mdm.domain.record_type import METADATA, RecordType
+from services.mdm.domain.slot import group_of, is_sliced
 from services.mdm.storage.merging import Marked, Merging, Ruling
 from services.mdm.storage.stewardship import Stewardship, not_found
 from services.mdm.transport.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
 from services.mdm.transport.responses import Responses
+from services.mesh import validation
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.field_masks import apply_mask, resolve_mask
 from services.mesh.governance import restricted_paths
@@ -32,7 +37,7 @@ class MasterDecisions:
     def create(self, request: Any, call: Call) -> Message:
         """Found a record on a steward's word."""
         desired = getattr(request, self._type.singular)
-        self._refuse_metadata(desired, allowed={"entities"})
+        refuse_metadata(desired)
         decided = self._stewardship.create(self._type, desired, self._deciding.decision(request, call))
         return self._response(call, **{self._type.singular: decided})
 
@@ -41,7 +46,7 @@ class MasterDecisions:
         said = getattr(request, self._type.singular)
         if not said.name:
             raise not_found(self._type, "")
-        paths = self._writable(resolve_mask(request.update_mask, said), explicit=request.update_mask.paths, call=call)
+        paths = writable_paths(self._type, said, request.update_mask, call)
 
         def merge(present: Message) -> tuple[Message, Sequence[str]]:
             desired = type(present)()
@@ -83,37 +88,71 @@ class MasterDecisions:
         decided = self._stewardship.delete(self._type, request.name, request.etag, decision, deleted=deleted)
         return self._response(call, **{self._type.singular: decided})
 
-    def _writable(self, paths: Sequence[str], *, explicit: Collection[str], call: Call) -> tuple[str, ...]:
-        """Return the paths that an update may write; what was not named explicitly is left out silently.
 
-        Raises FIELD_NOT_WRITABLE for a named path that callers may not set, PERMISSION_MISSING for a named group with
-        RESTRICTED fields that the caller may not even see: they would be overwritten blindly.
-        """
-        writable = stewarding.writable_fields(self._type)
-        unseen = () if may_see_restricted(call) else restricted_fields(self._type)
-        for path in explicit:
-            field = path.partition(".")[0]
-            if field in METADATA and path != "*":
-                raise _not_writable(path)
-            if field in unseen:
-                raise ConcordError(
-                    reasons.ERROR_REASON_PERMISSION_MISSING,
-                    f"{field} holds fields that you may not see",
-                    metadata={"permission": RESTRICTED, "field": field},
-                )
-        return tuple(path for path in paths if (field := path.partition(".")[0]) in writable and field not in unseen)
+def writable_paths(record_type: RecordType, said: Message, mask: FieldMask, call: Call) -> tuple[str, ...]:
+    """Return the paths of a mask that an update may write; what it does not name explicitly is left out silently.
 
-    @staticmethod
-    def _refuse_metadata(desired: Message, allowed: Collection[str]) -> None:
-        for field, _ in desired.ListFields():
-            if field.name in METADATA and field.name not in allowed:
-                raise _not_writable(field.name)
+    Raises UNKNOWN_FIELD, FIELD_NOT_WRITABLE for a named path that callers may not set, PERMISSION_MISSING for a named
+    group with RESTRICTED fields that the caller may not even see: they would be overwritten blindly.
+    """
+    paths = resolve_mask(mask, said)
+    writable = stewarding.writable_fields(record_type)
+    unseen = () if may_see_restricted(call) else restricted_fields(record_type)
+    for path in mask.paths:
+        field = path.partition(".")[0]
+        if field in METADATA and path != "*":
+            raise _not_writable(path)
+        if field in unseen:
+            raise _unseen(field)
+    return tuple(path for path in paths if (field := path.partition(".")[0]) in writable and field not in unseen)
+
+
+def refuse_metadata(desired: Message) -> None:
+    """Raise FIELD_NOT_WRITABLE for a new record that says what the hub sets, other than its entities."""
+    for field, _ in desired.ListFields():
+        if field.name in METADATA and field.name != "entities":
+            raise _not_writable(field.name)
+
+
+def require_clearance(record_type: RecordType, path: str, call: Call) -> None:
+    """Raise PERMISSION_MISSING for a decision on a slot that holds RESTRICTED fields which the caller may not see."""
+    group = group_of(record_type, path)
+    if group is None or may_see_restricted(call):
+        return
+    fields = {path.partition(".")[0]} if is_sliced(record_type, path) else set(group.fields)
+    for field in sorted(fields & restricted_fields(record_type)):
+        raise _unseen(field)
+
+
+def unpacked_content(record_type: RecordType, said: PackedMessage) -> Message:
+    """Return what a request holds as `content`. Raises MALFORMED_MESSAGE, CONSTRAINT_VIOLATED."""
+    try:
+        content = record_type.unpack(said)
+    except ValueError as error:
+        raise ConcordError(
+            reasons.ERROR_REASON_MALFORMED_MESSAGE,
+            "the content is not a message of the record's type",
+            metadata={"type": record_type.descriptor.full_name},
+            violations=[FieldViolation("content", f"is no {record_type.descriptor.full_name}")],
+        ) from error
+    found = validation.violations(content)
+    if found:
+        raise validation.constraint_violated([replace(each, field=f"content.{each.field}") for each in found])
+    return content
 
 
 @functools.cache
 def restricted_fields(record_type: RecordType) -> frozenset[str]:
     """Return the top-level fields of a type that are RESTRICTED or hold RESTRICTED fields."""
     return frozenset(path[0] for path in restricted_paths(record_type.descriptor))
+
+
+def _unseen(field: str) -> ConcordError:
+    return ConcordError(
+        reasons.ERROR_REASON_PERMISSION_MISSING,
+        f"{field} holds fields that you may not see",
+        metadata={"permission": RESTRICTED, "field": field},
+    )
 
 
 def _not_writable(path: str) -> ConcordError:

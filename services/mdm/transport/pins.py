@@ -8,18 +8,16 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Connection
 
-from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import pin_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.slot import group_of, is_sliced
 from services.mdm.storage.pins import Asked, PinQuestion, Pins
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.transactions import Transactions
-from services.mdm.transport.deciding import RESTRICTED, Deciding, may_see_restricted
-from services.mdm.transport.decisions import restricted_fields
+from services.mdm.transport.deciding import Deciding, may_see_restricted
+from services.mdm.transport.decisions import require_clearance, unpacked_content
 from services.mesh import validation
-from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.errors import FieldViolation
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
@@ -53,7 +51,7 @@ class PinMethods:
         record_type = record_types.by_collection(request.golden_record.partition("/")[0])
         if record_type is None:
             raise missing("golden record", request.golden_record)
-        _require_clearance(record_type, request.path, call)
+        require_clearance(record_type, request.path, call)
         asked = Asked(
             record_type,
             request.golden_record,
@@ -107,7 +105,7 @@ class PinMethods:
         pin = self._transactions.read(read)
         record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
         if record_type is not None:
-            _require_clearance(record_type, pin.path, call)
+            require_clearance(record_type, pin.path, call)
 
     def _page(
         self, request: pin_pb2.ListPinsRequest | pin_pb2.ListPinNoticesRequest, asked: PinQuestion, call: Call
@@ -124,39 +122,13 @@ class PinMethods:
         return self._transactions.read(read)
 
 
-def _require_clearance(record_type: RecordType, path: str, call: Call) -> None:
-    """Refuse to pin blindly what holds RESTRICTED fields that the caller may not see."""
-    group = group_of(record_type, path)
-    if group is None or may_see_restricted(call):
-        return
-    fields = {path.partition(".")[0]} if is_sliced(record_type, path) else set(group.fields)
-    for field in sorted(fields & restricted_fields(record_type)):
-        raise ConcordError(
-            reasons.ERROR_REASON_PERMISSION_MISSING,
-            f"{field} holds fields that you may not see",
-            metadata={"permission": RESTRICTED, "field": field},
-        )
-
-
 def _value(record_type: RecordType, request: pin_pb2.PinValueRequest) -> Message | None:
     """Return what is to be pinned. Raises CONSTRAINT_VIOLATED, MALFORMED_MESSAGE."""
     if request.empty == request.HasField("content"):
         raise validation.constraint_violated([FieldViolation("content", "is to be given, or `empty`, and not both")])
     if request.empty:
         return None
-    try:
-        value = record_type.unpack(request.content)
-    except ValueError as error:
-        raise ConcordError(
-            reasons.ERROR_REASON_MALFORMED_MESSAGE,
-            "the content is not a message of the record's type",
-            metadata={"type": record_type.descriptor.full_name},
-            violations=[FieldViolation("content", f"is no {record_type.descriptor.full_name}")],
-        ) from error
-    found = validation.violations(value)
-    if found:
-        raise validation.constraint_violated([replace(each, field=f"content.{each.field}") for each in found])
-    return value
+    return unpacked_content(record_type, request.content)
 
 
 def _moment(said: Timestamp) -> datetime:

@@ -102,9 +102,11 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "vendors.json").write_text('{"number": "@key", "name": "legal_name"}')
     (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
     (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
+    asking = ("change-requests", "create", supplier, "-f", str(home / "record.yaml"), "--reason", "a walk")
     return {
         "model": concord.asked("model", "train", "suppliers", "--wait")["name"],
         "rules": concord.asked("survivorship", "propose", "-f", str(home / "rules.yaml"))["name"],
+        "asked": concord.asked(*asking)["name"],
         "supplier": supplier,
         "double": double,
         "source": source,
@@ -160,6 +162,12 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("codes", "import"): ("{home}/map.csv", "--list", "walked", "--system", "erp", "--validate-only"),
     ("codes", "unmapped"): (),
     ("codes", "progress"): (),
+    ("change-requests", "create"): (
+        *("{supplier}", "-f", "{home}/record.yaml", "--reason", "a walk", "--validate-only"),
+    ),
+    ("change-requests", "list"): (),
+    ("change-requests", "compare"): ("{asked}",),
+    ("change-requests", "rebase"): ("{asked}", "--validate-only"),
     ("pins", "set"): (
         *("{supplier}", "website", "--empty", "--until", "2099-01-01", "--reason", "a walk", "--validate-only"),
     ),
@@ -202,13 +210,16 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own below, of log-in, of pins and rules, or of proofs.
+# Each has a test of its own below, of log-in, or of change requests, pins and rules, or of proofs.
 APART = {
     ("audit", "checkpoint"),
     ("audit", "proof"),
     ("tree", "compare"),
     ("tree", "promote"),
     ("tree", "withdraw"),
+    ("change-requests", "approve"),
+    ("change-requests", "reject"),
+    ("change-requests", "withdraw"),
     ("pins", "end"),
     ("pins", "acknowledge"),
     ("survivorship", "compare"),
