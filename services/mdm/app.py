@@ -35,6 +35,7 @@ from services.mesh.database import Database
 from services.mesh.elected import Elected
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
+from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
@@ -81,7 +82,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
     return [
         *(master_service(record_type, reads, storage.stewardship, storage.merging) for record_type in RECORD_TYPES),
         ingest_service(
-            Submitting(storage.intake, deciding),
+            Submitting(storage.intake, storage.transactions.payment, deciding),
             Importing(storage.importing, deciding),
             SourceMethods(storage.transactions, storage.sources, deciding),
             quarantine,
@@ -129,8 +130,13 @@ def run(settings: MdmSettings) -> int:
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     database = Database(settings.database)
-    storage = hub_storage(database, Sealer(KeyRing.from_file(settings.key_file)), settings.spool_limit)
     feed = Feed(database)
+    storage = hub_storage(
+        database,
+        Sealer(KeyRing.from_file(settings.key_file)),
+        settings.spool_limit,
+        Receipts(database, feed.news, settings.receipts),
+    )
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
     server = build_server(

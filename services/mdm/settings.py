@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
+from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
@@ -43,4 +44,5 @@ class MdmSettings:
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     spool_limit: int = 100_000
