@@ -33,6 +33,10 @@ from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
 from services.mesh.elected import Elected
+from services.mesh.evidence.audited import AuditedEvidence
+from services.mesh.evidence.own import OwnEvidence
+from services.mesh.evidence.service import EvidenceMethods
+from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.receipts import Receipts
@@ -139,14 +143,19 @@ def run(settings: MdmSettings) -> int:
     )
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
+    evidence = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
     server = build_server(
-        hub_services(storage, feed, settings.feed.stream()),
+        [*hub_services(storage, feed, settings.feed.stream()), EvidenceMethods(SERVICE, *evidence).service()],
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
     watch = QualityWatch(storage.match_quality, quality_gauges(telemetry.meter))
-    jobs = [*upkeep(storage, database), Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S)]
+    jobs = [
+        *upkeep(storage, database),
+        Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
+        EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
+    ]
     feed.start()
     relay.start()
     for job in jobs:

@@ -35,7 +35,10 @@ class FeedSettings:
 
 @dataclass(frozen=True)
 class MdmSettings:
-    """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused."""
+    """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused.
+
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
+    """
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
@@ -46,3 +49,4 @@ class MdmSettings:
     feed: FeedSettings = field(default_factory=FeedSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     spool_limit: int = 100_000
+    reconciliation_interval_s: float = 21_600.0

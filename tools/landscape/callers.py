@@ -86,7 +86,7 @@ CONTROLLER = Role(
     (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
-AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read"))
+AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read", "evidence.reconcile"))
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
 
 
