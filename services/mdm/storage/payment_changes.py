@@ -55,7 +55,8 @@ def shared_out(made: Changes, answers: Sequence[str]) -> list[Changes]:
 
     That is what changed in its own record, and what changed beside all of them.
     """
-    own = {change for change in made if change.record in set(answers)}
+    told = frozenset(answers)
+    own = frozenset(change for change in made if change.record in told)
     beside = made - own
     return [beside | {change for change in own if change.record == record} for record in answers]
 

@@ -133,7 +133,9 @@ class Transactions:
                 for place, answer in enumerate(recalled)
             ]
 
-        return self.write(work, rehearsal=rehearsal)
+        committed = self.write(work, rehearsal=rehearsal)
+        # What was only rehearsed waits for nothing, whoever makes the same revision meanwhile.
+        return [Committed(each.result) for each in committed] if rehearsal else committed
 
     def _once(self, work: Callable[[Connection], T], *, rehearsal: bool) -> Committed[T]:
         with self._database.transaction() as connection:
