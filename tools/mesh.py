@@ -40,6 +40,7 @@ class ServiceKind:
     permissions: tuple[str, ...]
 
 
+EVIDENCE = ("audit.leaves.append", "audit.leaves.reconcile")
 HUB_FOR_ADAPTERS = (
     "mdm.source_records.write",
     "mdm.source_records.read",
@@ -48,10 +49,10 @@ HUB_FOR_ADAPTERS = (
     "mdm.entities.read",
     *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.restricted.read",
-    "audit.leaves.append",
+    *EVIDENCE,
 )
 AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
-MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", ("audit.leaves.append",))
+MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", EVIDENCE)
 ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
 SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)
 

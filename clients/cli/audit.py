@@ -20,6 +20,7 @@ _service = click.option("--service", default="", metavar="SERVICE", help="Only w
 _ELSEWHERE = {
     "checkpoint": "proving.checkpoint",
     "proof": "proving.proof",
+    "reconcile": "reconciling.reconcile",
     "tiles": "proving.tiles",
 }
 

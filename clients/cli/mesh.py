@@ -142,7 +142,8 @@ class Mesh:
     def _target(self, method: MethodDescriptor, adapter: str) -> str:
         service = method.containing_service
         assert service is not None  # noqa: S101 - every method has one
-        place = _PLACES.get(service.full_name.split(".")[1], HUB)
+        # What every service serves is asked of the hub, or of the adapter that is named.
+        place = ADAPTER if adapter else _PLACES.get(service.full_name.split(".")[1], HUB)
         if place == ADAPTER:
             adapters = self._require_adapters()
             if adapter not in adapters:

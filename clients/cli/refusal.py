@@ -17,6 +17,7 @@ _UNREACHABLE_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 # What to do about a reason, as a person would be told; in braces what the error's metadata says.
 _FIXES: Mapping[str, str] = {
     "ATTRIBUTE_NOT_AUTHORED": "leave out {field}, or have the registration of {system} allow it",
+    "AUDIT_BEHIND": "nothing was changed, since money follows it and the audit lags; repeat later",
     "AUDIT_RECEIPT_PENDING": "the change stands; repeat the command to wait for its evidence",
     "AUTHOR_REQUIRED": "{author} gives it up; decide against it: concord change-requests reject {name}",
     "CHANGE_REQUEST_CONFLICT": "concord change-requests compare {name}; choose with --wanted or --present VALUE",

@@ -19,6 +19,10 @@ from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
+from services.mesh.evidence.audited import AuditedEvidence
+from services.mesh.evidence.own import OwnEvidence
+from services.mesh.evidence.service import EvidenceMethods
+from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
 from services.mesh.records.evidence import append_to_audit
@@ -104,16 +108,20 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
         service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
     )
     relay = Relay(database, append_to_audit(audit_channel))
+    evidence = OwnEvidence(database), AuditedEvidence(audit_channel, service)
+    watch = EvidenceWatch(service, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s)
     server = build_server(
-        [adapter.service],
+        [adapter.service, EvidenceMethods(service, *evidence).service()],
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
     adapter.start()
     relay.start()
+    watch.start()
     ends: Sequence[Callable[[], None]] = (
         adapter.stop,
+        watch.stop,
         relay.stop,
         hub_channel.close,
         audit_channel.close,

@@ -4,7 +4,8 @@
 2. Forget deliveries that the document no longer shows: from here on the system speaks for itself there. The hub may
    stay with its word, and its golden record as it is: put that on the agenda once more.
 3. Submit, naming what is still the hub's own word.
-4. Keep what the hub answered, with the cursor behind it, and settle what is translated now.
+4. Keep what the hub answered, with the cursor behind it, and settle what is translated now. What the hub has not
+   settled, because its audit lags, is read and submitted again: until then the cursor stays.
 
 Killed anywhere, the same documents are read again; the hub knows a repeated record. What it accepted just so is told it
 again by full readings only: systems are read with an overlap, so that most of what a poll reads is known.
@@ -24,6 +25,7 @@ from services.adapter.outpost import Outpost
 from services.adapter.quarantine import Quarantine
 from services.adapter.storage import documents, synchronizations
 from services.adapter.storage.documents import KnownDocument
+from services.mesh.errors import from_status
 
 _LARGEST_RECORD = 3_000_000  # bytes: what the hub takes in one message, with room for the envelope
 _AT_ONCE = 400  # documents: each makes at most two changes, and a transaction takes 1000
@@ -75,7 +77,7 @@ class Intake:
         """Take documents in, the last one of each key; keep `cursor` when the hub answered for all of them.
 
         Without `repeat`, what the hub accepted just so counts as unchanged without asking it again. Raises ConcordError
-        when the hub or the database does not answer; the documents are to be read again then.
+        when the hub or the database does not answer, or the hub postpones; the documents are to be read again then.
         """
         newest = list({document.key: document for document in batch}.values())
         parts = [newest[start : start + _AT_ONCE] for start in range(0, len(newest), _AT_ONCE)] or [[]]
@@ -95,6 +97,8 @@ class Intake:
             raise found.failures[0][1]
         self._prepare(found)
         (answer,) = self._outpost.hub.submit([found.submissions[0].record])
+        if not _is_settled(answer):
+            raise from_status(answer.error)
         with self._outpost.database.transaction() as connection:
             answered = self._answered(found.submissions[0], answer)
             self._note(connection, [replace(answered, replaced=self._outpost.original_token(replaced))])
@@ -132,7 +136,11 @@ class Intake:
         ]
         records = [submission.record for submission in submissions]
         answers = self._outpost.hub.submit(records) if records else []
-        self._conclude(submissions, answers, cursor)
+        open_answers = [answer for answer in answers if not _is_settled(answer)]
+        settled = [each for each in zip(submissions, answers, strict=True) if _is_settled(each[1])]
+        self._conclude(settled, None if open_answers else cursor)
+        if open_answers:
+            raise from_status(open_answers[0].error)
         spared = len(found.submissions) - len(submissions)
         return _count(answers) + Counts(unchanged=found.replaced + spared, quarantined=len(found.failures))
 
@@ -181,11 +189,9 @@ class Intake:
             for golden_record, (record_type, revision) in found.rechecked.items():
                 self._outpost.agenda.recheck(connection, golden_record, record_type, revision)
 
-    def _conclude(
-        self, submissions: Sequence[_Submission], answers: Sequence[SubmitSourceRecordsResponse], cursor: str | None
-    ) -> None:
+    def _conclude(self, settled: Sequence[tuple[_Submission, SubmitSourceRecordsResponse]], cursor: str | None) -> None:
         name = self._outpost.name
-        answered = [self._answered(each, answer) for each, answer in zip(submissions, answers, strict=True)]
+        answered = [self._answered(each, answer) for each, answer in settled]
         with self._outpost.database.transaction() as connection:
             self._note(connection, answered)
             self._quarantine.settle(connection, [document.key for document in answered])
@@ -208,6 +214,11 @@ class Intake:
             golden_revision=answer.golden_revision,
             replaced="",
         )
+
+
+def _is_settled(answer: SubmitSourceRecordsResponse) -> bool:
+    """Tell whether the hub is done with a record: it took it in, and its audit knows, or quarantined it."""
+    return answer.outcome == SubmitSourceRecordsResponse.OUTCOME_QUARANTINED or not answer.HasField("error")
 
 
 def _echo(known: KnownDocument) -> Echo | None:

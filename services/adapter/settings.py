@@ -22,6 +22,7 @@ class AdapterSettings:
     """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems_file`.
 
     `spool_limit` is the number of unpublished changes above which nothing is pulled or delivered.
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
     """
 
     database: DatabaseSettings
@@ -33,3 +34,4 @@ class AdapterSettings:
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     spool_limit: int = 100_000
+    reconciliation_interval_s: float = 21_600.0

@@ -5,9 +5,11 @@ from services.audit.domain.signed_note import SignedNote, UnverifiedNoteError
 from services.audit.settings import AuditSettings
 from services.audit.signing_keys import read_signer
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
+from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.audit_service import AuditService
+from services.audit.transport.completeness import CompletenessMethods
 from services.audit.transport.log_methods import LogMethods
 from services.audit.transport.observation import Observation
 from services.mesh.authentication import TokenAuthenticator
@@ -35,6 +37,7 @@ def audit_services(
     return [
         AuditService(log, LeafReader(database), observation).grpc_service(),
         LogMethods(tree, signer.verifiers).service(),
+        CompletenessMethods(LeafRanges(database)).service(),
     ]
 
 

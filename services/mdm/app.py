@@ -34,8 +34,13 @@ from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
 from services.mesh.elected import Elected
+from services.mesh.evidence.audited import AuditedEvidence
+from services.mesh.evidence.own import OwnEvidence
+from services.mesh.evidence.service import EvidenceMethods
+from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader
+from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
@@ -82,7 +87,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
     return [
         *(master_service(record_type, reads, storage.stewardship, storage.merging) for record_type in RECORD_TYPES),
         ingest_service(
-            Submitting(storage.intake, deciding),
+            Submitting(storage.intake, storage.transactions.payment, deciding),
             Importing(storage.importing, deciding),
             SourceMethods(storage.transactions, storage.sources, deciding),
             quarantine,
@@ -133,18 +138,28 @@ def run(settings: MdmSettings) -> int:
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     database = Database(settings.database)
-    storage = hub_storage(database, Sealer(KeyRing.from_file(settings.key_file)), settings.spool_limit)
     feed = Feed(database)
+    storage = hub_storage(
+        database,
+        Sealer(KeyRing.from_file(settings.key_file)),
+        settings.spool_limit,
+        Receipts(database, feed.news, settings.receipts),
+    )
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
     relay = Relay(database, append_to_audit(channel))
+    evidence = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
     server = build_server(
-        hub_services(storage, feed, settings.feed.stream()),
+        [*hub_services(storage, feed, settings.feed.stream()), EvidenceMethods(SERVICE, *evidence).service()],
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
     watch = QualityWatch(storage.match_quality, quality_gauges(telemetry.meter))
-    jobs = [*upkeep(storage, database), Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S)]
+    jobs = [
+        *upkeep(storage, database),
+        Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
+        EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
+    ]
     feed.start()
     relay.start()
     for job in jobs:

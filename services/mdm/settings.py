@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
+from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
@@ -34,7 +35,10 @@ class FeedSettings:
 
 @dataclass(frozen=True)
 class MdmSettings:
-    """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused."""
+    """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused.
+
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
+    """
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
@@ -43,4 +47,6 @@ class MdmSettings:
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     spool_limit: int = 100_000
+    reconciliation_interval_s: float = 21_600.0

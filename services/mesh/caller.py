@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.errors import ConcordError
+
 EVERY_ENTITY = "*"
 
 
@@ -28,3 +31,11 @@ class Caller:
     def sees_every_entity(self) -> bool:
         """Whether the caller is not scoped to particular entities."""
         return EVERY_ENTITY in self.entities
+
+
+def require_every_entity(caller: Caller, permission: str) -> None:
+    """Raise ConcordError PERMISSION_MISSING for a caller whose permission is scoped to some entities."""
+    if not caller.sees_every_entity:
+        metadata = {"permission": permission, "entities": EVERY_ENTITY}
+        message = f"{permission} is needed for every entity"
+        raise ConcordError(reasons.ERROR_REASON_PERMISSION_MISSING, message, metadata=metadata)

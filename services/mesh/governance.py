@@ -5,7 +5,7 @@ are governed by the policy of the field they stand in, as a whole.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -102,7 +102,16 @@ def restricted_paths(descriptor: Descriptor) -> tuple[tuple[str, ...], ...]:
     Repeated fields and maps are crossed without an element in the path; a type that contains itself is entered once.
     What is packed in an Any is not looked into.
     """
-    return tuple(_restricted_below(descriptor, (), frozenset()))
+    return tuple(_fields_below(descriptor, _is_restricted, (), frozenset()))
+
+
+@functools.cache
+def payment_critical_paths(descriptor: Descriptor) -> tuple[tuple[str, ...], ...]:
+    """Return the paths of all fields of a message type that money follows, as `restricted_paths` does.
+
+    A message that is payment-critical as a whole is one path.
+    """
+    return tuple(_fields_below(descriptor, _is_payment_critical, (), frozenset()))
 
 
 def clear_restricted(message: Message) -> None:
@@ -118,17 +127,25 @@ def clear_restricted(message: Message) -> None:
         plan.apply(message)
 
 
-def _restricted_below(
-    descriptor: Descriptor, path: tuple[str, ...], entered: frozenset[str]
+def _is_restricted(policy: FieldPolicy) -> bool:
+    return policy.classification == options.CLASSIFICATION_RESTRICTED
+
+
+def _is_payment_critical(policy: FieldPolicy) -> bool:
+    return policy.payment_critical
+
+
+def _fields_below(
+    descriptor: Descriptor, wanted: Callable[[FieldPolicy], bool], path: tuple[str, ...], entered: frozenset[str]
 ) -> Iterator[tuple[str, ...]]:
     if not is_governed(descriptor) or descriptor.full_name in entered:
         return
     for field in descriptor.fields:
         here = (*path, field.name)
-        if field_policy(field).classification == options.CLASSIFICATION_RESTRICTED:
+        if wanted(field_policy(field)):
             yield here
         elif (inner := _content_type(field)) is not None:
-            yield from _restricted_below(inner, here, entered | {descriptor.full_name})
+            yield from _fields_below(inner, wanted, here, entered | {descriptor.full_name})
 
 
 def _is_map(field: FieldDescriptor) -> bool:

@@ -62,6 +62,10 @@ class FakeHub:
     systems: list[system_pb2.System] = field(default_factory=list)
     quarantines: set[str] = field(default_factory=set)
     """Keys that are refused."""
+    postponed: set[str] = field(default_factory=set)
+    """Keys that are not taken in now, since the audit is behind."""
+    unreceipted: set[str] = field(default_factory=set)
+    """Keys that are taken in, but the audit does not know yet."""
     floor: int = 0
     """Cursors below have expired."""
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -73,6 +77,9 @@ class FakeHub:
             if record.key in self.quarantines:
                 error = ConcordError(reasons.ERROR_REASON_INVALID_CONTENT, "refused")
                 return Outcome(sequence=sequence, outcome=Outcome.OUTCOME_QUARANTINED, error=to_status(error))
+            if record.key in self.postponed:
+                error = ConcordError(reasons.ERROR_REASON_AUDIT_BEHIND, "later")
+                return Outcome(sequence=sequence, outcome=Outcome.OUTCOME_POSTPONED, error=to_status(error))
             place = (record.system, record.key)
             is_new = place not in self.sources
             if is_new:
@@ -87,6 +94,7 @@ class FakeHub:
                 source.standing = _standing(source, record)
             self._survive(source.golden)
             golden = self.goldens[source.golden]
+            pending = ConcordError(reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING, "it stands")
             return Outcome(
                 sequence=sequence,
                 outcome=outcome,
@@ -94,6 +102,7 @@ class FakeHub:
                 revision=source.revision,
                 golden_record=source.golden,
                 golden_revision=golden.revision,
+                error=to_status(pending) if record.key in self.unreceipted else None,
             )
 
     def correct(self, golden: str, **values: object) -> None:

@@ -12,7 +12,7 @@ from services.mdm.domain.derivation import Derivation, derive
 from services.mdm.domain.indexing import IndexEntry, index_entries
 from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship import NOTHING_KNOWN, Known
-from services.mdm.storage import coded_values, crosswalk, record_index, references
+from services.mdm.storage import coded_values, crosswalk, payment_changes, record_index, references
 from services.mdm.storage import match_keys as keys
 from services.mdm.storage.pin_records import Held, PinChange, overtaken
 from services.mdm.storage.references import Referring
@@ -49,6 +49,7 @@ def append(
         *(said_by.get(change.golden_record, origin) for change in pinned),
         *(said_by.get(golden.name, origin) for golden, _ in made),
     ]
+    payment_changes.note(connection, (draft for _, draft in made))
     drafts = [*said, *(change.draft for change in pinned), *(draft for _, draft in made)]
     appended = store.append(connection, drafts, origins, records.locked_at)
     _derive_from_sources(connection, touched)

@@ -29,6 +29,7 @@ from services.mdm.storage.merging import Merging
 from services.mdm.storage.model_training import ModelTraining
 from services.mdm.storage.model_trial import ModelTrial
 from services.mdm.storage.pair_scoring import PairScoring
+from services.mdm.storage.payment_changes import PaymentChanges
 from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
 from services.mdm.storage.quarantine import Quarantine
@@ -52,6 +53,7 @@ from services.mdm.storage.value_trial import ValueTrial
 from services.mdm.storage.voices import Voices
 from services.mdm.storage.write_path import WritePath
 from services.mesh.database import Database
+from services.mesh.feed.receipts import Receipts
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import SpoolGuard
 from services.mesh.records.store import RecordStore
@@ -104,12 +106,15 @@ class HubStorage:
     search_index: SearchIndex
 
 
-def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
-    """Wire the storage over a migrated database; above `spool_limit` unpublished changes mutations are refused."""
+def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: Receipts | None = None) -> HubStorage:
+    """Wire the storage over a migrated database; above `spool_limit` unpublished changes mutations are refused.
+
+    Without `receipts`, as where no relay runs, payment-critical changes are made and answered like all others.
+    """
     store = RecordStore(SERVICE, sealer)
     stored_models = StoredModels(store)
     registry = Registry(store, stored_models.in_force)
-    transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit))
+    transactions = Transactions(database, sealer, SpoolGuard(database, spool_limit), PaymentChanges(store, receipts))
     decisions = MatchDecisions(transactions, store)
     matcher = Matcher(Voices(store), decisions.standing)
     path = WritePath(store, registry, {kind.name: ExactLinker(kind) for kind in RECORD_TYPES}, matcher, new_id)

@@ -5,11 +5,12 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import import_pb2, ingest_pb2
-from services.mdm.storage import match_candidates
+from services.mdm.storage import match_candidates, payment_changes
 from services.mdm.storage.import_batches import Batch, ImportBatches
-from services.mdm.storage.intake import Answer, Intake, Offer, Quarantined
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.intake import Intake, Offer, Quarantined, Taken
+from services.mdm.storage.transactions import Committed, Transactions
 from services.mdm.storage.write_path import Applied
+from services.mesh.records.idempotency import Answer
 from services.mesh.records.leaf import Origin
 
 Row = import_pb2.ImportedRow
@@ -30,25 +31,29 @@ class Importing:
     ) -> import_pb2.ImportSourceRecordsResponse:
         """Take in what can be taken in and quarantine the rest; a batch that was taken in before answers as it did.
 
-        `rows` are the numbers of the offers. Raises ConcordError REQUEST_ID_REUSED, SPOOL_FULL, CONCURRENT_CHANGE,
-        DEPENDENCY_UNAVAILABLE: then nothing of the batch is stored.
+        `rows` are the numbers of the offers. Raises ConcordError REQUEST_ID_REUSED, SPOOL_FULL, AUDIT_BEHIND,
+        CONCURRENT_CHANGE, DEPENDENCY_UNAVAILABLE: then nothing of the batch is stored. AUDIT_RECEIPT_PENDING: then it
+        is, and its repeat waits again.
         """
+        payment = self._transactions.payment
 
-        def work(connection: Connection) -> import_pb2.ImportSourceRecordsResponse:
+        def work(connection: Connection) -> Committed[import_pb2.ImportSourceRecordsResponse]:
             known = self._batches.claim(connection, batch)
             if known is not None:
-                return known
+                made = [Answer(row.source_record, row.revision) for row in known.rows]
+                return Committed(known, payment.unreceipted(connection, made))
             answers = self._intake.take_all(connection, offers, origin)
             waiting = match_candidates.waiting(connection, [a.source_record for a in answers if isinstance(a, Applied)])
             told = import_pb2.ImportSourceRecordsResponse(batch=batch.number)
             told.rows.extend(_row(*one, waiting, rehearsal=rehearsal) for one in zip(rows, answers, strict=True))
             self._batches.keep(connection, batch, told)
-            return told
+            return Committed(told, payment_changes.noted(connection))
 
-        return self._transactions.write(work, rehearsal=rehearsal)
+        committed = self._transactions.write(work, rehearsal=rehearsal)
+        return committed.result if rehearsal else self._transactions.receipted(committed)
 
 
-def _row(number: int, answer: Answer, waiting: Collection[str], *, rehearsal: bool) -> Row:
+def _row(number: int, answer: Taken, waiting: Collection[str], *, rehearsal: bool) -> Row:
     match answer:
         case Quarantined(name, error):
             return Row(

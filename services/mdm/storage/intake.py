@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.storage import crosswalk
+from services.mdm.storage import crosswalk, payment_changes
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.golden_reader import merged_into
 from services.mdm.storage.match_keys import hold_keys
+from services.mdm.storage.payment_changes import Changes
 from services.mdm.storage.quarantine import UNKNOWN, Quarantine, Refused
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.regrouping import too_many_changes
@@ -19,6 +20,7 @@ from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.write_path import Applied, Submission, WritePath
 from services.mesh.errors import ConcordError, FieldViolation, to_status
+from services.mesh.records import idempotency
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import TooManyChangesError
 
@@ -43,8 +45,16 @@ class Quarantined:
     error: status_pb2.Status
 
 
+@dataclass(frozen=True)
+class Postponed:
+    """What became of a submission that may not be taken in now; nothing is kept of it."""
+
+    error: ConcordError
+
+
 Offer = Submission | Refusal
-Answer = Applied | Quarantined
+Taken = Applied | Quarantined
+Answer = Taken | Postponed
 
 
 class Intake:
@@ -59,8 +69,10 @@ class Intake:
     def take(self, offers: Sequence[Offer], origin: Origin) -> list[Answer]:
         """Take in what can be taken in and quarantine the rest, in as few transactions as the rules allow.
 
-        Raises ConcordError SPOOL_FULL, CONCURRENT_CHANGE, DEPENDENCY_UNAVAILABLE: then nothing of the transaction
-        that was under way is stored, and what an earlier one stored stays.
+        While the audit is behind, payment-critical changes are postponed and the others made. Who acknowledges one
+        waits for its `awaited` changes first. Raises ConcordError SPOOL_FULL, CONCURRENT_CHANGE,
+        DEPENDENCY_UNAVAILABLE: then nothing of the transaction that was under way is stored, and what an earlier one
+        stored stays.
         """
         answers: list[Answer] = []
         for batch in _batches(offers):
@@ -68,21 +80,37 @@ class Intake:
         return answers
 
     def _take(self, batch: Sequence[Offer], origin: Origin) -> list[Answer]:
-        """Take in a batch; in halves when matching moves more than one transaction may."""
+        """Take in a batch; in halves when matching moves more than one transaction may, or something must wait."""
         try:
-            return self._transactions.write(lambda connection: self.take_in(connection, batch, origin))
+            return list(self._transactions.write(lambda connection: self._taken(connection, batch, origin)))
         except TooManyChangesError:
             if len(batch) == 1:
                 said = batch[0].said
                 return self._take([Refusal(said, said.SerializeToString(), too_many_changes())], origin)
-            middle = len(batch) // 2
-            return [*self._take(batch[:middle], origin), *self._take(batch[middle:], origin)]
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_AUDIT_BEHIND:
+                raise
+            if len(batch) == 1:
+                return [Postponed(error)]
+        middle = len(batch) // 2
+        return [*self._take(batch[:middle], origin), *self._take(batch[middle:], origin)]
 
-    def take_all(self, connection: Connection, offers: Sequence[Offer], origin: Origin) -> list[Answer]:
+    def _taken(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Taken]:
+        """Take in a batch; every answer knows what it has to wait for."""
+        answers = self.take_in(connection, batch, origin)
+        applied = [answer for answer in answers if isinstance(answer, Applied)]
+        awaited = iter(payment_changes.shared_out(payment_changes.noted(connection), [a.golden for a in applied]))
+        told = [replace(a, awaited=next(awaited)) if isinstance(a, Applied) else a for a in answers]
+        # What says again what it said before may be the repeat of what has no receipt yet.
+        repeats = [idempotency.Answer(a.golden, a.golden_revision) for a in applied if a.made is None]
+        missing = self._transactions.payment.unreceipted(connection, repeats)
+        return [_awaiting(answer, missing) for answer in told] if missing else told
+
+    def take_all(self, connection: Connection, offers: Sequence[Offer], origin: Origin) -> list[Taken]:
         """Do the same in the caller's transaction, where a (system, key) may come again; at most 200 submissions."""
         return [answer for batch in _batches(offers) for answer in self.take_in(connection, batch, origin)]
 
-    def take_in(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Answer]:
+    def take_in(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Taken]:
         """Take in one batch of distinct (system, key) pairs in the caller's transaction."""
         pairs = [(offer.said.system, offer.said.key) for offer in batch]
         hold_keys(connection, pairs)
@@ -135,6 +163,13 @@ class Intake:
             entities=(known.entity,) if known else (),
         )
         return Quarantined(self._quarantine.keep(connection, refused, origin), status)
+
+
+def _awaiting(answer: Taken, missing: Changes) -> Taken:
+    """Let a repeat wait for what its golden record still lacks."""
+    if not isinstance(answer, Applied) or answer.made is not None:
+        return answer
+    return replace(answer, awaited=answer.awaited | {each for each in missing if each.record == answer.golden})
 
 
 def _refused(offer: Submission, field: str, description: str) -> Refusal:

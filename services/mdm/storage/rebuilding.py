@@ -106,7 +106,7 @@ class Rebuilding:
             append(connection, self._store, records, self._registry.read(connection), origin)
             return {name: golden.made.revision for name, golden in records.goldens.items() if golden.made}
 
-        return self._transactions.write(write) if names else {}
+        return self._transactions.answer(write) if names else {}
 
     def compare(
         self, record_type: RecordType, rules: Sequence[survivorship_pb2.GroupRule], after: str, limit: int

@@ -29,7 +29,7 @@ from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.references import Question, newly_broken, still_referenced
 from services.mdm.storage.registry import HUB
 from services.mdm.storage.scope import in_scope
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.transactions import Committed, Transactions
 from services.mdm.storage.working_set import Read, read_golden, read_source
 from services.mdm.storage.write_path import Applied, LinkOrigin, Submission, WritePath
 from services.mesh.arrays import text_array
@@ -122,7 +122,7 @@ class Stewardship:
         self._reader = reader
         self._laws = laws
         self._together = {
-            record_type.name: Gathering[_Change, Message](self._make, lambda change: change.marks)
+            record_type.name: Gathering[_Change, Committed[Message]](self._make, lambda change: change.marks)
             for record_type in RECORD_TYPES
             if not (record_type.refers or record_type.name in laws)
         }
@@ -133,7 +133,8 @@ class Stewardship:
         def apply(connection: Connection, new: Sequence[int]) -> list[Applied]:
             return [self.create_in(connection, record_type, desired, decision) for _ in new]
 
-        return self._decide(record_type, [decision], apply)[0]
+        (made,) = self._decide(record_type, [decision], apply)
+        return self._transactions.receipted(made)
 
     def create_in(
         self, connection: Connection, record_type: RecordType, desired: Message, decision: Decision
@@ -220,9 +221,10 @@ class Stewardship:
         """Make a change, together with others that come now if it may; for itself when that fails."""
         together = None if change.decision.rehearsal else self._together.get(change.record_type.name)
         made = together.result(change) if together else None
-        return made if made is not None else self._make([change])[0]
+        # Each waits for its own receipt: its group has been left by then.
+        return self._transactions.receipted(made if made is not None else self._make([change])[0])
 
-    def _make(self, changes: Sequence[_Change]) -> list[Message]:
+    def _make(self, changes: Sequence[_Change]) -> list[Committed[Message]]:
         """Make changes of one record type in one transaction, all or none of them."""
         record_type = changes[0].record_type
 
@@ -259,7 +261,7 @@ class Stewardship:
         record_type: RecordType,
         decisions: Sequence[Decision],
         apply: Callable[[Connection, Sequence[int]], list[Applied]],
-    ) -> list[Message]:
+    ) -> list[Committed[Message]]:
         made: dict[tuple[str, int], Revision] = {}
 
         def decide(connection: Connection, new: Sequence[int]) -> list[Answer]:

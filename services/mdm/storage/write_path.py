@@ -24,6 +24,7 @@ from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.identifier_reviews import ask_about
 from services.mdm.storage.matcher import Matcher
+from services.mdm.storage.payment_changes import NONE, Changes
 from services.mdm.storage.placing import place
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.working_set import Golden, Read, Source, WorkingSet
@@ -82,6 +83,8 @@ class Applied:
     """The golden revision where the write made one."""
     link_origin: LinkOrigin.ValueType = LinkOrigin.LINK_ORIGIN_UNSPECIFIED
     """Who linked the source record."""
+    awaited: Changes = field(default=NONE, compare=False, repr=False)
+    """The payment-critical changes that have to be receipted before it is acknowledged."""
 
 
 class WritePath:

@@ -21,6 +21,11 @@ IMPORTS = "/sourceImports/"
 Request = ingest_pb2.ImportSourceRecordsRequest
 Response = import_pb2.ImportSourceRecordsResponse
 
+_LAGGING = {
+    reasons.ERROR_REASON_SPOOL_FULL,
+    reasons.ERROR_REASON_AUDIT_BEHIND,
+    reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING,
+}
 _PATIENCE_S = 60.0
 _PAUSE = timedelta(seconds=1)
 
@@ -69,7 +74,7 @@ def patiently(take: Callable[[], Response], over: threading.Event) -> Response:
         try:
             return take()
         except ConcordError as error:
-            if error.reason != reasons.ERROR_REASON_SPOOL_FULL or time.monotonic() > until:
+            if error.reason not in _LAGGING or time.monotonic() > until:
                 raise
             if over.wait((error.retry_after or _PAUSE).total_seconds()):
                 raise

@@ -47,6 +47,11 @@ class News:
             )
             return self._newest > position
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was stopped: nobody is told anything any more."""
+        return self._stopping.is_set()
+
     def wake(self) -> None:
         """Let everybody who waits now return, so that ended streams notice."""
         with self._changed:

@@ -98,6 +98,34 @@ def test_the_cursor_stays_where_the_hub_did_not_answer(landscape: Landscape) -> 
     assert landscape.start().pull() == Counts(read=4, created=3, unchanged=1)
 
 
+@pytest.mark.parametrize(
+    ("lag", "reason"),
+    [
+        ("postponed", reasons.ERROR_REASON_AUDIT_BEHIND),
+        ("unreceipted", reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING),
+    ],
+)
+def test_what_the_hubs_audit_does_not_know_yet_is_submitted_again(
+    landscape: Landscape, lag: str, reason: reasons.ErrorReason.ValueType
+) -> None:
+    for number in range(3):
+        landscape.system.edit(f"vendor/{number}", number=f"{number:09}", name=f"Vendor {number}")
+    lagging: set[str] = getattr(landscape.hub, lag)
+    lagging.add("vendor/1")
+    with pytest.raises(ConcordError) as lagged:
+        landscape.start().pull()
+    assert lagged.value.reason == reason
+    with landscape.database.reading() as connection:
+        assert not synchronizations.read(connection, ERP).pull_cursor
+    lagging.clear()
+    counts = landscape.start().pull()
+    stored = int(lag == "unreceipted")
+    assert counts == Counts(read=3, created=1 - stored, unchanged=2 + stored)
+    again = [said.key for said in landscape.hub.submissions]
+    assert again.count("vendor/1") == 2
+    assert again.count("vendor/0") == 1
+
+
 def _quarantined(session: Session) -> QuarantinedDocument:
     names = _open(session)
     assert len(names) == 1

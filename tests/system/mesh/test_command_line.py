@@ -203,6 +203,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "gaps"): (),
     ("audit", "count"): (),
     ("audit", "tiles"): ("{home}/tiles",),
+    ("audit", "reconcile"): (),
     ("call",): ("concord.mdm.v1.SystemService/ListSystems", "{{}}"),
     ("whoami",): (),
     ("config", "list"): (),

@@ -1,0 +1,61 @@
+"""The watch on evidence: compares all of a service's evidence with the audit's by itself, and raises the alarm."""
+
+import logging
+
+from opentelemetry.metrics import Meter
+
+from services.mesh.database import Database
+from services.mesh.elected import Elected
+from services.mesh.evidence.comparison import OwnSide, Page, Side, compare
+
+_MOST_NAMED = 100
+"""Differences in the log of one run; the metric counts all of them."""
+
+_log = logging.getLogger(__name__)
+
+
+class EvidenceWatch:
+    """One run after the other, range by range; where a run breaks off it goes on."""
+
+    def __init__(self, source_service: str, own: OwnSide, audit: Side, meter: Meter) -> None:
+        self._source_service = source_service
+        self._own = own
+        self._audit = audit
+        self._behind = ""
+        self._compared = self._differences = 0
+        self._shown = meter.create_gauge(
+            "concord.evidence.differences", description="Changes on which a service and the audit differ. An alarm."
+        )
+        self._seen = meter.create_gauge(
+            "concord.evidence.compared", description="Changes that the last whole reconciliation compared."
+        )
+
+    def job(self, database: Database, interval_s: float) -> Elected:
+        """Return the job that makes one run in every interval, in one replica at a time."""
+        return Elected(database, "reconciliation", self.work, idle_pause_s=interval_s)
+
+    def work(self) -> bool:
+        """Compare the next ranges; False at the end of a run. Raises ConcordError."""
+        page = compare(self._own, self._audit, self._behind)
+        self._tell(page)
+        self._compared += page.compared
+        self._differences += len(page.differences)
+        if page.behind is not None:
+            self._behind = page.behind
+            return True
+        self._conclude()
+        return False
+
+    def _tell(self, page: Page) -> None:
+        for found in page.differences[: max(0, _MOST_NAMED - self._differences)]:
+            _log.error(
+                "alarm: evidence of %s differs: %s revision %d: %s",
+                *(self._source_service, found.record, found.revision, found.kind.name.lower()),
+            )
+
+    def _conclude(self) -> None:
+        of = {"source_service": self._source_service}
+        self._shown.set(self._differences, of)
+        self._seen.set(self._compared, of)
+        _log.info("%d changes compared with the audit, %d differ", self._compared, self._differences)
+        self._behind, self._compared, self._differences = "", 0, 0
