@@ -2,6 +2,7 @@
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
+from services.mdm.storage import purging
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.changes import ChangeMethods
@@ -140,7 +141,11 @@ def run(settings: MdmSettings) -> int:
         telemetry=telemetry,
     )
     watch = QualityWatch(storage.match_quality, quality_gauges(telemetry.meter))
-    jobs = [*upkeep(storage, database), Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S)]
+    jobs = [
+        *upkeep(storage, database),
+        Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
+        Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
+    ]
     feed.start()
     relay.start()
     for job in jobs:

@@ -29,6 +29,7 @@ from services.mdm.storage.model_trial import ModelTrial
 from services.mdm.storage.pair_scoring import PairScoring
 from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
+from services.mdm.storage.purging import Purging
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.rebuilding import Rebuilding
@@ -98,6 +99,7 @@ class HubStorage:
     match_quality: MatchQuality
     duplicate_search: DuplicateSearch
     search_index: SearchIndex
+    purging: Purging
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStorage:
@@ -168,6 +170,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),
         duplicate_search=DuplicateSearch(store, registry),
         search_index=SearchIndex(transactions, store, registry),
+        purging=Purging(transactions),
     )
 
 
