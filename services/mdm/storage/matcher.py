@@ -37,7 +37,15 @@ from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.voices import Voice, Voices
 
 MOST_TOGETHER = 5000
-"""What hangs together with more source records is not decided again in one transaction: what is new stays alone."""
+"""Of so many source records at most it is decided in one transaction who belongs together.
+
+Where more hang together it is followed only what can link, or rival a link: who belongs together is the same by that,
+and only how many doubtful pairs of a record wait at once is then settled record by record. Where that is still too
+much, what is new stays alone.
+"""
+
+_NEVER = 2**31
+"""More than any score."""
 
 _BY_STEWARDS = "steward"
 """Stands in an edge for an exclusive identifier: what a steward founded is linked with others by stewards only."""
@@ -99,9 +107,12 @@ class Matcher:
         fresh |= self._index(connection, model, fresh)
         evidence = _evidence(connection, model, fresh)
         before = match_index.edges(connection, list(fresh)) if fresh else set()
-        component = Component(dict(fresh), set(evidence.edges))
-        touched = {*fresh, *also, *_ends(before), *_ends(evidence.edges)}
-        whole = self._gather(connection, model.record_type, component, touched, changed)
+        for least in (-_NEVER, _rivalling(model)):
+            component = Component(dict(fresh), set(evidence.edges))
+            touched = {*fresh, *also, *_ends({*before, *evidence.edges}, least)}
+            whole = self._gather(connection, model.record_type, component, touched, changed, least)
+            if whole:
+                break
         partition = component.partition(landscape, model) if whole else component.as_it_is()
         return Evaluation(component.voices, partition, evidence, model, whole)
 
@@ -145,15 +156,19 @@ class Matcher:
             found |= {edge.one for edge in known if here >= {*edge[:2]}}
         return found
 
-    def _gather(
+    def _gather(  # noqa: PLR0913 - where it begins, and how far it goes
         self,
         connection: Connection,
         record_type: str,
         component: Component,
         touched: set[str],
         changed: Mapping[str, Voice],
+        least: int,
     ) -> bool:
-        """Follow edges, identifiers, decisions and golden records from what was touched; False when it is too much."""
+        """Follow edges, identifiers, decisions and golden records from what was touched; False when it is too much.
+
+        Edges are followed from `least` on, millibits; those below it that lead out are told as such.
+        """
         fresh, seen = set(component.voices), set[str]()
         while reached := touched - seen:
             seen |= reached
@@ -168,9 +183,11 @@ class Matcher:
             self._follow_decisions(connection, component, reached)
             heard = [component.voices[name] for name in reached & component.voices.keys()]
             linked = set(_carriers(connection, record_type, heard))
-            touched |= component.voices.keys() | _ends(component.edges) | linked
+            touched |= component.voices.keys() | _ends(component.edges, least) | linked
             touched |= {name for pair in component.must for name in pair}
-        component.edges = {edge for edge in component.edges if component.voices.keys() >= {*edge[:2]}}
+        inside = {edge for edge in component.edges if component.voices.keys() >= {*edge[:2]}}
+        component.beyond = {edge for edge in component.edges - inside if edge.millibits < least}
+        component.edges = inside
         return True
 
     def _follow_decisions(self, connection: Connection, component: Component, reached: Collection[str]) -> None:
@@ -188,6 +205,12 @@ def _waiting(model: MatchModel, review: Review) -> Waiting:
         nearly = link is not None and 2 * review.millibits >= model.review_millibits + link
         priority = 2 if nearly else 3
     return Waiting(pair(review.one, review.other), review.millibits, review.doubt.value, priority)
+
+
+def _rivalling(model: MatchModel) -> int:
+    """Return from which score on a pair can be linked, or rival one that can; millibits."""
+    link = model.link_millibits
+    return max(model.review_millibits, link - model.margin_millibits) if link is not None else _NEVER
 
 
 def _is_news(voice: Voice, indexed: match_index.Stored | None, model: MatchModel) -> bool:
@@ -226,8 +249,8 @@ def weighed(edge: Edge) -> Edge:
     return edge._replace(forbidden=edge.forbidden or (_BY_STEWARDS if founded else ""))
 
 
-def _ends(edges: Iterable[Edge]) -> set[str]:
-    return {end for edge in edges for end in edge[:2]}
+def _ends(edges: Iterable[Edge], least: int) -> set[str]:
+    return {end for edge in edges if edge.millibits >= least for end in edge[:2]}
 
 
 def _carriers(connection: Connection, record_type: str, voices: Iterable[Voice]) -> Iterator[str]:
