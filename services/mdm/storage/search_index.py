@@ -17,7 +17,6 @@ from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk, match_index
 from services.mdm.storage.crosswalk import Crossing
-from services.mdm.storage.match_index import Stored
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.transactions import Transactions
 from services.mesh.database import driver
@@ -86,7 +85,7 @@ class SearchIndex:
             indexed = {
                 name: (said, block_keys(said, model) if said else ())
                 for name, said in self._profiles(connection, record_type, ours)
-                if held.get(name) != Stored(said, model.revision)
+                if name not in held or held[name][:2] != (said, model.revision)
             }
             match_index.put(connection, record_type.name, model.revision, indexed)
 
