@@ -2,6 +2,7 @@
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
+from services.mdm.storage import purging
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.change_requests import ChangeRequestMethods
@@ -159,6 +160,7 @@ def run(settings: MdmSettings) -> int:
         *upkeep(storage, database),
         Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
         EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
+        Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
     ]
     feed.start()
     relay.start()

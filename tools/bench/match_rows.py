@@ -16,7 +16,7 @@ import psycopg
 
 from services.mdm.domain.matching.keys import all_keys_in_bulk
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import population
+from services.mdm.domain.matching.population import most_holders, population
 from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.matching.training import MOST_HOLDERS, trained
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -120,10 +120,11 @@ def _kept(profiles: Sequence[bytes], sizes: Numbers, flat: Numbers, model: Match
     first = np.concatenate(([True], (flat[1:] != flat[:-1]) | (places[1:] != places[:-1])))
     flat, places = flat[first], places[first]
     values, back, held = np.unique(flat, return_inverse=True, return_counts=True)
-    rare = held[back] <= MOST_HOLDERS
+    most = most_holders(held, len(profiles), cap=MOST_HOLDERS)
+    rare = held[back] <= most
     starts = np.zeros(len(profiles) + 1, dtype=np.int64)
     np.cumsum(np.bincount(places[rare], minlength=len(profiles)), out=starts[1:])
-    frozen = replace(model, common_keys=frozenset(values[held > MOST_HOLDERS].tolist()))
+    frozen = replace(model, common_keys=frozenset(values[held > most].tolist()))
     return Rows(profiles, flat[rare], starts), frozen
 
 

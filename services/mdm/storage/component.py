@@ -9,7 +9,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from services.mdm.domain.matching.clustering import Cuts, Edge, Join, Node, Pair, Partition, Review, clusters, pair_of
+from services.mdm.domain.matching.clustering import (
+    MOST_REVIEWS,
+    Cuts,
+    Doubt,
+    Edge,
+    Join,
+    Node,
+    Pair,
+    Partition,
+    Review,
+    clusters,
+    pair_of,
+)
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.voices import Voice
@@ -23,6 +35,8 @@ class Component:
     edges: set[Edge]
     must: set[Pair] = field(default_factory=set)
     cannot: set[Pair] = field(default_factory=set)
+    beyond: set[Edge] = field(default_factory=set)
+    """Scored pairs that lead out of it and can neither link nor rival a link."""
 
     def partition(self, landscape: Landscape, model: MatchModel) -> Partition:
         """Return who belongs together."""
@@ -39,7 +53,10 @@ class Component:
         return Partition(
             tuple(tuple(names[mark] for mark in group) for group in found.groups),
             tuple(Join(names[join.one], names[join.other], join.reason) for join in found.joins),
-            tuple(Review(names[each.one], names[each.other], *each[2:]) for each in found.reviews),
+            (
+                *(Review(names[each.one], names[each.other], *each[2:]) for each in found.reviews),
+                *self._waiting_beyond(),
+            ),
         )
 
     def as_it_is(self) -> Partition:
@@ -48,6 +65,15 @@ class Component:
         for voice in self.voices.values():
             groups[voice.golden or voice.source_record].append(voice.source_record)
         return Partition(tuple(tuple(sorted(group)) for group in groups.values()), (), ())
+
+    def _waiting_beyond(self) -> list[Review]:
+        """Return of each record the best few pairs that lead out of the component."""
+        of = defaultdict(list)
+        for edge in self.beyond:
+            if pair_of(*edge[:2]) not in self.cannot:
+                of[edge.one if edge.one in self.voices else edge.other].append(edge)
+        best = (sorted(edges, key=lambda edge: (-edge.millibits, *edge[:2]))[:MOST_REVIEWS] for edges in of.values())
+        return [Review(*edge[:3], Doubt.WEAK) for edges in best for edge in edges]
 
     def _inside(self, pairs: Iterable[Pair]) -> list[Pair]:
         return [pair for pair in pairs if self.voices.keys() >= {*pair}]

@@ -106,7 +106,7 @@ class DuplicateSearch:
         """
         model = self._registry.read(connection).models.get(record_type.name) or self._default(record_type)
         asked = called(profile(record_type, content, self._store.sealer.token), model.matching, text)
-        (stored,) = match_index.candidates(connection, record_type.name, [block_keys(asked, model)])
+        stored = match_index.closest(connection, record_type.name, block_keys(asked, model))
         weighing = Weighing(model, asked, min(0, model.review_millibits))
         golden = crosswalk.of_sources(connection, [each.source_record for each in stored])
         found = [

@@ -32,6 +32,7 @@ from services.mdm.storage.pair_scoring import PairScoring
 from services.mdm.storage.payment_changes import PaymentChanges
 from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
+from services.mdm.storage.purging import Purging
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.rebuilding import Rebuilding
@@ -104,6 +105,7 @@ class HubStorage:
     match_quality: MatchQuality
     duplicate_search: DuplicateSearch
     search_index: SearchIndex
+    purging: Purging
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: Receipts | None = None) -> HubStorage:
@@ -181,6 +183,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),
         duplicate_search=DuplicateSearch(store, registry),
         search_index=SearchIndex(transactions, store, registry),
+        purging=Purging(transactions),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,6 +18,9 @@ from services.mesh.records.sealing import Sealer
 Outcome = import_pb2.ImportedRow.Outcome
 OUTCOMES = tuple(number for number in Outcome.values() if number)
 """Every outcome, in the order in which the table counts them."""
+
+RETENTION = timedelta(days=90)
+"""So long after its last batch an import can be gone on with, and its report be read."""
 
 _PURPOSE = "import"
 _CHUNK = 20
@@ -41,6 +45,12 @@ _ANSWERS = """
 SELECT batch, answer FROM import_batches
 WHERE source_import = %(name)s AND batch >= %(first)s AND (%(place)s = 0 OR counts[%(place)s] > 0)
 ORDER BY batch LIMIT %(limit)s
+"""
+_PURGE = """
+DELETE FROM import_batches WHERE source_import IN (
+    SELECT source_import FROM import_batches GROUP BY source_import
+    HAVING max(created_at) < clock_timestamp() - %s::interval
+)
 """
 
 
@@ -124,6 +134,11 @@ class ImportBatches:
             if len(found) < _CHUNK:
                 return
             first = found[-1][0] + 1
+
+
+def purge(connection: Connection, retention: timedelta = RETENTION) -> int:
+    """Forget imports of which nothing came for `retention`, each as a whole; return how many batches those had."""
+    return driver(connection).execute(_PURGE, (retention,)).rowcount
 
 
 def _import(row: tuple[Any, ...]) -> import_pb2.SourceImport:

@@ -1,13 +1,13 @@
 """Intake: batches of submissions in one transaction each; what can't be taken in is quarantined instead."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from google.rpc import status_pb2
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import ingest_pb2
+from concord.mdm.v1 import ingest_pb2, system_pb2
 from services.mdm.storage import crosswalk, payment_changes
 from services.mdm.storage.crosswalk import Crossing
 from services.mdm.storage.golden_reader import merged_into
@@ -119,10 +119,9 @@ class Intake:
         submissions = [offer for offer in checked if isinstance(offer, Submission)]
         applied = iter(self._path.apply(connection, submissions, origin))
         self._quarantine.settle(connection, [submission.crossing for submission in submissions], origin)
-        return [
-            next(applied) if isinstance(offer, Submission) else self._keep(connection, offer, origin)
-            for offer in checked
-        ]
+        refusals = [offer for offer in checked if isinstance(offer, Refusal)]
+        kept = iter(self._keep(connection, refusals, origin))
+        return [next(applied) if isinstance(offer, Submission) else next(kept) for offer in checked]
 
     def _checked(self, connection: Connection, offer: Offer, known: Crossing | None) -> Offer:
         """Refuse what only the database can tell: a key of another type, a delivery of what is not there."""
@@ -150,19 +149,29 @@ class Intake:
             return ""
         return merged_into(store, revision) or revision.record
 
-    def _keep(self, connection: Connection, refusal: Refusal, origin: Origin) -> Quarantined:
-        # What came for a system that the caller may not know of tells nothing of it, and lies apart from its records.
-        unknown = refusal.error.reason == reasons.ERROR_REASON_SYSTEM_UNKNOWN
-        known = None if unknown else self._registry.read(connection).systems.get(refusal.said.system)
-        status = to_status(refusal.error)
-        refused = Refused(
-            system=known.name if known else UNKNOWN,
-            key=refusal.said.key.replace("\0", "").encode()[:512].decode(errors="ignore"),
-            original=refusal.original,
-            error=status,
-            entities=(known.entity,) if known else (),
-        )
-        return Quarantined(self._quarantine.keep(connection, refused, origin), status)
+    def _keep(self, connection: Connection, refusals: Sequence[Refusal], origin: Origin) -> list[Quarantined]:
+        if not refusals:
+            return []
+        systems = self._registry.read(connection).systems
+        refused = [_kept(refusal, systems) for refusal in refusals]
+        names = self._quarantine.keep(connection, refused, origin)
+        return [Quarantined(name, each.error) for name, each in zip(names, refused, strict=True)]
+
+
+def _kept(refusal: Refusal, systems: Mapping[str, system_pb2.System]) -> Refused:
+    """Return a refusal as the quarantine keeps it.
+
+    What came for a system that the caller may not know of tells nothing of it, and lies apart from its records.
+    """
+    unknown = refusal.error.reason == reasons.ERROR_REASON_SYSTEM_UNKNOWN
+    known = None if unknown else systems.get(refusal.said.system)
+    return Refused(
+        system=known.name if known else UNKNOWN,
+        key=refusal.said.key.replace("\0", "").encode()[:512].decode(errors="ignore"),
+        original=refusal.original,
+        error=to_status(refusal.error),
+        entities=(known.entity,) if known else (),
+    )
 
 
 def _awaiting(answer: Taken, missing: Changes) -> Taken:

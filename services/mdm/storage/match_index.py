@@ -7,33 +7,52 @@ from sqlalchemy import Connection
 
 from services.mdm.domain.matching.clustering import Edge
 from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.training import MOST_HOLDERS
 from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
+from services.mesh.records.sealing import token_version
 
-MOST_CANDIDATES = 60
-"""So many records at most are compared with one: those that share the most keys."""
+MOST_SHOWN = 60
+"""So many records at most are compared with what somebody looks for: those that share the most keys."""
 
 _READ = """
-SELECT source_record, profile, model_revision FROM match_nodes WHERE source_record = ANY(%s::text[])
+SELECT source_record, profile, model_revision, token_version FROM match_nodes WHERE source_record = ANY(%s::text[])
 """
-_CANDIDATES = """
-SELECT a.place, n.source_record, n.profile FROM (
-    SELECT place, node, row_number() OVER (PARTITION BY place ORDER BY count(*) DESC, node) AS rank
-    FROM unnest(%s::bigint[], %s::bigint[]) AS asked(place, key) JOIN match_blocks USING (key)
-    GROUP BY place, node
-) AS a JOIN match_nodes n USING (node)
-WHERE a.rank <= %s AND n.record_type = %s ORDER BY a.place, a.rank
+# A key is read no further than it takes to see that too many hold it.
+_HOLDERS = """
+SELECT n.node, n.source_record FROM match_blocks b JOIN match_nodes n USING (node)
+WHERE b.key = asked.key AND n.record_type = %(type)s LIMIT %(limit)s
 """
-_CANDIDATES_OF_ONE = """
+_CANDIDATES = f"""
+SELECT found.place, n.source_record, n.profile FROM (
+    SELECT DISTINCT place, node FROM (
+        SELECT place, holder.node, count(*) OVER (PARTITION BY place, key) AS holders
+        FROM unnest(%(places)s::bigint[], %(keys)s::bigint[]) AS asked(place, key)
+        CROSS JOIN LATERAL ({_HOLDERS}) AS holder
+    ) AS held WHERE holders < %(limit)s
+) AS found JOIN match_nodes n USING (node)
+"""  # noqa: S608 - constants only
+_COUNT_HOLDERS = f"""
+SELECT key, holders FROM unnest(%(keys)s::bigint[]) AS asked(key)
+CROSS JOIN LATERAL (SELECT count(*) AS holders FROM ({_HOLDERS}) AS holder) AS counted
+"""  # noqa: S608 - constants only
+_HOLDING = """
+SELECT n.source_record FROM match_blocks b JOIN match_nodes n USING (node)
+WHERE b.key = ANY(%s::bigint[]) AND n.record_type = %s
+"""
+_KEYS = "SELECT source_record, keys FROM match_nodes WHERE source_record = ANY(%s::text[])"
+_CLOSEST = """
 SELECT n.source_record, n.profile FROM (
-    SELECT node, count(*) AS shared FROM match_blocks WHERE key = ANY(%s::bigint[])
-    GROUP BY node ORDER BY shared DESC, node LIMIT %s
-) AS a JOIN match_nodes n USING (node) WHERE n.record_type = %s ORDER BY a.shared DESC, node
+    SELECT node, count(*) AS shared FROM match_blocks WHERE key = ANY(%s::bigint[]) GROUP BY node
+) AS a JOIN match_nodes n USING (node)
+WHERE n.record_type = %s ORDER BY a.shared DESC, n.profile, n.source_record LIMIT %s
 """
 _PUT_NODES = """
-INSERT INTO match_nodes (source_record, record_type, model_revision, profile, keys)
-SELECT source_record, %s, %s, profile, '{}' FROM unnest(%s::text[], %s::bytea[]) AS new(source_record, profile)
-ON CONFLICT (source_record) DO UPDATE SET profile = excluded.profile, model_revision = excluded.model_revision
+INSERT INTO match_nodes (source_record, record_type, model_revision, profile, token_version, keys)
+SELECT source_record, %s, %s, profile, token_version, '{}'
+FROM unnest(%s::text[], %s::bytea[], %s::bigint[]) AS new(source_record, profile, token_version)
+ON CONFLICT (source_record) DO UPDATE SET profile = excluded.profile, model_revision = excluded.model_revision,
+    token_version = excluded.token_version
 """
 _PUT_BLOCKS = """
 WITH new AS (
@@ -59,22 +78,25 @@ _PUT_EDGES = """
 INSERT INTO match_edges (low, high, millibits, forbidden)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::text[])
 """
-_COUNT_BEHIND = """
-SELECT count(*) FROM crosswalk c LEFT JOIN match_nodes n USING (source_record) JOIN records r ON r.record = c.golden
-WHERE r.record_type = %s AND c.live AND coalesce(n.model_revision, 0) < %s
+# Without a version it was indexed before versions were kept; with 0 it holds no token.
+_BEHIND_ALL = """
+FROM crosswalk c LEFT JOIN match_nodes n USING (source_record) JOIN records r ON r.record = c.golden
+WHERE r.record_type = %s AND c.live
+AND (coalesce(n.model_revision, 0) < %s OR coalesce(n.token_version, -1) NOT IN (0, %s))
 """
-_BEHIND = """
-SELECT c.source_record FROM crosswalk c LEFT JOIN match_nodes n USING (source_record)
-JOIN records r ON r.record = c.golden
-WHERE r.record_type = %s AND c.live AND coalesce(n.model_revision, 0) < %s ORDER BY c.source_record LIMIT %s
-"""
+_COUNT_BEHIND = f"SELECT count(*) {_BEHIND_ALL}"
+_BEHIND = f"SELECT c.source_record {_BEHIND_ALL} ORDER BY c.source_record LIMIT %s"
 
 
 class Stored(NamedTuple):
-    """A profile as it is kept, None for a source record without a voice; and the model revision it is indexed by."""
+    """A profile as it is kept, None for a source record without a voice; and the model revision it is indexed by.
+
+    `token_version` is that of the key which its RESTRICTED values are tokens under, 0 = it has none, None = not known.
+    """
 
     profile: Profile | None
     model_revision: int
+    token_version: int | None
 
 
 class Candidate(NamedTuple):
@@ -87,28 +109,56 @@ class Candidate(NamedTuple):
 def read(connection: Connection, sources: Collection[str]) -> dict[str, Stored]:
     """Return what is kept of source records; those that were never indexed are left out."""
     rows = driver(connection).execute(_READ, (text_array(list(sources)),), prepare=True)
-    return {row[0]: Stored(Profile.from_bytes(bytes(row[1])) if row[1] else None, row[2]) for row in rows}
+    return {row[0]: Stored(Profile.from_bytes(bytes(row[1])) if row[1] else None, *row[2:]) for row in rows}
 
 
 def candidates(connection: Connection, record_type: str, keys: Sequence[Collection[int]]) -> list[list[Candidate]]:
-    """Return for each set of keys the source records that share some, those that share most first."""
-    if len(keys) == 1:
-        return [_candidates_of_one(connection, record_type, keys[0])]
+    """Return for each set of keys the source records of a type that share one which at most `MOST_HOLDERS` hold.
+
+    Who is indexed decides it and nothing else: neither what came first nor who is asked for.
+    """
     found: list[list[Candidate]] = [[] for _ in keys]
     asked = [(place, key) for place, each in enumerate(keys) for key in each]
     if asked:
         places, wanted = zip(*asked, strict=True)
-        parameters = (number_array(places), number_array(wanted), MOST_CANDIDATES, record_type)
-        for place, source, profile in driver(connection).execute(_CANDIDATES, parameters, prepare=True):
-            found[place].append(Candidate(source, Profile.from_bytes(bytes(profile))))
+        parameters = {
+            "places": number_array(places),
+            "keys": number_array(wanted),
+            "type": record_type,
+            "limit": MOST_HOLDERS + 1,
+        }
+        for place, source, profile in driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True):
+            found[place].append(Candidate(source, Profile.from_bytes(profile)))
     return found
 
 
-def _candidates_of_one(connection: Connection, record_type: str, keys: Collection[int]) -> list[Candidate]:
-    """Return the same for one set of keys: an index is read for the whole of it, which costs half."""
-    parameters = (number_array(list(keys)), MOST_CANDIDATES, record_type)
-    rows = driver(connection).execute(_CANDIDATES_OF_ONE, parameters, prepare=True, binary=True)
-    return [Candidate(source, Profile.from_bytes(profile)) for source, profile in rows]
+def closest(connection: Connection, record_type: str, keys: Collection[int]) -> list[Candidate]:
+    """Return the source records of a type that share the most keys, `MOST_SHOWN` at most, those that share most first.
+
+    Of those that share as many what they say decides, not what came first.
+    """
+    rows = driver(connection).execute(_CLOSEST, (number_array(list(keys)), record_type, MOST_SHOWN), prepare=True)
+    return [Candidate(source, Profile.from_bytes(bytes(profile))) for source, profile in rows]
+
+
+def count_holders(connection: Connection, record_type: str, keys: Collection[int], most: int) -> dict[int, int]:
+    """Return how many source records of a type hold each key, counted up to `most`."""
+    if not keys:
+        return {}
+    parameters = {"keys": number_array(list(keys)), "type": record_type, "limit": most}
+    return dict(driver(connection).execute(_COUNT_HOLDERS, parameters, prepare=True).fetchall())
+
+
+def holding(connection: Connection, record_type: str, keys: Collection[int]) -> set[str]:
+    """Return the source records of a type that hold any of the keys."""
+    rows = driver(connection).execute(_HOLDING, (number_array(list(keys)), record_type), prepare=True)
+    return {name for (name,) in rows}
+
+
+def keys_of(connection: Connection, sources: Collection[str]) -> dict[str, frozenset[int]]:
+    """Return the keys that source records are indexed under; those that were never indexed are left out."""
+    rows = driver(connection).execute(_KEYS, (text_array(list(sources)),), prepare=True, binary=True)
+    return {name: frozenset(keys) for name, keys in rows}
 
 
 def put(
@@ -122,7 +172,8 @@ def put(
         return
     raw, names = driver(connection), text_array(list(profiles))
     stored = [profile.to_bytes() if profile else b"" for profile, _ in profiles.values()]
-    raw.execute(_PUT_NODES, (record_type, model_revision, names, stored), prepare=True)
+    versions = number_array([_token_version(profile) if profile else 0 for profile, _ in profiles.values()])
+    raw.execute(_PUT_NODES, (record_type, model_revision, names, stored, versions), prepare=True)
     pairs = [(name, key) for name, (_, keys) in profiles.items() for key in keys]
     columns = (text_array([name for name, _ in pairs]), number_array([key for _, key in pairs]))
     raw.execute(_PUT_BLOCKS, (*columns, names, names), prepare=True)
@@ -145,13 +196,20 @@ def replace_edges(connection: Connection, sources: Collection[str], new: Iterabl
         driver(connection).execute(_PUT_EDGES, columns, prepare=True)
 
 
-def behind(connection: Connection, record_type: str, model_revision: int, limit: int) -> list[str]:
-    """Return living source records of a type that are not indexed by a revision of its model, by name."""
-    rows = driver(connection).execute(_BEHIND, (record_type, model_revision, limit), prepare=True)
-    return [name for (name,) in rows]
+def behind(connection: Connection, record_type: str, model_revision: int, key_version: int, limit: int) -> list[str]:
+    """Return living source records of a type that are not indexed by a revision of its model, by name.
+
+    Nor are those whose RESTRICTED values are tokens under another version of the key: they equal nothing any more.
+    """
+    asked = (record_type, model_revision, key_version, limit)
+    return [name for (name,) in driver(connection).execute(_BEHIND.encode(), asked, prepare=True)]
 
 
-def count_behind(connection: Connection, record_type: str, model_revision: int) -> int:
-    """Count the living source records of a type that are not indexed by a revision of its model."""
-    row = driver(connection).execute(_COUNT_BEHIND, (record_type, model_revision)).fetchone()
+def count_behind(connection: Connection, record_type: str, model_revision: int, key_version: int) -> int:
+    """Count what `behind` returns without a limit."""
+    row = driver(connection).execute(_COUNT_BEHIND.encode(), (record_type, model_revision, key_version)).fetchone()
     return row[0] if row else 0
+
+
+def _token_version(profile: Profile) -> int:
+    return max((token_version(value) for values in profile.values for value in values), default=0)

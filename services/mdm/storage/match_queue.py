@@ -1,6 +1,7 @@
 """Working the stewards' queue: who is at work on what, with its reasons; deciding takes a pair off it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,7 @@ from services.mesh.records.idempotency import Answer
 
 COLLECTION = "matchCandidates"
 AN_HOUR = 3600
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Doubt = match_queue_pb2.MatchCandidate.Doubt
 
@@ -82,7 +84,8 @@ class MatchQueue:
             claimant = decision.key.principal
             if not match_candidates.claim(connection, candidate.id, claimant, seconds or AN_HOUR):
                 raise _claimed(self.find(connection, name, decision.entities))
-            return Answer(name, 1)
+            # A claim makes no revision: when it ends is what a repeat answers again.
+            return Answer(name, _microseconds(self.find(connection, name, decision.entities).claimed_until))
 
         return self._answered(name, decision, apply)
 
@@ -91,7 +94,7 @@ class MatchQueue:
 
         def apply(connection: Connection) -> Answer:
             match_candidates.release(connection, self._unclaimed(connection, name, decision).id)
-            return Answer(name, 1)
+            return Answer(name, _microseconds(None))
 
         return self._answered(name, decision, apply)
 
@@ -124,10 +127,22 @@ class MatchQueue:
     def _answered(
         self, name: str, decision: Decision, apply: Callable[[Connection], Answer]
     ) -> match_queue_pb2.MatchCandidate:
-        def present(connection: Connection, _: Answer) -> match_queue_pb2.MatchCandidate:
-            return self.present(connection, self.find(connection, name, decision.entities))
+        def present(connection: Connection, answer: Answer) -> match_queue_pb2.MatchCandidate:
+            until = _moment(answer.revision)
+            claimant = decision.key.principal if until else ""
+            found = self.find(connection, name, decision.entities)
+            return self.present(connection, found._replace(claimant=claimant, claimed_until=until))
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
+
+
+def _microseconds(moment: datetime | None) -> int:
+    """Return a moment as microseconds since 1970; 0 = none."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) if moment else 0
+
+
+def _moment(microseconds: int) -> datetime | None:
+    return _EPOCH + timedelta(microseconds=microseconds) if microseconds else None
 
 
 def _claimed(candidate: Candidate) -> ConcordError:

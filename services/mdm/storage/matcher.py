@@ -3,12 +3,14 @@
 Candidates share a block key; pairs at or above the review cut are kept as edges; every component that a change touches
 is decided again by `clusters`. Whoever calls holds the type's matching lock (`hold`), so that of two records which come
 at the same moment the second sees the first.
+
+A key that more than `MOST_HOLDERS` records hold says nothing. Which keys these are may change with every write; who
+was a candidate by such a key only is none any more, so that the candidates follow from the records that are there.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 from sqlalchemy import Connection
 
@@ -25,7 +27,7 @@ from services.mdm.domain.matching.clustering import (
 )
 from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.model import MatchModel, Score
-from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.training import MOST_HOLDERS
 from services.mdm.domain.matching.weighing import Weighing
 from services.mdm.storage import match_candidates, match_index
 from services.mdm.storage import match_keys as keys
@@ -35,7 +37,15 @@ from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.voices import Voice, Voices
 
 MOST_TOGETHER = 5000
-"""What hangs together with more source records is not decided again in one transaction: what is new stays alone."""
+"""Of so many source records at most it is decided in one transaction who belongs together.
+
+Where more hang together it is followed only what can link, or rival a link: who belongs together is the same by that,
+and only how many doubtful pairs of a record wait at once is then settled record by record. Where that is still too
+much, what is new stays alone.
+"""
+
+_NEVER = 2**31
+"""More than any score."""
 
 _BY_STEWARDS = "steward"
 """Stands in an edge for an exclusive identifier: what a steward founded is linked with others by stewards only."""
@@ -48,9 +58,9 @@ Decided = Callable[[Connection, Collection[str]], Iterable[match_pb2.MatchDecisi
 
 @dataclass(frozen=True)
 class Evidence:
-    """What changed source records say, and the pairs that this makes."""
+    """Source records that are scored anew, and the pairs that this makes."""
 
-    profiles: Mapping[str, tuple[Profile | None, tuple[int, ...]]]
+    sources: frozenset[str]
     edges: frozenset[Edge]
 
 
@@ -94,55 +104,71 @@ class Matcher:
         fresh = {name: voice for name, voice in changed.items() if _is_news(voice, indexed.get(name), model)}
         if not fresh and not also:
             return None
-        evidence = self._evidence(connection, model, fresh)
+        fresh |= self._index(connection, model, fresh)
+        evidence = _evidence(connection, model, fresh)
         before = match_index.edges(connection, list(fresh)) if fresh else set()
-        component = Component(dict(fresh), set(evidence.edges))
-        touched = {*fresh, *also, *_ends(before), *_ends(evidence.edges)}
-        whole = self._gather(connection, model.record_type, component, touched, changed)
+        for least in (-_NEVER, _rivalling(model)):
+            component = Component(dict(fresh), set(evidence.edges))
+            touched = {*fresh, *also, *_ends({*before, *evidence.edges}, least)}
+            whole = self._gather(connection, model.record_type, component, touched, changed, least)
+            if whole:
+                break
         partition = component.partition(landscape, model) if whole else component.as_it_is()
         return Evaluation(component.voices, partition, evidence, model, whole)
 
     def keep(self, connection: Connection, model: MatchModel, evaluation: Evaluation) -> None:
-        """Keep what was found: profiles, edges, and what waits for stewards."""
-        evidence = evaluation.evidence
-        match_index.put(connection, model.record_type, model.revision, evidence.profiles)
-        match_index.replace_edges(connection, list(evidence.profiles), evidence.edges)
+        """Keep what was found: edges, and what waits for stewards."""
+        match_index.replace_edges(connection, evaluation.evidence.sources, evaluation.evidence.edges)
         if not evaluation.whole:
             return
         waiting = [_waiting(model, review) for review in evaluation.partition.reviews]
         match_candidates.replace(connection, model.record_type, list(evaluation.voices), waiting)
 
-    @staticmethod
-    def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voice]) -> Evidence:
-        profiles = {name: (voice.profile, _keys(voice.profile, model)) for name, voice in fresh.items()}
-        heard = [voice for voice in fresh.values() if voice.profile]
-        found = match_index.candidates(connection, model.record_type, [profiles[v.source_record][1] for v in heard])
-        edges = set()
-        for voice, stored in zip(heard, found, strict=True):
-            assert voice.profile is not None  # noqa: S101 - it is heard
-            weighing = Weighing(model, voice.profile, model.review_millibits)
-            for candidate in stored:
-                score = None if candidate.source_record in fresh else weighing.score(candidate.profile)
-                if score is not None:
-                    edges.add(_edge((voice.source_record, candidate.source_record), score))
-        for one, other in _sharing({name: shared for name, (_, shared) in profiles.items()}):
-            ours, theirs = fresh[one].profile, fresh[other].profile
-            assert ours is not None  # noqa: S101 - who has keys has a profile
-            assert theirs is not None  # noqa: S101 - the same
-            score = model.score(ours, theirs)
-            if score.millibits >= model.review_millibits:
-                edges.add(_edge((one, other), score))
-        return Evidence(profiles, frozenset(edges))
+    def _index(self, connection: Connection, model: MatchModel, fresh: Mapping[str, Voice]) -> dict[str, Voice]:
+        """Index what changed; return the others whose candidates are not the same any more."""
+        keyed = {name: _keys(voice, model) for name, voice in fresh.items()}
+        before = match_index.keys_of(connection, list(fresh))
+        profiles = {name: (voice.profile, keyed[name]) for name, voice in fresh.items()}
+        match_index.put(connection, model.record_type, model.revision, profiles)
+        others = self._others(connection, model.record_type, before, keyed) - fresh.keys()
+        family = self.voices.read(connection, others) if others else []
+        return {voice.source_record: voice for voice in family if voice.source_record in others}
 
-    def _gather(
+    @staticmethod
+    def _others(
+        connection: Connection,
+        record_type: str,
+        before: Mapping[str, Collection[int]],
+        now: Mapping[str, Collection[int]],
+    ) -> set[str]:
+        """Return who holds a key that says nothing any more and has an edge to another holder; who holds one again."""
+        more = Counter(key for name, keys in now.items() for key in {*keys}.difference(before.get(name, ())))
+        fewer = Counter(key for name, keys in before.items() for key in {*keys}.difference(now[name]))
+        most = MOST_HOLDERS + len(now) + 1
+        holders = match_index.count_holders(connection, record_type, [*(more.keys() | fewer.keys())], most)
+        then = {key: count - more[key] + fewer[key] for key, count in holders.items()}
+        silenced = [key for key, count in holders.items() if count > MOST_HOLDERS >= then[key]]
+        again = [key for key, count in holders.items() if count <= MOST_HOLDERS < then[key]]
+        found = match_index.holding(connection, record_type, again) if again else set()
+        for key in silenced:
+            here = match_index.holding(connection, record_type, [key])
+            known = match_index.edges(connection, here)
+            found |= {edge.one for edge in known if here >= {*edge[:2]}}
+        return found
+
+    def _gather(  # noqa: PLR0913 - where it begins, and how far it goes
         self,
         connection: Connection,
         record_type: str,
         component: Component,
         touched: set[str],
         changed: Mapping[str, Voice],
+        least: int,
     ) -> bool:
-        """Follow edges, identifiers, decisions and golden records from what was touched; False when it is too much."""
+        """Follow edges, identifiers, decisions and golden records from what was touched; False when it is too much.
+
+        Edges are followed from `least` on, millibits; those below it that lead out are told as such.
+        """
         fresh, seen = set(component.voices), set[str]()
         while reached := touched - seen:
             seen |= reached
@@ -157,9 +183,11 @@ class Matcher:
             self._follow_decisions(connection, component, reached)
             heard = [component.voices[name] for name in reached & component.voices.keys()]
             linked = set(_carriers(connection, record_type, heard))
-            touched |= component.voices.keys() | _ends(component.edges) | linked
+            touched |= component.voices.keys() | _ends(component.edges, least) | linked
             touched |= {name for pair in component.must for name in pair}
-        component.edges = {edge for edge in component.edges if component.voices.keys() >= {*edge[:2]}}
+        inside = {edge for edge in component.edges if component.voices.keys() >= {*edge[:2]}}
+        component.beyond = {edge for edge in component.edges - inside if edge.millibits < least}
+        component.edges = inside
         return True
 
     def _follow_decisions(self, connection: Connection, component: Component, reached: Collection[str]) -> None:
@@ -179,14 +207,36 @@ def _waiting(model: MatchModel, review: Review) -> Waiting:
     return Waiting(pair(review.one, review.other), review.millibits, review.doubt.value, priority)
 
 
+def _rivalling(model: MatchModel) -> int:
+    """Return from which score on a pair can be linked, or rival one that can; millibits."""
+    link = model.link_millibits
+    return max(model.review_millibits, link - model.margin_millibits) if link is not None else _NEVER
+
+
 def _is_news(voice: Voice, indexed: match_index.Stored | None, model: MatchModel) -> bool:
     if not voice.golden or indexed is None:
         return True
-    return (indexed.profile, indexed.model_revision) != (voice.profile, model.revision)
+    return indexed.token_version is None or indexed[:2] != (voice.profile, model.revision)
 
 
-def _keys(profile: Profile | None, model: MatchModel) -> tuple[int, ...]:
-    return block_keys(profile, model) if profile else ()
+def _keys(voice: Voice, model: MatchModel) -> tuple[int, ...]:
+    return block_keys(voice.profile, model) if voice.profile else ()
+
+
+def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voice]) -> Evidence:
+    """Score source records that are indexed with their candidates, two of them once."""
+    heard = {name: voice.profile for name, voice in fresh.items() if voice.profile}
+    found = match_index.candidates(connection, model.record_type, [block_keys(each, model) for each in heard.values()])
+    edges = set()
+    for (name, profile), candidates in zip(heard.items(), found, strict=True):
+        weighing = Weighing(model, profile, model.review_millibits)
+        for candidate in candidates:
+            if candidate.source_record == name or (candidate.source_record in heard and candidate.source_record < name):
+                continue
+            score = weighing.score(candidate.profile)
+            if score is not None:
+                edges.add(_edge((name, candidate.source_record), score))
+    return Evidence(frozenset(fresh), frozenset(edges))
 
 
 def _edge(ends: Pair, score: Score) -> Edge:
@@ -199,17 +249,8 @@ def weighed(edge: Edge) -> Edge:
     return edge._replace(forbidden=edge.forbidden or (_BY_STEWARDS if founded else ""))
 
 
-def _sharing(keyed: Mapping[str, Collection[int]]) -> set[Pair]:
-    """Return the pairs that share a key."""
-    by_key = defaultdict(list)
-    for name, keys_of_one in keyed.items():
-        for key in keys_of_one:
-            by_key[key].append(name)
-    return {pair_of(*pair) for names in by_key.values() for pair in combinations(names, 2)}
-
-
-def _ends(edges: Iterable[Edge]) -> set[str]:
-    return {end for edge in edges for end in edge[:2]}
+def _ends(edges: Iterable[Edge], least: int) -> set[str]:
+    return {end for edge in edges if edge.millibits >= least for end in edge[:2]}
 
 
 def _carriers(connection: Connection, record_type: str, voices: Iterable[Voice]) -> Iterator[str]:

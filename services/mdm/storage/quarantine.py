@@ -20,7 +20,7 @@ UNKNOWN = "systems/unknown"
 """Under whose name lies what came for a system that is not registered."""
 
 _OPEN = """
-SELECT k.record FROM record_index k JOIN record_index s USING (record_type, record)
+SELECT k.value, k.record FROM record_index k JOIN record_index s USING (record_type, record)
 WHERE k.record_type = %s AND k.path = 'key' AND k.value = ANY(%s) AND k.to_revision IS NULL
 AND s.path = 'state' AND s.value = 'STATE_OPEN' AND s.to_revision IS NULL
 ORDER BY k.record
@@ -39,6 +39,20 @@ class Refused:
     entities: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A quarantined record's next revision."""
+
+    name: str
+    content: ingest_pb2.QuarantinedRecord
+    before: Revision | None
+    entities: Sequence[str]
+
+    def previous(self, store: RecordStore) -> ingest_pb2.QuarantinedRecord | None:
+        """Return what the record says now."""
+        return store.content(self.before, ingest_pb2.QuarantinedRecord) if self.before else None
+
+
 class Quarantine:
     """Keeps refused submissions, one open record for each (system, key), inside the caller's transaction.
 
@@ -49,26 +63,32 @@ class Quarantine:
         self._store = store
         self._new_id = new_id
 
-    def keep(self, connection: Connection, refused: Refused, origin: Origin) -> str:
-        """Keep a refused submission; return its name. The same bytes refused for the same reason change nothing."""
+    def keep(self, connection: Connection, refusals: Sequence[Refused], origin: Origin) -> list[str]:
+        """Keep refused submissions of different (system, key) pairs; return their names.
+
+        The same bytes refused for the same reason change nothing. However many there are, the statements are as many.
+        """
+        sought = [self._sought(refused.system, refused.original) for refused in refusals]
+        found = self._open(connection, [value for values in sought for value in values]) if refusals else {}
+        known = [min((found[value] for value in values if value in found), default="") for values in sought]
+        revisions = self._store.read(connection, [name for name in known if name])
+        kept = [self._kept(refused, revisions.get(name)) for refused, name in zip(refusals, known, strict=True)]
+        self._append(connection, [each for each in kept if each.content != each.previous(self._store)], origin)
+        return [each.name for each in kept]
+
+    def _kept(self, refused: Refused, before: Revision | None) -> "_Change":
         content = ingest_pb2.QuarantinedRecord(
             key=refused.key, error=refused.error, original=refused.original, state=State.STATE_OPEN
         )
-        name = next(iter(self._open(connection, self._sought(refused.system, refused.original))), None)
-        if name is None:
+        if before is None:
             name = f"{refused.system}/quarantinedRecords/{self._new_id()}"
-            self._append(connection, name, content, None, refused.entities, origin)
-            return name
-        revision = self._store.read(connection, [name])[name]
-        before = self._store.content(revision, ingest_pb2.QuarantinedRecord)
-        if (before.original, before.error) != (content.original, content.error):
-            self._append(connection, name, content, revision, revision.entities, origin)
-        return name
+            return _Change(name, content, None, refused.entities)
+        return _Change(before.record, content, before, before.entities)
 
     def settle(self, connection: Connection, taken: Collection[tuple[str, str]], origin: Origin) -> None:
         """Settle what waits under these (system, key) pairs: they were taken in."""
-        names = self._open(connection, [_value(system, system, key) for system, key in taken]) if taken else ()
-        for revision in self._store.read(connection, names).values():
+        found = self._open(connection, [_value(system, system, key) for system, key in taken]) if taken else {}
+        for revision in self._store.read(connection, set(found.values())).values():
             self.mark(connection, revision, State.STATE_SETTLED, None, origin)
 
     def mark(
@@ -84,7 +104,7 @@ class Quarantine:
         content.state = state
         if error is not None:
             content.error.CopyFrom(error)
-        self._append(connection, revision.record, content, revision, revision.entities, origin)
+        self._append(connection, [_Change(revision.record, content, revision, revision.entities)], origin)
 
     def present(self, revision: Revision, *, clear: bool) -> ingest_pb2.QuarantinedRecord:
         """Return a quarantined record as its message; with `clear` its original bytes too."""
@@ -94,9 +114,10 @@ class Quarantine:
         content.update_time.FromDatetime(revision.created_at)
         return content
 
-    def _open(self, connection: Connection, values: Sequence[str]) -> list[str]:
-        """Return the open records with these index values, by name."""
-        return [name for (name,) in driver(connection).execute(_OPEN, (RECORD_TYPE, list(values)), prepare=True)]
+    def _open(self, connection: Connection, values: Sequence[str]) -> dict[str, str]:
+        """Return the open records with these index values, by value; of several the first by name."""
+        rows = driver(connection).execute(_OPEN, (RECORD_TYPE, list(values)), prepare=True).fetchall()
+        return dict(reversed(rows))
 
     def _sought(self, system: str, original: bytes) -> Sequence[str]:
         """Return the index values under which a submission's record lies, the newest first.
@@ -108,31 +129,30 @@ class Quarantine:
             return (_value(system, said.system, said.key),)
         return self._store.sealer.tokens(original, RECORD_TYPE)
 
-    def _append(  # noqa: PLR0913 - a revision has many parts
-        self,
-        connection: Connection,
-        name: str,
-        content: ingest_pb2.QuarantinedRecord,
-        before: Revision | None,
-        entities: Sequence[str],
-        origin: Origin,
-    ) -> None:
-        head = self._store.lock(connection, [name])[name] if before else None
-        previous = self._store.content(before, ingest_pb2.QuarantinedRecord) if before else None
-        draft = RevisionDraft(
-            record=name,
-            record_type=RECORD_TYPE,
-            operation=audit_pb2.OPERATION_UPDATE if before else audit_pb2.OPERATION_CREATE,
-            content=content,
-            head=head,
-            previous=previous,
-            entities=tuple(entities),
+    def _append(self, connection: Connection, changes: Sequence["_Change"], origin: Origin) -> None:
+        heads = self._store.lock(connection, [each.name for each in changes if each.before])
+        drafts = {
+            each.name: RevisionDraft(
+                record=each.name,
+                record_type=RECORD_TYPE,
+                operation=audit_pb2.OPERATION_UPDATE if each.before else audit_pb2.OPERATION_CREATE,
+                content=each.content,
+                head=heads.get(each.name),
+                previous=each.previous(self._store),
+                entities=tuple(each.entities),
+            )
+            for each in changes
+        }
+        self._store.append(connection, list(drafts.values()), origin)
+        record_index.put(
+            connection, self._store.sealer, [self._indexed(each, drafts[each.name].revision) for each in changes]
         )
-        self._store.append(connection, [draft], origin)
-        there = self._entries(name, previous, before.entities) if before and previous else frozenset[IndexEntry]()
-        now = self._entries(name, content, entities)
-        changed = record_index.Indexed(RECORD_TYPE, name, draft.revision, there, now)
-        record_index.put(connection, self._store.sealer, [changed])
+
+    def _indexed(self, change: "_Change", revision: int) -> record_index.Indexed:
+        previous = change.previous(self._store)
+        there = self._entries(change.name, previous, change.before.entities) if change.before and previous else ()
+        now = self._entries(change.name, change.content, change.entities)
+        return record_index.Indexed(RECORD_TYPE, change.name, revision, frozenset(there), now)
 
     def _entries(
         self, name: str, content: ingest_pb2.QuarantinedRecord, entities: Sequence[str]

@@ -1,5 +1,7 @@
 """Rematching: what was indexed by an earlier model, or never, is matched by the one in force, piece by piece.
 
+So is what holds tokens under a key that was rotated since: until then an equal RESTRICTED value seems another.
+
 It is ingest's own matching over source records that say nothing new. Each piece is a transaction; where it stands is in
 the index itself, so that it goes on after a restart where it stopped.
 """
@@ -69,7 +71,7 @@ class Rematching:
         if model is None or record_type is None:
             return 0
         Matcher.hold(connection, landscape, [name])
-        behind = match_index.behind(connection, name, model.revision, at_once)
+        behind = match_index.behind(connection, name, model.revision, self._path.store.sealer.version, at_once)
         if behind:
             self._match_again(connection, record_type, landscape, behind, origin)
         return len(behind)

@@ -17,7 +17,6 @@ from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk, match_index
 from services.mdm.storage.crosswalk import Crossing
-from services.mdm.storage.match_index import Stored
 from services.mdm.storage.registry import HUB, Registry
 from services.mdm.storage.transactions import Transactions
 from services.mesh.database import driver
@@ -28,7 +27,7 @@ AT_ONCE = 200
 """So many changes a piece."""
 
 _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in record_types.RECORD_TYPES if kind.matching)
-"""What the index was made by; where it differs, the feed is followed from its beginning again."""
+"""What the index is made by, beside the key's version; where it differs, the feed is followed from its beginning."""
 
 _POSITION = "SELECT declarations, position FROM search_progress FOR UPDATE"
 _BEGIN = """
@@ -64,9 +63,10 @@ class SearchIndex:
     def _step(self, connection: Connection) -> int:
         raw = driver(connection)
         row = raw.execute(_POSITION).fetchone()
-        if row is None or row[0] != _DECLARATIONS:
-            raw.execute(_BEGIN, (_DECLARATIONS,))
-            row = (_DECLARATIONS, 0)
+        made_by = f"{_DECLARATIONS} key/{self._store.sealer.version}"
+        if row is None or row[0] != made_by:
+            raw.execute(_BEGIN, (made_by,))
+            row = (made_by, 0)
         changes = raw.execute(_PUBLISHED, (row[1], AT_ONCE)).fetchall()
         if changes:
             self._take(connection, {record for _, kind, record in changes if kind == "source_record"})
@@ -85,7 +85,7 @@ class SearchIndex:
             indexed = {
                 name: (said, block_keys(said, model) if said else ())
                 for name, said in self._profiles(connection, record_type, ours)
-                if held.get(name) != Stored(said, model.revision)
+                if name not in held or held[name][:2] != (said, model.revision)
             }
             match_index.put(connection, record_type.name, model.revision, indexed)
 

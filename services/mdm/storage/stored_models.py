@@ -17,7 +17,7 @@ from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.profile import matching_of
 from services.mdm.domain.matching.stored import from_message, to_message
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage import model_register
+from services.mdm.storage import match_index, model_register
 from services.mdm.storage.etag import etag_of
 from services.mdm.storage.model_register import Registered, State
 from services.mdm.storage.registrations import missing
@@ -108,6 +108,11 @@ class StoredModels:
         if known is None or known.revision != record.number:
             known = self._known[record.record_type] = self.model(connection, record)
         return known
+
+    def count_behind(self, connection: Connection, record: pb.MatchModelRecord) -> int:
+        """Count the source records that a model in force has still to match."""
+        version = self._store.sealer.version
+        return match_index.count_behind(connection, record.record_type, record.number, version)
 
     def append(
         self,

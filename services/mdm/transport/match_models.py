@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from services.mdm.domain.matching.tuning import band
-from services.mdm.storage import match_index, model_register
+from services.mdm.storage import model_register
 from services.mdm.storage.match_models import MatchModels, Order
 from services.mdm.storage.pair_scoring import PairScoring, Scored
 from services.mdm.storage.stored_models import StoredModels
@@ -51,7 +51,7 @@ class MatchModelMethods:
             shown = self._stored.present(self._stored.find(connection, request.name))
             self._add_training(connection, shown)
             if shown.state == model_register.State.STATE_IN_FORCE:
-                shown.behind_count = match_index.count_behind(connection, shown.record_type, shown.number)
+                shown.behind_count = self._stored.count_behind(connection, shown)
             if request.with_frequencies and shown.trained_revision:
                 shown.model.CopyFrom(self._stored.whole(connection, shown))
             return pb.GetMatchModelResponse(match_model=shown)

@@ -77,9 +77,14 @@ class Sealer:
         """Open what `seal_bytes` made for the same record and purpose. Raises SealBroken."""
         return decrypt(key.cipher, sealed, _bytes_context(key, purpose))
 
+    @property
+    def version(self) -> int:
+        """The version of the newest key: what tokens are made under."""
+        return self.ring.versions[0]
+
     def token(self, value: str | bytes, purpose: str) -> str:
         """Return `t<version>:…`: equal for equal (value, purpose), tells nothing else; under the newest key."""
-        return self._token(self.ring.versions[0], value, purpose)
+        return self._token(self.version, value, purpose)
 
     def tokens(self, value: str | bytes, purpose: str) -> tuple[str, ...]:
         """Return the value's token under every key version, newest first: what a search asks for during a rotation."""
@@ -96,6 +101,12 @@ class Sealer:
         data = value.encode() if isinstance(value, str) else value
         digest = hmac.digest(self.ring.token_key(version, purpose), data, "sha256")
         return f"t{version}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def token_version(text: str) -> int:
+    """Return the key version that a token was made under; 0 = the text is no token."""
+    match = _TOKEN.fullmatch(text)
+    return int(match[1]) if match else 0
 
 
 def _content_context(key: RecordKey, revision: int) -> bytes:

@@ -313,6 +313,21 @@ def queue(links: Links) -> Queue:
     return Queue(links.client)
 
 
+def test_a_repeated_claim_or_release_answers_as_the_first_did(links: Links, queue: Queue) -> None:
+    for system in ("erp", "legacy"):
+        links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+    (name,) = [each.name for each in queue.page().match_candidates]
+    claim = match_queue_pb2.ClaimMatchCandidateRequest(name=name, request_id=rid())
+    release = match_queue_pb2.ReleaseMatchCandidateRequest(name=name, request_id=rid())
+    claimed = queue.stub.ClaimMatchCandidate(claim).match_candidate
+    released = queue.stub.ReleaseMatchCandidate(release).match_candidate
+    assert (claimed.claimant, released.claimant) == ("tester", "")
+    assert queue.stub.ClaimMatchCandidate(claim).match_candidate == claimed
+    queue.claim(name)
+    assert queue.stub.ReleaseMatchCandidate(release).match_candidate == released
+    assert queue.page().match_candidates[0].claimant == "tester"
+
+
 ALIKE: dict[str, Any] = {"phone": "+1 555 010 1234", "website": "bd.example"}
 
 

@@ -225,3 +225,36 @@ def test_a_merge_of_more_than_one_write_looks_at_is_refused_and_changes_nothing(
     assert caught.value.reason == reasons.ERROR_REASON_TOO_MANY_CHANGES
     assert groups(modelled, example) == {frozenset({0}), frozenset({1})}
     assert modelled.rows("SELECT count(*) FROM changes") == before
+
+
+def test_what_hangs_together_by_doubtful_pairs_alone_is_matched_however_much_it_is(
+    modelled: TestHub, another: TestHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve firms at one switchboard: all of them wait in pairs, which nobody may follow to their end here."""
+    example = mark()
+    words = ("Orion", "Vega", "Lyra", "Altair", "Rigel", "Deneb", "Mira", "Castor", "Pollux", "Spica", "Atria", "Hadar")
+    switchboard = []
+    for place in range(2 * len(words)):
+        word = words[place // 2]
+        firm = supplier_pb2.Supplier(legal_name=f"Health {word} {word[::-1]}")
+        firm.phone = f"+1 {int(example, 36) % 10**6:06d}1234"
+        switchboard.append(statement(SYSTEMS[place % 3], f"{example}/{place}", firm))
+    submitted(modelled, *switchboard)
+    monkeypatch.setattr(matcher, "MOST_TOGETHER", 8)
+    for each in switchboard:
+        submitted(another, each)
+    assert len(waiting(modelled, example)) > 8
+    assert groups(another, example) == groups(modelled, example)
+    assert len(groups(another, example)) == len(words)
+    assert len(waiting(another, example)) > 8
+    one, other = (golden_of(another, example, place) for place in (0, 2))
+    another.parts.merging.merge(
+        SUPPLIER, one, other, Ruling("the same", withdraw=False), decision(merge_pb2.MergeSuppliersRequest())
+    )
+    assert frozenset({0, 1, 2, 3}) in groups(another, example)
+    check_consistent(another)
+
+
+def golden_of(hub: TestHub, example: str, place: int) -> Marked:
+    ((name,),) = hub.rows(f"SELECT golden FROM crosswalk WHERE key = '{example}/{place}'")  # noqa: S608 - our own mark
+    return Marked(str(name), hub.supplier(str(name)).etag)

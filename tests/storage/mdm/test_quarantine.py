@@ -1,7 +1,9 @@
 """The hub's quarantine: what is refused is kept, each submission for itself, until it is taken in."""
 
 import threading
+from typing import Any
 
+import psycopg
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -42,6 +44,28 @@ def test_no_refused_submission_takes_the_place_of_another(
     answers = hub.submit(*said)
     assert [kept(hub, answer).original for answer in answers] == [one.SerializeToString() for one in said]
     assert hub.submit(*said) == answers
+
+
+def test_many_refused_submissions_cost_as_many_statements_as_a_few(
+    hub: TestHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, done = psycopg.Cursor.execute, [0]
+
+    def counted(*given: Any, **more: Any) -> Any:
+        done[0] += 1
+        return execute(*given, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+
+    def statements(numbers: range, name: str) -> int:
+        before = done[0]
+        hub.submit(*(wrong("systems/erp", f"{number}", name) for number in numbers))
+        return done[0] - before
+
+    few, many = range(3), range(10, 60)
+    for name in ("first", "another"):
+        # Now and then one looks whether the spool is full.
+        assert statements(few, name) + 2 >= statements(many, name)
 
 
 def test_the_same_key_refused_at_once_waits_once_and_is_settled_by_a_good_one(hub: TestHub) -> None:

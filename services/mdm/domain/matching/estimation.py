@@ -155,11 +155,23 @@ def _anchored_weights(evidence: _Evidence, place: int, same: Reals, different: R
     matches = _histogram(evidence.levels[place], same, len(old))
     drawn = _histogram(evidence.random[place], np.ones(len(evidence.random[place])), len(old))
     if matches.sum() < _FEWEST_PAIRS or not drawn.sum():
-        return old
+        return _no_more_than_by_chance(old, drawn)
     known = evidence.all_pairs * drawn.sum() / len(evidence.random[place])
     others = _histogram(evidence.levels[place], different, len(old))
     chance = np.maximum(drawn / drawn.sum(), np.maximum(others, 0.3) / known)
     return _weights(matches, evidence.experience[place], chance / chance.sum(), matches + others + drawn)
+
+
+def _no_more_than_by_chance(weights: Reals, drawn: Reals) -> Reals:
+    """Return weights of which none is above what random pairs leave room for; `drawn` counts these by level.
+
+    A level that every second of them has speaks for the same thing with one bit at most, whatever experience says.
+    """
+    if not drawn.sum():
+        return weights
+    most = -np.log2((drawn + 0.5) / (drawn.sum() + 0.5 * len(drawn)))
+    bounded: Reals = np.minimum.accumulate(np.minimum(weights, most)[::-1])[::-1]
+    return bounded
 
 
 def _weights(matches: Reals, experience: Reals, chance: Reals, seen: Reals) -> Reals:
@@ -201,6 +213,9 @@ def _expected(evidence: _Evidence, weights: list[Reals]) -> _Estimate:
                     (rest + 0.5) / (rest.sum() + 0.5 * len(old)),
                     matches + rest,
                 )
+            else:
+                drawn = _histogram(evidence.random[place], np.ones(len(evidence.random[place])), len(old))
+                weights[place] = _no_more_than_by_chance(old, drawn)
     return _Estimate(weights, prior)
 
 

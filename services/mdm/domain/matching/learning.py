@@ -5,7 +5,8 @@ that the population gave. Stewards choose pairs by their scores and not by how t
 odds is learnt from them as well, and the cuts move with it. Levels keep their order. What a rule says (a veto, an
 exclusive identifier) is not learnt, and how far rarity moves a weight stays.
 
-What was learnt counts only where it tells decisions that it has not seen better than the model before.
+What was learnt counts only where it tells decisions that it has not seen better than the model before: by how sure it
+is of each, and by what it would link (F1). Otherwise the weights stay, and the model's origin does not name decisions.
 """
 
 import dataclasses
@@ -113,7 +114,8 @@ def _weighed(model: MatchModel, population: Population, known: Decided, free: Fl
     evidence = _Evidence(model, population, known, found, design, free & design.free)
     above = evidence.held_out()
     telling = evidence.usable & (evidence.linkable(before) | evidence.linkable(above))
-    if _loss(above, known.same, telling) >= _loss(before - even_odds(model), known.same, telling):
+    now = before - even_odds(model)
+    if _loss(above, known.same, telling) >= _loss(now, known.same, telling) or evidence.f1(above) < evidence.f1(now):
         return model, before
     better = evidence.moved(evidence.usable)
     return better, above + even_odds(better)
@@ -179,6 +181,12 @@ class _Evidence:
 
     def linkable(self, score: Numbers) -> Flags:
         return _linkable(self.model, self.population, self.known.pairs, score)
+
+    def f1(self, above: Numbers) -> float:
+        """Return how well decisions are met by what would be linked, given how far above even odds each pair is."""
+        linked = self.usable & self.linkable(above) & (above >= _EVEN_BELOW_LINK)
+        same = self.usable & self.known.same
+        return 2 * float((linked & same).sum()) / max(float(linked.sum() + same.sum()), 1.0)
 
     def held_out(self) -> Numbers:
         """Return how far above even odds each pair is by weights learnt from other records' pairs, millibits."""

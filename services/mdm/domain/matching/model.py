@@ -18,6 +18,10 @@ MISSING = -1
 """The level of an attribute that one of the records says nothing of: it weighs nothing."""
 
 
+MOST_REMEMBERED = 1 << 16
+"""Of so many tokens of an attribute at most a model remembers how rare they are: 10 MB or so."""
+
+
 class Part(NamedTuple):
     """What one attribute says about a pair."""
 
@@ -117,7 +121,7 @@ class MatchModel:
 
 
 class _Rarities(dict[str, int]):
-    """How rare an attribute's tokens and values are; what was asked for once is remembered."""
+    """How rare an attribute's tokens and values are; what was asked for is remembered, up to a bound."""
 
     def __init__(self, attribute: str, rarities: Mapping[int, int], unseen: int) -> None:
         super().__init__()
@@ -126,6 +130,9 @@ class _Rarities(dict[str, int]):
         self._unseen = unseen
 
     def __missing__(self, token: str) -> int:
+        # Most are asked for once: to forget all of them now and then costs less than to know the oldest.
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
         found = self[token] = self._rarities.get(rarity_key(self._attribute, token), self._unseen)
         return found
 

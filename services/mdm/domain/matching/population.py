@@ -97,15 +97,19 @@ def candidates_of(keys: Keys, sides: Numbers, *, cap: int) -> Pairs:
         records, flat = records[fresh], flat[fresh]
     edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
     sizes = np.diff(edges)
-    keep = (sizes > 1) & (sizes <= min(cap, _bearable(sizes, len(keys.sizes))))
+    keep = (sizes > 1) & (sizes <= most_holders(sizes, len(keys.sizes), cap=cap))
     return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys.sizes), sides)
 
 
-def _bearable(sizes: Numbers, records: int) -> int:
-    """Return how many records may hold a key at most, so that the pairs stay in proportion to the records."""
+def most_holders(sizes: Numbers, records: int, *, cap: int) -> int:
+    """Return how many records may hold a key at most, so that the pairs stay in proportion to the records.
+
+    `sizes` tells how many hold each key; more than `cap` never may.
+    """
     pairs = np.bincount(sizes) * np.arange(int(sizes.max(initial=0)) + 1)
     pairs = np.cumsum(pairs * (np.arange(len(pairs)) - 1) // 2)
-    return int(np.searchsorted(pairs, max(_ALWAYS_BORNE, _PAIRS_PER_RECORD * records), side="right")) - 1
+    borne = int(np.searchsorted(pairs, max(_ALWAYS_BORNE, _PAIRS_PER_RECORD * records), side="right")) - 1
+    return cap if borne == len(pairs) - 1 else min(cap, borne)
 
 
 def _within_runs(records: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers, Numbers]:
@@ -128,10 +132,10 @@ def _distinct(found: tuple[Numbers, Numbers], size: int, sides: Numbers) -> Pair
 
 
 def common(keys: Sequence[Sequence[int]], *, cap: int) -> frozenset[int]:
-    """Return the keys that more than `cap` records hold."""
+    """Return the keys that more than `cap` records hold; in a large population fewer, as `most_holders` tells."""
     flat = np.fromiter((key for of in keys for key in of), dtype=np.int64)
     values, counts = np.unique(flat, return_counts=True)
-    return frozenset(values[counts > cap].tolist())
+    return frozenset(values[counts > most_holders(counts, len(keys), cap=cap)].tolist())
 
 
 def random_pairs(population: Population, number: int) -> Pairs:

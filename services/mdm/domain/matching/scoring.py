@@ -12,9 +12,6 @@ from services.mdm.domain.matching.population import Pairs, candidates, populatio
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.training import MOST_HOLDERS
 
-_MOST_HOLDERS_NOW = 5 * MOST_HOLDERS
-"""What grew common since then would make more pairs than anybody waits for."""
-
 
 class Scoring:
     """One population under one model; `pairs` are its candidates."""
@@ -26,7 +23,7 @@ class Scoring:
         self._population = population(self._profiles)
         self._comparer = Comparer(self._population, model)
         keys = [block_keys(profile, model) for profile in self._profiles]
-        self.pairs: Pairs = candidates(keys, self._population.sides, cap=_MOST_HOLDERS_NOW)
+        self.pairs: Pairs = candidates(keys, self._population.sides, cap=MOST_HOLDERS)
 
     def edges(self, at_once: int) -> Iterator[list[Edge]]:
         """Score all pairs, `at_once` at a time; give those at or above the review cut."""

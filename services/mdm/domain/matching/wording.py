@@ -181,7 +181,6 @@ TERSE_WORDS = _forms(
     black: blk
     box: bx
     carton: ctn
-    case: cs
     catheter: cath
     each: ea
     needle: ndl
@@ -194,7 +193,7 @@ TERSE_WORDS = _forms(
     with: w
     """
 )
-"""Short forms in product descriptions."""
+"""Short forms in product descriptions, none of the `UNCLEAR_PACKS`: only a system's code map knows those."""
 
 PACK_NUMBERS = {"dozen": 12, "gross": 144, "pair": 2}
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from concord.mdm.v1 import employee_pb2, match_model_pb2
+from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2
 from services.mdm.domain.matching import estimation
 from services.mdm.domain.matching.bulk import likenesses, scores
 from services.mdm.domain.matching.estimation import estimated
@@ -14,6 +14,7 @@ from services.mdm.domain.matching.population import Pairs, Population, populatio
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.training import trained
 from services.mdm.domain.types.employee import EMPLOYEE
+from services.mdm.domain.types.supplier import SUPPLIER
 
 Model = match_model_pb2.MatchModel
 GIVEN = ("Ann", "Bob", "Carl", "Dora", "Emil", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Leo")
@@ -116,3 +117,19 @@ def test_without_candidates_or_with_one_thing_said_nothing_is_linked() -> None:
     assert trained(EMPLOYEE, alone)[0].link_millibits is None
     named = [employee_pb2.Employee(given_name=GIVEN[number % 12]) for number in range(40)]
     assert trained(EMPLOYEE, population([profile(EMPLOYEE, each, token) for each in named]))[0].link_millibits is None
+
+
+@pytest.mark.parametrize("firms", [8, 15, 30])
+def test_what_all_records_agree_on_weighs_nothing_however_few_they_are(firms: int) -> None:
+    said = [
+        supplier_pb2.Supplier(
+            legal_name=f"{GIVEN[number % 12]} {FAMILY[number * 5 % 12]} Devices {number}",
+            phone=f"+1 312 555 {1000 + 17 * number}",
+            website="https://portal.example",
+        )
+        for number in range(firms)
+    ]
+    of = population([profile(SUPPLIER, each, token) for each in (*said, *said)], [0] * firms + [1] * firms)
+    model, _ = trained(SUPPLIER, of)
+    assert max(model.weights[model.matching.index("website")].millibits) < 250
+    assert model.weights[model.matching.index("phone")].millibits[-1] > 2000

@@ -113,6 +113,23 @@ def test_an_attribute_that_misleads_loses_weight_by_what_stewards_decide() -> No
     assert np.mean(above(found, of, pairs)) < np.mean(above(before, of, pairs)) - 2000
 
 
+@pytest.mark.parametrize("seed", [7, 10, 52])
+def test_what_would_link_decided_pairs_worse_than_before_is_not_learnt(seed: int) -> None:
+    """Stewards who often contradict themselves: surer of most pairs, learning would find fewer of the links."""
+    drawn = np.random.default_rng(seed)
+    size = int(drawn.integers(20, len(PAIRS)))
+    places = drawn.choice(len(PAIRS), size=size, replace=False)
+    wrong = drawn.random(size) < drawn.choice([0.05, 0.15, 0.3])
+    known = {
+        (ONES[place], OTHERS[place]): (OTHERS[place] - ONES[place] == 60) != mistaken
+        for place, mistaken in zip(places.tolist(), wrong.tolist(), strict=True)
+    }
+    found = learnt(MODEL, POPULATION, decided(known), PRECISION)
+    assert found.weights == MODEL.weights
+    assert found.review_millibits == MODEL.review_millibits
+    assert found.decision_count == len(known)
+
+
 def test_a_pair_that_a_rule_decides_teaches_nothing() -> None:
     leis = ("529900T8BM49AURSDO55", "5493001KJTIIGC8Y1R12")
     firms = [supplier_pb2.Supplier(legal_name="Acme Surgical", lei=lei) for lei in leis]

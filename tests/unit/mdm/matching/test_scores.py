@@ -1,5 +1,6 @@
 """Profiles, block keys and scores: deterministic, symmetric, the same one by one and in bulk."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2, workforce_pb2
+from services.mdm.domain.matching import model as model_module
 from services.mdm.domain.matching.bulk import likenesses, scores
 from services.mdm.domain.matching.comparisons import LEVELS, level, likeness
 from services.mdm.domain.matching.declaration import Comparison
@@ -227,3 +229,15 @@ def test_a_population_that_says_too_little_links_nothing_automatically() -> None
 def test_training_does_not_depend_on_chance() -> None:
     records = some_suppliers()
     assert trained(SUPPLIER, population(records))[0] == trained(SUPPLIER, population(records))[0]
+
+
+def test_a_model_remembers_a_bounded_number_of_tokens_and_weighs_them_as_before(
+    population_and_model: tuple[list[Profile], MatchModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "MOST_REMEMBERED", 10)
+    model = replace(population_and_model[1])
+    rarity = model.rarity_of(0)
+    tokens = [f"token {number}" for number in range(100)]
+    before = [rarity(token) for token in tokens]
+    assert len(rarity.__self__) <= 10  # type: ignore[attr-defined] # what remembers is what is asked
+    assert [rarity(token) for token in tokens] == before

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import item_pb2, supplier_pb2
+from services.mdm.domain.matching import wording
 from services.mdm.domain.matching.pack_wording import pack_count
 from services.mdm.domain.matching.profile import matching_of, profile
-from services.mdm.domain.matching.standards import pack
+from services.mdm.domain.matching.standards import description, pack
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 
@@ -86,3 +87,9 @@ def test_profiles_hold_identifiers_in_the_form_of_their_issuers() -> None:
     assert (found["ndc"], found["hibc"], found["pack"]) == (("00002759701",), ("A123BJC5D6E71",), ("100",))
     firm = profile(SUPPLIER, supplier_pb2.Supplier(duns="000000000"), _token)
     assert firm.values[matching_of(SUPPLIER).index("duns")] == ()
+
+
+def test_a_code_that_means_another_pack_in_another_system_stands_for_nothing_in_a_text() -> None:
+    assert set(wording.TERSE_WORDS).isdisjoint(wording.UNCLEAR_PACKS)
+    assert description("Gloves CS/10") != description("Gloves CASE/10")
+    assert description("Gloves BX/10") == description("Gloves BOX/10")

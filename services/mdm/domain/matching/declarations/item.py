@@ -6,7 +6,7 @@ from services.mdm.domain.matching.declaration import Attribute, BlockKey, Compar
 _TEXTS = ("display_name", "manufacturer_part_number")
 
 MATCHING = Matching(
-    version=2,
+    version=3,
     attributes=(
         Attribute("name", ("display_name",), standards.description, Comparison.TEXT),
         Attribute("description", ("display_name", "description"), standards.description, Comparison.TEXT, joined=True),
