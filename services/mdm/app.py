@@ -5,6 +5,7 @@ from services.mdm.settings import MdmSettings
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.changes import ChangeMethods
+from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.importing import Importing
@@ -98,6 +99,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ReviewMethods(storage.transactions, storage.match_queue, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
+        CodeMapProposalMethods(storage.transactions, storage.code_map_proposals, deciding).service(),
         match_model_service(
             MatchModelMethods(
                 storage.transactions, storage.stored_models, storage.match_models, storage.pair_scoring, deciding

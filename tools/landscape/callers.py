@@ -83,7 +83,13 @@ ADMINISTRATOR = Role(
 )
 CONTROLLER = Role(
     "controller@saltmarsh.example.org",
-    (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
+    (
+        *_READ,
+        "mdm.trees.promote",
+        "mdm.match_models.promote",
+        "mdm.survivorship.promote",
+        "mdm.codes.promote",
+    ),
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read"))

@@ -1,8 +1,9 @@
 """Which codes mapped systems say, source record by source record: the unmapped ones wait here for stewards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -24,16 +25,28 @@ SET golden = excluded.golden, canonical = excluded.canonical, applied = excluded
     since = CASE WHEN c.applied = excluded.applied THEN c.since ELSE excluded.since END
 WHERE (c.golden, c.canonical, c.applied) IS DISTINCT FROM (excluded.golden, excluded.canonical, excluded.applied)
 """
-_USED = """
+_AMONG = ("code = ANY(%s::text[])", "code <> ALL(%s::text[])")
+_USED = tuple(
+    f"""
 SELECT code, count(DISTINCT golden), min(golden) FROM coded_values
-WHERE system = %s AND code_list = %s AND code = ANY(%s::text[]) GROUP BY code
-"""
-_TOUCHED = """
-SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND code = ANY(%s::text[])
-"""
-_LACKING = """
-SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND code <> ALL(%s::text[])
-"""
+WHERE system = %s AND code_list = %s AND {among} GROUP BY code
+"""  # noqa: S608 - constants only
+    for among in _AMONG
+)
+_TOUCHED = tuple(
+    f"SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND {among}"  # noqa: S608 - constants only
+    for among in _AMONG
+)
+_PINNED = tuple(
+    f"""
+SELECT DISTINCT golden FROM coded_values
+WHERE system = %s AND code_list = %s AND {among} AND golden IN (
+    SELECT value FROM record_index WHERE record_type = 'pin' AND path = 'golden_record' AND to_revision IS NULL)
+ORDER BY golden
+"""  # noqa: S608 - constants only
+    for among in _AMONG
+)
+_FORGET_ALL = "DELETE FROM coded_values WHERE system = %s AND code_list = %s"
 _UNMAPPED = """
 SELECT system, code_list, code, count(*) AS said, min(since), min(golden),
     (array_agg(source_record ORDER BY golden, source_record))[1], max(canonical)
@@ -77,6 +90,13 @@ class Unmapped:
         return str(self.source_records), self.system, self.code_list, self.code
 
 
+class Among(NamedTuple):
+    """Some of a system's codes for a list: these, or with `excluded` all but these."""
+
+    codes: Collection[str]
+    excluded: bool = False
+
+
 @dataclass(frozen=True)
 class Use:
     """In how many golden records a code is used, and one of them."""
@@ -103,20 +123,29 @@ def put(connection: Connection, said: Iterable[Said]) -> None:
         driver(connection).execute(_PUT, columns, prepare=True)
 
 
-def used(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> dict[str, Use]:
+def forget(connection: Connection, system: str, code_list: str) -> None:
+    """Forget what a system says for a list that it has no map for any more."""
+    driver(connection).execute(_FORGET_ALL, (system, code_list))
+
+
+def used(connection: Connection, system: str, code_list: str, among: Among) -> dict[str, Use]:
     """Return the use of each of these codes."""
-    rows = driver(connection).execute(_USED, (system, code_list, list(codes)))
+    rows = driver(connection).execute(_USED[among.excluded].encode(), (system, code_list, list(among.codes)))
     return {code: Use(records, example) for code, records, example in rows}
 
 
-def touched(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> int:
+def touched(connection: Connection, system: str, code_list: str, among: Among) -> int:
     """Count the golden records in which any of these codes is used."""
-    return _number(connection, _TOUCHED, (system, code_list, list(codes)))
+    row = (
+        driver(connection).execute(_TOUCHED[among.excluded].encode(), (system, code_list, list(among.codes))).fetchone()
+    )
+    return int(row[0]) if row else 0
 
 
-def lacking(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> int:
-    """Count the golden records in which a code is used that is none of these."""
-    return _number(connection, _LACKING, (system, code_list, list(codes)))
+def pinned(connection: Connection, system: str, code_list: str, among: Among) -> list[str]:
+    """Return the golden records in which any of these codes is used and that have ever had a pin."""
+    rows = driver(connection).execute(_PINNED[among.excluded].encode(), (system, code_list, list(among.codes)))
+    return [golden for (golden,) in rows]
 
 
 def unmapped(
@@ -139,9 +168,4 @@ def unmapped(
 def count_unmapped(connection: Connection, systems: Sequence[str], code_list: str) -> int:
     """Count the unmapped codes of systems."""
     row = driver(connection).execute(_COUNT, {"systems": list(systems), "code_list": code_list}).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _number(connection: Connection, statement: str, arguments: tuple[object, ...]) -> int:
-    row = driver(connection).execute(statement, arguments).fetchone()
     return int(row[0]) if row else 0

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 
 import uuid_utils
 
+from concord.mdm.v1.code_map_proposal_pb2 import CodeMapProposal
+from concord.mdm.v1.survivorship_pb2 import SurvivorshipProposal
+from concord.mdm.v1.tree_pb2 import TreeProposal
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
+from services.mdm.storage.code_map_proposals import PROPOSALS as MAPS_PROPOSED
+from services.mdm.storage.code_map_proposals import CodeMapProposals
 from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.duplicate_search import DuplicateSearch
+from services.mdm.storage.families import Families
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.import_batches import ImportBatches
@@ -29,6 +35,7 @@ from services.mdm.storage.model_trial import ModelTrial
 from services.mdm.storage.pair_scoring import PairScoring
 from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
+from services.mdm.storage.proposals import Proposals
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.rebuilding import Rebuilding
@@ -43,8 +50,10 @@ from services.mdm.storage.search_index import SearchIndex
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.stored_models import StoredModels
+from services.mdm.storage.survivorship_rules import PROPOSALS as RULES_PROPOSED
 from services.mdm.storage.survivorship_rules import SurvivorshipRules
 from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.tree_proposals import RECORD_TYPE as TREES_PROPOSED
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.storage.value_trial import ValueTrial
 from services.mdm.storage.voices import Voices
@@ -84,6 +93,7 @@ class HubStorage:
     match_queue: MatchQueue
     rematching: Rematching
     reference_data: ReferenceData
+    code_map_proposals: CodeMapProposals
     recoding: Recoding
     stored_models: StoredModels
     match_models: MatchModels
@@ -119,13 +129,20 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
     laws = {ACCOUNT.name: ledgers.account_violations}
     stewardship = Stewardship(transactions, path, reader, laws)
     forest = Forest(store, listing, registry)
-    proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
+    kept_trees = Proposals(transactions, store, TreeProposal, TREES_PROPOSED, "treeProposals", new_id)
+    proposals = TreeProposals(transactions, kept_trees, forest, Promotion(forest, stewardship, path))
     merging = Merging(transactions, path, decisions)
     models = MatchModels(transactions, stored_models)
     population = MatchPopulation(transactions, store)
     pins = Pins(transactions, store, registry, laws, new_id)
     reevaluation = Reevaluation(transactions, store, registry)
-    rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
+    kept_rules = Proposals(transactions, store, SurvivorshipProposal, RULES_PROPOSED, "survivorshipProposals", new_id)
+    rules = SurvivorshipRules(store, kept_rules, reevaluation)
+    families = Families(store, reader)
+    reference_data = ReferenceData(transactions, store)
+    kept_maps = Proposals(transactions, store, CodeMapProposal, MAPS_PROPOSED, "codeMapProposals", new_id)
+    trial = CodeMapTrial(store, registry, families)
+    code_map_proposals = CodeMapProposals(store, registry, kept_maps, reference_data, trial)
     audits = MatchAudits(transactions, store, registry, decisions, new_id)
     return HubStorage(
         transactions=transactions,
@@ -142,7 +159,16 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
         rendering=Rendering(
-            store, reader, sources, quarantine, proposals, decisions, stored_models, pins, rules, audits
+            store,
+            reader,
+            sources,
+            quarantine,
+            decisions,
+            stored_models,
+            pins,
+            rules,
+            audits,
+            (proposals.kept, rules.kept, code_map_proposals.kept),
         ),
         forest=forest,
         ledgers=ledgers,
@@ -151,7 +177,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         merging=merging,
         match_queue=MatchQueue(transactions, registry, decisions, merging),
         rematching=Rematching(transactions, path),
-        reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
+        reference_data=reference_data,
+        code_map_proposals=code_map_proposals,
         recoding=Recoding(transactions, store, registry),
         stored_models=stored_models,
         match_models=models,
@@ -162,7 +189,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         pair_scoring=PairScoring(store, stored_models, population),
         pins=pins,
         rules=rules,
-        rebuilding=Rebuilding(transactions, store, registry, reader),
+        rebuilding=Rebuilding(transactions, store, registry, reader, families),
         reevaluation=reevaluation,
         match_audits=audits,
         match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),
