@@ -29,6 +29,7 @@ from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
 from services.mdm.transport.survivorship import SurvivorshipMethods
 from services.mdm.transport.systems import system_service
+from services.mdm.transport.translations import TranslationMethods
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
@@ -99,6 +100,7 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ReviewMethods(storage.transactions, storage.match_queue, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
+        TranslationMethods(storage.transactions, storage.record_translations, deciding).service(),
         CodeMapProposalMethods(storage.transactions, storage.code_map_proposals, deciding).service(),
         match_model_service(
             MatchModelMethods(

@@ -26,6 +26,7 @@ from concord.mdm.v1 import (
     supplier_pb2_grpc,
     survivorship_pb2_grpc,
     system_pb2_grpc,
+    translation_pb2_grpc,
     tree_pb2_grpc,
 )
 from services.mdm.app import Feed, hub_services
@@ -105,6 +106,7 @@ class Client:
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
         self.code_maps = code_map_proposal_pb2_grpc.CodeMapProposalServiceStub(channel)
+        self.translations = translation_pb2_grpc.TranslationServiceStub(channel)
         self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.imports = import_pb2_grpc.ImportServiceStub(channel)

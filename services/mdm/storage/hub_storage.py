@@ -40,6 +40,7 @@ from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.rebuilding import Rebuilding
 from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.record_translations import RecordTranslations
 from services.mdm.storage.reevaluation import Reevaluation
 from services.mdm.storage.reference_data import ReferenceData
 from services.mdm.storage.registrations import Registrations
@@ -94,6 +95,7 @@ class HubStorage:
     rematching: Rematching
     reference_data: ReferenceData
     code_map_proposals: CodeMapProposals
+    record_translations: RecordTranslations
     recoding: Recoding
     stored_models: StoredModels
     match_models: MatchModels
@@ -179,6 +181,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int) -> HubStor
         rematching=Rematching(transactions, path),
         reference_data=reference_data,
         code_map_proposals=code_map_proposals,
+        record_translations=RecordTranslations(store, registry, reader),
         recoding=Recoding(transactions, store, registry),
         stored_models=stored_models,
         match_models=models,
