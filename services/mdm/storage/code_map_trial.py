@@ -16,7 +16,7 @@ from services.mdm.storage import code_map_runs, coded_values, match_candidates
 from services.mdm.storage.coded_values import Among, Use
 from services.mdm.storage.families import Families, Ways
 from services.mdm.storage.match_candidates import Question
-from services.mdm.storage.pin_records import Held, in_force
+from services.mdm.storage.pin_records import Held, ending_pin, in_force
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.working_set import read_statement
 from services.mesh.database import driver
@@ -64,7 +64,7 @@ class CodeMapTrial:
         else:
             effect, pinned = self._looked_up(connection, change)
         ending = self._ending_pins(connection, change, pinned)
-        effect.ending_pins.extend(told(held) for held in ending[:_MOST_PINS])
+        effect.ending_pins.extend(ending_pin(held) for held in ending[:_MOST_PINS])
         effect.ending_pin_count = len(ending)
         effect.review_count = match_candidates.count(connection, Question(None))
         effect.unaffected.extend(_UNAFFECTED)
@@ -132,6 +132,7 @@ class _Change:
         self.after = after
         self.was = CodeMap.of(before).codes if before is not None else None
         self.becomes = None if retires else CodeMap.of(after).codes
+        self._place = (after.system, list_id(after.code_list))
 
     def moves(self, code: str) -> bool:
         """Tell whether a code would be shown otherwise, or be unmapped where it was not."""
@@ -143,9 +144,17 @@ class _Change:
 
     def moved(self) -> Among:
         """Return the codes that move: of a map that retires all but those that lead to themselves."""
+        was = self.was or {}
         if self.becomes is None:
-            return Among([code for code, canonical in (self.was or {}).items() if code == canonical], excluded=True)
-        return Among([code for code in (self.was or {}).keys() | self.becomes.keys() if self.moves(code)])
+            staying = [code for code, canonical in was.items() if code == canonical]
+            return Among(*self._place, staying, excluded=True)
+        return Among(*self._place, [code for code in was.keys() | self.becomes.keys() if self.moves(code)])
+
+    def lacking(self) -> Among:
+        """Return the codes that the map would not have: none where it retires."""
+        if self.becomes is None:
+            return Among(*self._place, ())
+        return Among(*self._place, self.becomes.keys(), excluded=True)
 
     def applied(self, code_maps: Mapping[str, CodeMaps]) -> dict[str, CodeMaps]:
         """Return code maps by system with the change."""
@@ -171,25 +180,16 @@ class _Change:
         ]
 
 
-def told(held: Held) -> what_if_pb2.EndingPin:
-    """Return a pin that would end, as comparisons tell it."""
-    statement = held.pin.statement
-    return what_if_pb2.EndingPin(pin=held.name, golden_record=statement.golden_record, path=statement.path)
-
-
 def _known(connection: Connection, change: _Change) -> tuple[pb.CodeMapEffect, Collection[str]]:
     """Return the effect from the codes that are known to be in use, and the touched golden records with a pin."""
-    asked, moved = (change.after.system, list_id(change.after.code_list)), change.moved()
-    lacking = 0
-    if change.becomes is not None:
-        lacking = coded_values.touched(connection, *asked, Among(change.becomes.keys(), excluded=True))
+    moved = change.moved()
     effect = pb.CodeMapEffect(
-        records_changed=coded_values.touched(connection, *asked, moved),
-        records_unmapped=lacking,
-        codes=change.told(coded_values.used(connection, *asked, moved)),
+        records_changed=coded_values.touched(connection, moved),
+        records_unmapped=coded_values.touched(connection, change.lacking()),
+        codes=change.told(coded_values.used(connection, moved)),
         is_complete=True,
     )
-    return effect, coded_values.pinned(connection, *asked, moved)
+    return effect, coded_values.pinned(connection, moved)
 
 
 def _leads(codes: Mapping[str, str] | None, code: str) -> str:

@@ -25,27 +25,17 @@ SET golden = excluded.golden, canonical = excluded.canonical, applied = excluded
     since = CASE WHEN c.applied = excluded.applied THEN c.since ELSE excluded.since END
 WHERE (c.golden, c.canonical, c.applied) IS DISTINCT FROM (excluded.golden, excluded.canonical, excluded.applied)
 """
-_AMONG = ("code = ANY(%s::text[])", "code <> ALL(%s::text[])")
-_USED = tuple(
-    f"""
-SELECT code, count(DISTINCT golden), min(golden) FROM coded_values
-WHERE system = %s AND code_list = %s AND {among} GROUP BY code
-"""  # noqa: S608 - constants only
-    for among in _AMONG
-)
-_TOUCHED = tuple(
-    f"SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND {among}"  # noqa: S608 - constants only
-    for among in _AMONG
-)
-_PINNED = tuple(
-    f"""
-SELECT DISTINCT golden FROM coded_values
-WHERE system = %s AND code_list = %s AND {among} AND golden IN (
+_AMONG = """
+FROM coded_values
+WHERE system = %(system)s AND code_list = %(list)s AND (code = ANY(%(codes)s::text[])) <> %(excluded)s
+"""
+_USED = f"SELECT code, count(DISTINCT golden), min(golden) {_AMONG} GROUP BY code"
+_TOUCHED = f"SELECT count(DISTINCT golden) {_AMONG}"
+_PINNED = f"""
+SELECT DISTINCT golden {_AMONG} AND golden IN (
     SELECT value FROM record_index WHERE record_type = 'pin' AND path = 'golden_record' AND to_revision IS NULL)
 ORDER BY golden
 """  # noqa: S608 - constants only
-    for among in _AMONG
-)
 _FORGET_ALL = "DELETE FROM coded_values WHERE system = %s AND code_list = %s"
 _UNMAPPED = """
 SELECT system, code_list, code, count(*) AS said, min(since), min(golden),
@@ -93,8 +83,16 @@ class Unmapped:
 class Among(NamedTuple):
     """Some of a system's codes for a list: these, or with `excluded` all but these."""
 
+    system: str
+    code_list: str
     codes: Collection[str]
     excluded: bool = False
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The statements' parameters."""
+        asked = {"system": self.system, "list": self.code_list, "codes": list(self.codes)}
+        return {**asked, "excluded": self.excluded}
 
 
 @dataclass(frozen=True)
@@ -128,24 +126,21 @@ def forget(connection: Connection, system: str, code_list: str) -> None:
     driver(connection).execute(_FORGET_ALL, (system, code_list))
 
 
-def used(connection: Connection, system: str, code_list: str, among: Among) -> dict[str, Use]:
+def used(connection: Connection, among: Among) -> dict[str, Use]:
     """Return the use of each of these codes."""
-    rows = driver(connection).execute(_USED[among.excluded].encode(), (system, code_list, list(among.codes)))
+    rows = driver(connection).execute(_USED.encode(), among.parameters)
     return {code: Use(records, example) for code, records, example in rows}
 
 
-def touched(connection: Connection, system: str, code_list: str, among: Among) -> int:
+def touched(connection: Connection, among: Among) -> int:
     """Count the golden records in which any of these codes is used."""
-    row = (
-        driver(connection).execute(_TOUCHED[among.excluded].encode(), (system, code_list, list(among.codes))).fetchone()
-    )
+    row = driver(connection).execute(_TOUCHED.encode(), among.parameters).fetchone()
     return int(row[0]) if row else 0
 
 
-def pinned(connection: Connection, system: str, code_list: str, among: Among) -> list[str]:
-    """Return the golden records in which any of these codes is used and that have ever had a pin."""
-    rows = driver(connection).execute(_PINNED[among.excluded].encode(), (system, code_list, list(among.codes)))
-    return [golden for (golden,) in rows]
+def pinned(connection: Connection, among: Among) -> list[str]:
+    """Return the golden records in which any of these codes is used and that have or had a pin."""
+    return [golden for (golden,) in driver(connection).execute(_PINNED.encode(), among.parameters)]
 
 
 def unmapped(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
-from concord.mdm.v1 import pin_pb2, record_pb2
+from concord.mdm.v1 import pin_pb2, record_pb2, what_if_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.explanation import assertion
 from services.mdm.domain.indexing import IndexEntry
@@ -140,6 +140,12 @@ def overtaken(held: Held, record_type: RecordType, bare: Golden, now: datetime) 
     said = ended(held, PinState.STATE_OVERTAKEN, HUB_ITSELF, now)
     said.overtaken_by.extend(winners(record_type, bare, held.pin.path))
     return revised(held, held.name, said, held.head.entities, audit_pb2.OPERATION_DELETE)
+
+
+def ending_pin(held: Held) -> what_if_pb2.EndingPin:
+    """Return a pin that would end, as comparisons tell it."""
+    statement = held.pin.statement
+    return what_if_pb2.EndingPin(pin=held.name, golden_record=statement.golden_record, path=statement.path)
 
 
 def winners(record_type: RecordType, golden: Golden | None, path: str) -> list[record_pb2.Assertion]:

@@ -10,8 +10,8 @@ from services.mdm.domain.explanation import assertion
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship import Contest
 from services.mdm.storage import match_candidates
-from services.mdm.storage.code_map_trial import told
 from services.mdm.storage.match_candidates import Question
+from services.mdm.storage.pin_records import ending_pin
 from services.mdm.storage.rebuilding import Rebuilding, WouldBe
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.registry import RULES
@@ -122,7 +122,7 @@ class SurvivorshipMethods:
             examined_count=len(found.seen),
             next_page_token=PageToken.encode((found.seen[-1],), request) if found.more else "",
             total_count=self._rebuilding.count(record_type),
-            ending_pins=[told(held) for held in found.ending_pins],
+            ending_pins=[ending_pin(held) for held in found.ending_pins],
             review_count=self._transactions.read(lambda connection: match_candidates.count(connection, reviews)),
             unaffected=_UNAFFECTED,
         )
