@@ -105,7 +105,7 @@ def set_(
     preferred: Sequence[str],
     validate_only: bool,
 ) -> None:
-    """Propose to map codes of a system, and to leave its others as they are.
+    """Propose to map codes of a system, its others staying.
 
     A second person promotes the proposal. With --validate-only it tells which golden records it would touch.
 
@@ -163,9 +163,10 @@ def import_(
 @options.rehearsed
 @pass_session
 def retire(session: Session, name: str, validate_only: bool) -> None:
-    """Propose to retire a map, SYSTEM:LIST, or retire a list that no map leads to.
+    """Propose to retire a map, or retire a list.
 
-    Without its map, all of a system's codes pass unchanged.
+    A map, SYSTEM:LIST, is retired by a second person; without it all of its system's codes pass
+    unchanged. A list that no map leads to is retired at once.
 
     \b
     concord codes retire erp:units --validate-only
