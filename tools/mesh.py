@@ -47,6 +47,7 @@ HUB_FOR_ADAPTERS = (
     "mdm.changes.read",
     "mdm.systems.read",
     "mdm.entities.read",
+    "mdm.codes.read",
     *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
     "mdm.restricted.read",
     *EVIDENCE,

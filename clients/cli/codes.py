@@ -1,7 +1,7 @@
 """Reference data: code lists, systems' code maps, what is not mapped, how far a changed map has come."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ from clients.cli.columns import Column
 from clients.cli.command import Group, Session, pass_session
 from clients.cli.mistake import Mistake
 from clients.cli.systems import qualified
+from concord.mdm.v1 import code_map_proposal_pb2, what_if_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 
 _SERVICE = "concord.mdm.v1.ReferenceDataService"
+_PROPOSALS = "concord.mdm.v1.CodeMapProposalService"
 _LISTS, _MAPS = "codeLists", "codeMaps"
 _LIST_COLUMNS = ("name", "display_name", "update_time")
 _MAP_COLUMNS = ("name", "system", "code_list", "update_time")
 _UNMAPPED_COLUMNS = ("source_code", "system", "code_list", "source_records", "since", "example", "canonical_code")
 _RUN_COLUMNS = ("code_map", "state", "records_visited", "records_total", "records_changed", "update_time")
+_PROPOSAL_COLUMNS = ("name", "state", "author", "code_map", "retires", "rationale")
 _EFFECT_COLUMNS = ("source_code", "canonical_before", "canonical_after", "records", "example")
 
 
@@ -31,6 +34,11 @@ def codes() -> None:
 def _of_system(command: Callable[..., Any]) -> Callable[..., Any]:
     taken = click.option("--system", default="", metavar="SYSTEM", help="Only of this system, such as erp.")
     return taken(click.option("--list", "code_list", default="", metavar="LIST", help="Only for this list.")(command))
+
+
+def _preferring(command: Callable[..., Any]) -> Callable[..., Any]:
+    told = "Write this code to the system, where several lead to one."
+    return click.option("--prefer", "preferred", metavar="CODE", multiple=True, help=told)(command)
 
 
 @codes.command("lists")
@@ -70,8 +78,11 @@ def show(session: Session, name: str) -> None:
         session.output.record(found)
         return
     session.output.note(f"{found.name} revision {found.revision}")
+    if found.retired:
+        session.output.note("retired")
     if isinstance(found, pb.CodeMap):
-        _table(session, [("CODE", "CANONICAL"), *((each.source_code, each.canonical_code) for each in found.entries)])
+        shown = ((each.source_code, each.canonical_code, "preferred" * each.preferred) for each in found.entries)
+        _table(session, [("CODE", "CANONICAL", "GOES_OUT"), *shown])
     else:
         _table(session, [("CODE", "DISPLAY_NAME"), *((each.code, each.display_name) for each in found.values)])
 
@@ -81,6 +92,7 @@ def show(session: Session, name: str) -> None:
 @click.argument("code_list", metavar="LIST")
 @click.argument("pairs", metavar="[CODE=CANONICAL]...", nargs=-1)
 @click.option("--remove", "removed", metavar="CODE", multiple=True, help="Let this code be unmapped again.")
+@_preferring
 @options.stated
 @options.rehearsed
 @pass_session
@@ -90,20 +102,21 @@ def set_(
     code_list: str,
     pairs: Sequence[str],
     removed: Sequence[str],
+    preferred: Sequence[str],
     validate_only: bool,
 ) -> None:
-    """Map codes of a system, and leave its others as they are.
+    """Propose to map codes of a system, its others staying.
 
-    The first makes the map. With --validate-only it tells which golden records the change would touch.
+    A second person promotes the proposal. With --validate-only it tells which golden records it would touch.
 
     \b
-    concord codes set erp units CA=CS KT=CS --validate-only
-    concord codes set erp units CA=CS KT=CS --reason T-17
+    concord codes set erp units CA=CS KT=CS --prefer KT --validate-only
+    concord codes set erp units CA=CS KT=CS --prefer KT --reason T-17
     """
     said = dict(pair_of(pair) for pair in pairs)
-    if not said and not removed:
-        raise Mistake("there is nothing to set", "write CODE=CANONICAL, or --remove CODE")
-    change_map(session, system, code_list, said, removed, validate_only=validate_only)
+    if not said and not removed and not preferred:
+        raise Mistake("there is nothing to set", "write CODE=CANONICAL, --prefer CODE or --remove CODE")
+    propose_map(session, system, code_list, said, removed, preferred, validate_only=validate_only)
 
 
 @codes.command("import")
@@ -113,14 +126,23 @@ def set_(
     "--system", default="", metavar="SYSTEM", help="The system whose codes are mapped; none = the list itself."
 )
 @click.option("--replace", is_flag=True, help="Only what the file says stays.")
+@_preferring
 @options.stated
 @options.rehearsed
 @pass_session
-def import_(session: Session, path: Path, code_list: str, system: str, replace: bool, validate_only: bool) -> None:
+def import_(
+    session: Session,
+    path: Path,
+    code_list: str,
+    system: str,
+    replace: bool,
+    preferred: Sequence[str],
+    validate_only: bool,
+) -> None:
     """Read a map, or a list, from a CSV file of two columns.
 
-    With --system the columns are source_code and canonical_code; without,
-    code and display_name. The first line names them, in any order.
+    With --system the columns are source_code and canonical_code, and the map is proposed;
+    without, code and display_name. The first line names them, in any order.
 
     \b
     concord codes import units.csv --list units
@@ -128,11 +150,82 @@ def import_(session: Session, path: Path, code_list: str, system: str, replace: 
     """
     if system:
         said = dict(code_file.rows(path, "source_code", "canonical_code"))
-        change_map(session, system, code_list, said, replace=replace, validate_only=validate_only)
+        propose_map(session, system, code_list, said, (), preferred, replace=replace, validate_only=validate_only)
     else:
         _change_list(
             session, code_list, dict(code_file.rows(path, "code", "display_name")), replace, validate_only=validate_only
         )
+
+
+@codes.command("retire")
+@click.argument("name")
+@options.stated
+@options.rehearsed
+@pass_session
+def retire(session: Session, name: str, validate_only: bool) -> None:
+    """Propose to retire a map, or retire a list.
+
+    A map, SYSTEM:LIST, is retired by a second person; without it all of its system's codes pass
+    unchanged. A list that no map leads to is retired at once.
+
+    \b
+    concord codes retire erp:units --validate-only
+    concord codes retire units --reason T-19
+    """
+    asked: dict[str, Any] = {"request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    found = records.fetch(session.mesh, qualified(_MAPS if ":" in name else _LISTS, name))
+    if isinstance(found, pb.CodeMap):
+        wanted = code_map_proposal_pb2.CodeMapProposal(system=found.system, code_list=found.code_list, retires=True)
+        answer = session.mesh.ask(*_proposing("CreateCodeMapProposal", code_map_proposal=wanted, **asked))
+        _tell_proposed(session, answer, validate_only=validate_only)
+    else:
+        answer = session.mesh.ask(*_asked("DeleteCodeList", name=found.name, etag=found.etag, **asked))
+        session.output.record(answer.code_list)
+
+
+@codes.command("proposals")
+@click.option("--state", type=click.Choice(("proposed", "promoted", "withdrawn")), help="Only those in this state.")
+@options.limit
+@options.tabular
+@pass_session
+def proposals(session: Session, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
+    """List the proposals of maps, newest first."""
+    wanted = code_map_proposal_pb2.CodeMapProposal.State.Value(f"STATE_{state.upper()}") if state else 0
+    found = session.mesh.every(*_proposing("ListCodeMapProposals", state=wanted), limit)
+    session.output.records(found, "proposals", columns, _PROPOSAL_COLUMNS)
+
+
+@codes.command("compare")
+@click.argument("name")
+@pass_session
+def compare(session: Session, name: str) -> None:
+    """Tell what a proposed map would touch; nothing is written."""
+    answer = session.mesh.ask(*_proposing("CompareCodeMapProposal", name=name))
+    _tell_effect(session, answer.effect)
+
+
+@codes.command("promote")
+@click.argument("name")
+@options.stated
+@options.rehearsed
+@pass_session
+def promote(session: Session, name: str, validate_only: bool) -> None:
+    """Put a proposed map in force.
+
+    Its author can't: it takes a second person. Golden records that exist
+    follow in the background; concord codes progress tells how far they are.
+    """
+    _settle(session, "PromoteCodeMapProposal", name, validate_only=validate_only)
+
+
+@codes.command("withdraw")
+@click.argument("name")
+@options.stated
+@options.rehearsed
+@pass_session
+def withdraw(session: Session, name: str, validate_only: bool) -> None:
+    """Give a proposal up."""
+    _settle(session, "WithdrawCodeMapProposal", name, validate_only=validate_only)
 
 
 @codes.command("unmapped")
@@ -161,35 +254,61 @@ def progress(session: Session, unfinished_only: bool, limit: int | None, columns
     session.output.records(found, "runs", columns, _RUN_COLUMNS)
 
 
-def change_map(
+def propose_map(
     session: Session,
     system: str,
     code_list: str,
     said: Mapping[str, str],
     removed: Sequence[str] = (),
+    preferred: Sequence[str] = (),
     *,
     replace: bool = False,
     validate_only: bool,
 ) -> None:
-    """Change a map, or make it: `said` is added to what it says, or replaces it; tell what that does."""
-    wanted = pb.CodeMap(system=qualified("systems", system), code_list=qualified(_LISTS, code_list))
-    present = next(session.mesh.every(*_asked("ListCodeMaps", system=wanted.system, code_list=wanted.code_list)), None)
-    known = {each.source_code: each.canonical_code for each in present.entries} if present and not replace else {}
-    if lost := [code for code in removed if code not in known]:
-        raise Mistake(f"{lost[0]!r} is not mapped", f"concord codes show {system}:{code_list}")
-    for code, canonical in sorted({**known, **said}.items()):
+    """Propose a map: `said` is added to what it says, or replaces it; tell what that does."""
+    wanted = code_map_proposal_pb2.CodeMapProposal(
+        system=qualified("systems", system), code_list=qualified(_LISTS, code_list)
+    )
+    maps = session.mesh.every(*_asked("ListCodeMaps", system=wanted.system, code_list=wanted.code_list))
+    present = None if replace else next(maps, None)
+    for entry in _entries(present, said, removed, preferred, hint=f"concord codes show {system}:{code_list}"):
+        wanted.entries.append(entry)
+    asked = {"code_map_proposal": wanted, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    _tell_proposed(
+        session, session.mesh.ask(*_proposing("CreateCodeMapProposal", **asked)), validate_only=validate_only
+    )
+
+
+def _entries(
+    present: pb.CodeMap | None, said: Mapping[str, str], removed: Sequence[str], preferred: Sequence[str], *, hint: str
+) -> Iterator[pb.CodeMapEntry]:
+    """Give the entries of a map as it is to be. Raises Mistake for a code that it does not have."""
+    known = {each.source_code: each for each in present.entries} if present else {}
+    leads = {**{code: each.canonical_code for code, each in known.items()}, **said}
+    if lost := [code for code in removed if code not in known] + [code for code in preferred if code not in leads]:
+        raise Mistake(f"{lost[0]!r} is not mapped", hint)
+    taken = {leads[code] for code in preferred}
+    for code, canonical in sorted(leads.items()):
         if code not in removed:
-            wanted.entries.add(source_code=code, canonical_code=canonical)
-    if present is not None:
-        wanted.name = present.name
-    answer = _put(session, "CodeMap", present, {"code_map": wanted}, validate_only=validate_only)
+            was_preferred = code in known and known[code].preferred and known[code].canonical_code == canonical
+            goes_out = code in preferred or (was_preferred and canonical not in taken)
+            yield pb.CodeMapEntry(source_code=code, canonical_code=canonical, preferred=goes_out)
+
+
+def _settle(session: Session, method_name: str, name: str, *, validate_only: bool) -> None:
+    etag = records.fetch(session.mesh, name).etag
+    asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    session.output.record(session.mesh.ask(*_proposing(method_name, **asked)).code_map_proposal)
+
+
+def _tell_proposed(session: Session, answer: Any, *, validate_only: bool) -> None:
     if session.as_json:
         session.output.record(answer)
     elif validate_only:
         _tell_effect(session, answer.effect)
     else:
-        session.output.line(f"{answer.code_map.name} revision {answer.code_map.revision}")
-        session.output.note("golden records follow: concord codes progress")
+        session.output.line(answer.code_map_proposal.name)
+        session.output.note("a second person puts it in force: concord codes promote NAME")
 
 
 def _change_list(
@@ -201,7 +320,7 @@ def _change_list(
     wanted = pb.CodeList(name=name, display_name=present.display_name if present else name.partition("/")[2])
     for code, text in sorted({**known, **said}.items()):
         wanted.values.add(code=code, display_name=text)
-    answer = _put(session, "CodeList", present, {"code_list": wanted}, validate_only=validate_only)
+    answer = _put_list(session, present, wanted, validate_only=validate_only)
     if session.as_json:
         session.output.record(answer.code_list)
     else:
@@ -209,25 +328,47 @@ def _change_list(
         session.output.line(f"{name} {changed} {len(answer.code_list.values)} codes")
 
 
-def _put(session: Session, kind: str, present: Any, wanted: dict[str, Any], *, validate_only: bool) -> Any:
+def _put_list(session: Session, present: pb.CodeList | None, wanted: pb.CodeList, *, validate_only: bool) -> Any:
     """Create what is not there, or change what is."""
-    asked = {**wanted, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    asked = {"code_list": wanted, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
     if present is None:
-        return session.mesh.ask(*_asked(f"Create{kind}", **asked))
-    mask = {"paths": ["values" if kind == "CodeList" else "entries"]}
-    return session.mesh.ask(*_asked(f"Update{kind}", **asked, etag=present.etag, update_mask=mask))
+        return session.mesh.ask(*_asked("CreateCodeList", **asked))
+    return session.mesh.ask(*_asked("UpdateCodeList", **asked, etag=present.etag, update_mask={"paths": ["values"]}))
 
 
 def _tell_effect(session: Session, effect: pb.CodeMapEffect) -> None:
+    if session.as_json:
+        session.output.record(effect)
+        return
     session.output.records(effect.codes, "codes in use that would lead elsewhere", (), _EFFECT_COLUMNS)
     session.output.line(f"{effect.records_changed} golden records would change")
     session.output.line(f"{effect.records_unmapped} would have an unmapped code")
     if not effect.is_complete:
         session.output.line("of the first 5,000 source records of the system: there are more", "yellow")
+    tell_consequences(session, effect.ending_pins, effect.review_count, effect.unaffected)
+
+
+def tell_consequences(
+    session: Session,
+    ending_pins: Sequence[what_if_pb2.EndingPin],
+    review_count: int,
+    unaffected: Sequence[what_if_pb2.Unaffected],
+) -> None:
+    """Tell what a comparison says of stewards' decisions: which pins would end, what stays and why."""
+    session.output.records(ending_pins, "pins that would end", (), ("pin", "golden_record", "path"))
+    session.output.line(f"{review_count} pairs wait for a steward, now and then")
+    for each in unaffected:
+        subject = what_if_pb2.Unaffected.Subject.Name(each.subject).removeprefix("SUBJECT_")
+        session.output.note(f"{subject.lower().replace('_', ' ')} stay: {each.why}")
 
 
 def _asked(method_name: str, **asked: Any) -> tuple[Any, Any]:
     method = contracts.method(f"{_SERVICE}/{method_name}")
+    return method, contracts.request_of(method, **asked)
+
+
+def _proposing(method_name: str, **asked: Any) -> tuple[Any, Any]:
+    method = contracts.method(f"{_PROPOSALS}/{method_name}")
     return method, contracts.request_of(method, **asked)
 
 
@@ -238,7 +379,7 @@ def _filter(system: str, code_list: str) -> dict[str, str]:
     }
 
 
-def _table(session: Session, rows: Sequence[tuple[str, str]]) -> None:
+def _table(session: Session, rows: Sequence[tuple[str, ...]]) -> None:
     titles, *cells = rows
     session.output.table(
         [Column(title, tuple(row[place] for row in cells)) for place, title in enumerate(titles)] if cells else []

@@ -72,15 +72,24 @@ class Mesh:
         self, method: MethodDescriptor, request: Message, limit: int | None = None, adapter: str = ""
     ) -> Iterator[Any]:
         """Yield what a list method has, page by page, at most `limit` of it."""
-        field = contracts.answered_field(method).name
+        field, left = contracts.answered_field(method).name, limit
+        for page in self.pages(method, request, limit, adapter):
+            found = getattr(page, field)
+            yield from found if left is None else found[:left]
+            left = None if left is None else left - len(found)
+            if left is not None and left <= 0:
+                return
+
+    def pages(
+        self, method: MethodDescriptor, request: Message, limit: int | None = None, adapter: str = ""
+    ) -> Iterator[Any]:
+        """Yield the answers of a list method, page by page, each with `limit` records at most."""
         asked: Any = type(request)()
         asked.CopyFrom(request)
-        left = limit
-        while left is None or left > 0:
-            asked.page_size = _PAGE_SIZE if left is None else min(left, _PAGE_SIZE)
+        asked.page_size = min(limit or _PAGE_SIZE, _PAGE_SIZE)
+        while True:
             page = self.ask(method, asked, adapter)
-            yield from getattr(page, field)
-            left = None if left is None else left - len(getattr(page, field))
+            yield page
             asked.page_token = page.next_page_token
             if not asked.page_token:
                 return

@@ -75,6 +75,22 @@ def propose(session: Session, path: Path, validate_only: bool) -> None:
     session.output.record(session.mesh.ask(method, request).survivorship_proposal)
 
 
+@survivorship.command("retire")
+@options.kind("Explain")
+@options.stated
+@options.rehearsed
+@pass_session
+def retire(session: Session, kind: Kind, validate_only: bool) -> None:
+    """Propose to retire the rules of a type.
+
+    Once promoted, all of it goes by trust, then recency.
+    """
+    proposal = survivorship_pb2.SurvivorshipProposal(record_type=kind.record_type)
+    asked = {"request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    answer = _ask(session, "CreateSurvivorshipProposal", survivorship_proposal=proposal, **asked)
+    session.output.record(answer.survivorship_proposal)
+
+
 @survivorship.command("proposals")
 @click.option("--state", type=click.Choice(("proposed", "promoted", "withdrawn")), help="Only those in this state.")
 @options.limit

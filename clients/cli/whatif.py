@@ -62,20 +62,26 @@ def survivorship(session: Session, name: str, columns: Sequence[str]) -> None:
     """Try proposed survivorship rules out.
 
     It tells every value of a golden record that would be another, and whose
-    word it would be. Rules link and part nothing.
+    word it would be, which pins would end, and what rules can't change.
 
     \b
     concord whatif survivorship survivorshipProposals/019352f2-…
     """
     method = contracts.method(_COMPARE_RULES)
-    found = list(session.mesh.every(method, contracts.request_of(method, name=name)))
-    goldens = len({each.golden_record for each in found})
+    pages = list(session.mesh.pages(method, contracts.request_of(method, name=name)))
+    values = [each for page in pages for each in page.differences]
+    ending = [each for page in pages for each in page.ending_pins]
+    goldens, last = len({each.golden_record for each in values}), pages[-1]
     if session.as_json:
-        summary = {"value_count": len(found), "golden_record_count": goldens}
-        session.output.document({"summary": summary, "values": [as_document(each) for each in found]})
+        numbers = {"value_count": len(values), "golden_record_count": goldens}
+        summary = numbers | {"ending_pin_count": len(ending), "review_count": last.review_count}
+        told = {"values": values, "ending_pins": ending, "unaffected": last.unaffected}
+        found = {kind: [as_document(each) for each in some] for kind, some in told.items()}
+        session.output.document({"summary": summary, **found})
         return
-    session.output.records(found, "values that would change", columns, _VALUE_COLUMNS)
-    session.output.line(f"{len(found)} values of {goldens} golden records would change")
+    session.output.records(values, "values that would change", columns, _VALUE_COLUMNS)
+    session.output.line(f"{len(values)} values of {goldens} golden records would change")
+    codes.tell_consequences(session, ending, last.review_count, last.unaffected)
 
 
 @whatif.command("codes")
@@ -96,8 +102,9 @@ def codes_(
 ) -> None:
     """Try another code map of a system out.
 
-    It tells which codes in use would lead elsewhere, and how many golden
-    records would change or have an unmapped code.
+    It tells which codes in use would lead elsewhere, how many golden
+    records would change or have an unmapped code, which pins would end,
+    and what a map can't change.
 
     \b
     concord whatif codes erp units CA=CS KT=CS
@@ -108,7 +115,7 @@ def codes_(
         said |= dict(code_file.rows(path, "source_code", "canonical_code"))
     if not said and not removed:
         raise Mistake("there is nothing to try out", "write CODE=CANONICAL, --file FILE.csv or --remove CODE")
-    codes.change_map(session, system, code_list, said, removed, validate_only=True)
+    codes.propose_map(session, system, code_list, said, removed, validate_only=True)
 
 
 class _Found:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import Delivery
@@ -48,8 +49,10 @@ class Deliveries:
             for name in names
         ]
 
-    def begin(self, connection: Connection, entry: AgendaEntry, key: str, values: Mapping[str, Value]) -> OpenDelivery:
-        """Note that these values are about to be written; `key` is empty for a creation.
+    def begin(
+        self, connection: Connection, entry: AgendaEntry, record: Message, key: str, values: Mapping[str, Value]
+    ) -> OpenDelivery:
+        """Note that these values of a golden record are about to be written; `key` is empty for a creation.
 
         A delivery of the same golden record that is open already goes on.
         """
@@ -67,7 +70,9 @@ class Deliveries:
             value_tokens={path: self._outpost.token(path, value) for path, value in values.items()},
             created=not key,
         )
-        golden = Any() if key else Any.FromString(entry.content)
+        golden = Any()
+        if not key:
+            golden.Pack(record)
         self._put(connection, content, golden)
         return OpenDelivery(content, golden)
 

@@ -1,12 +1,14 @@
 """Delivering: golden revisions on the agenda reach the system, each value once.
 
 For every entry, in this order:
-1. Find its document: the primary key, a document that was created for it, or none.
-2. Read the documents as they are now. What the hub has not seen yet is taken in first: a delivery never overwrites a
+1. Let the hub say it in the system's own codes. What has no certain code there is neither written nor taken back, and
+   keeps a document from being created: it would be found with a value that nobody said.
+2. Find its document: the primary key, a document that was created for it, or none.
+3. Read the documents as they are now. What the hub has not seen yet is taken in first: a delivery never overwrites a
    word that the hub does not know.
-3. Leave the entry when the hub has decided anew since, or does not accept the document as it stands.
-4. Compare with what the golden record says today; write what differs, begun in the ledger before and concluded after.
-5. Take the written document in, so that the hub knows its echo (and links it, when it was created).
+4. Leave the entry when the hub has decided anew since, or does not accept the document as it stands.
+5. Compare with what the golden record says today; write what differs, begun in the ledger before and concluded after.
+6. Take the written document in, so that the hub knows its echo (and links it, when it was created).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,7 @@ from concord.adapter.v1.adapter_pb2 import Discrepancy
 from services.adapter.connector import Document, Expression, UntranslatableError, Value, Writing
 from services.adapter.deliveries import Deliveries
 from services.adapter.discrepancies import Discrepancies, Findings
-from services.adapter.domain.delivered import outstanding
+from services.adapter.domain.delivered import field_of, outstanding
 from services.adapter.domain.effective import next_turn
 from services.adapter.golden import identity, is_in_use, masked_fields, open_golden
 from services.adapter.intake import Intake
@@ -39,12 +41,16 @@ _MOST_CONFLICTS = 3
 
 @dataclass(frozen=True)
 class _Task:
-    """An entry with its golden record and the document it goes to ("" = to be created)."""
+    """An entry with its golden record and the document it goes to ("" = to be created).
+
+    `golden` is in the system's codes; `untranslated` are the values that it lacks for that.
+    """
 
     entry: AgendaEntry
     golden: Message
     key: str
     desired: Expression
+    untranslated: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     unwritten: Document | None = None
 
@@ -95,7 +101,7 @@ class Delivering:
             if not task.key:
                 self._create(task, written, done)
             elif document is None or document.deleted or standing is None:
-                done.append(replace(task, desired=Expression({})))
+                done.append(replace(task, desired=Expression({}), untranslated=()))
             elif self._is_current(task, standing) and not self._update(task, document, standing, written, done):
                 conflicted.append(task.entry)
         self._conclude(done)
@@ -119,16 +125,17 @@ class Delivering:
         return [entry for entry in entries if entry.content] + asked
 
     def _tasks(self, entries: Sequence[AgendaEntry]) -> list[_Task]:
-        tasks: list[_Task] = []
+        hub, tasks = self._outpost.hub, list[_Task]()
+        said = [hub.translated(self._outpost.name, Any.FromString(entry.content)) for entry in entries]
         with self._outpost.database.transaction() as connection:
-            for entry in entries:
-                golden = open_golden(Any.FromString(entry.content))
-                key = self._key(connection, entry) if is_in_use(golden) else None
-                if key is None:
+            for entry, translated in zip(entries, said, strict=True):
+                golden = open_golden(translated.golden) if translated else None
+                key = self._key(connection, entry) if golden and is_in_use(golden) else None
+                if translated is None or golden is None or key is None:
                     self._drop(connection, entry)
                     continue
                 desired = self._outpost.connector.express(entry.record_type, golden, self._outpost.today())
-                tasks.append(_Task(entry, golden, key, desired))
+                tasks.append(_Task(entry, golden, key, desired, translated.left_out))
         return tasks
 
     def _key(self, connection: Connection, entry: AgendaEntry) -> str | None:
@@ -190,7 +197,7 @@ class Delivering:
         connector, record_type = self._outpost.connector, task.entry.record_type
         content = self._outpost.translate(document).content
         shown = connector.express(record_type, content, self._outpost.today()).values
-        masked = masked_fields(task.golden)
+        masked = masked_fields(task.golden) | {field_of(path) for path in task.untranslated}
         values = outstanding(task.desired, shown, known.delivered, self._outpost.matches, masked)
         if values:
             return self._write(task, document, values, written, done)
@@ -200,6 +207,9 @@ class Delivering:
     def _create(self, task: _Task, written: list[Document], done: list[_Task]) -> None:
         """Create a document, unless the system has one for the golden record already."""
         key = self._outpost.connector.find(task.entry.record_type, task.golden)
+        if key is None and task.untranslated:
+            done.append(task)
+            return
         if key is None:
             self._write(task, None, task.desired.values, written, done)
             return
@@ -229,7 +239,7 @@ class Delivering:
     ) -> bool:
         database, key = self._outpost.database, document.key if document else ""
         with database.transaction() as connection:
-            delivery = self._deliveries.begin(connection, task.entry, key, values)
+            delivery = self._deliveries.begin(connection, task.entry, task.golden, key, values)
         try:
             after = self._outpost.connector.write(Writing(task.entry.record_type, task.golden, values, document))
         except RemoteError as error:
@@ -261,6 +271,8 @@ class Delivering:
         findings: Findings = {(Discrepancy.KIND_DUPLICATE_KEY, key): () for key in entry.keys[1:]}
         if task.desired.inexpressible:
             findings[Discrepancy.KIND_NOT_EXPRESSIBLE, task.key] = tuple(sorted(task.desired.inexpressible))
+        if task.untranslated:
+            findings[Discrepancy.KIND_CODE_UNTRANSLATED, task.key] = task.untranslated
         if task.refused:
             findings[Discrepancy.KIND_DELIVERY_REFUSED, task.key] = task.refused
         self._discrepancies.settle_with(connection, entry.golden_record, findings)

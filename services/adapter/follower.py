@@ -8,6 +8,7 @@ from google.protobuf.any_pb2 import Any
 from sqlalchemy import Connection
 
 from concord.mdm.v1.change_pb2 import Change, WatchChangesResponse
+from concord.mdm.v1.reference_data_pb2 import CodeMap
 from services.adapter.golden import identity, open_golden
 from services.adapter.outpost import Outpost
 from services.adapter.storage import documents, synchronizations
@@ -15,6 +16,7 @@ from services.adapter.storage.agenda import AgendaEntry
 from services.adapter.systems_file import DeliveryMode
 
 _AT_ONCE = 200
+_CODE_MAP = "code_map"
 
 
 class Follower:
@@ -25,8 +27,8 @@ class Follower:
         self._record_types = sorted(set(outpost.system.deliver) & set(outpost.connector.record_types))
 
     def open_stream(self, cursor: bytes) -> Iterator[WatchChangesResponse]:
-        """Open the feed behind a cursor."""
-        return self._outpost.hub.watch(cursor, self._record_types)
+        """Open the feed behind a cursor: what is delivered, and the code maps that it is said by."""
+        return self._outpost.hub.watch(cursor, [*self._record_types, _CODE_MAP])
 
     def load_cursor(self) -> bytes:
         """Return how far the feed was taken over."""
@@ -39,6 +41,8 @@ class Follower:
         newest = {change.record: change for change in changes if change.record_type in self._record_types}
         with self._outpost.database.transaction() as connection:
             self._note(connection, [self._entry(change) for change in newest.values()])
+            if any(self._is_own_map(change) for change in changes):
+                self._outpost.agenda.recheck_all(connection, self._record_types)
             position = max((change.position for change in changes), default=0)
             synchronizations.followed(connection, self._outpost.name, message.cursor, position)
 
@@ -75,6 +79,14 @@ class Follower:
         if entry.keys or self._outpost.system.deliver[entry.record_type] is DeliveryMode.CREATE:
             return True
         return bool(documents.of_golden(connection, self._outpost.name, entry.golden_record))
+
+    def _is_own_map(self, change: Change) -> bool:
+        """Tell whether another code map of the system is in force: what it was told by the earlier one may be wrong."""
+        if change.record_type != _CODE_MAP:
+            return False
+        code_map = CodeMap()
+        change.content.Unpack(code_map)
+        return code_map.system == self._outpost.name
 
     def _entry(self, change: Change) -> AgendaEntry:
         keys = tuple(each.key for each in change.crosswalk if each.system == self._outpost.name)

@@ -19,6 +19,8 @@ from concord.mdm.v1 import (
     ingest_pb2_grpc,
     system_pb2,
     system_pb2_grpc,
+    translation_pb2,
+    translation_pb2_grpc,
 )
 from services.adapter.golden import identity, open_golden
 from services.adapter.masters import masters
@@ -40,6 +42,14 @@ class HubSettings:
     progress_interval_s: int = 5
 
 
+@dataclass(frozen=True)
+class Translated:
+    """A golden record in a system's codes, packed, without the values that can't be said there; these by path."""
+
+    golden: Any
+    left_out: tuple[str, ...] = ()
+
+
 class Hub:
     """The hub's services over one channel; safe in threads."""
 
@@ -48,6 +58,7 @@ class Hub:
         self._ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self._changes = change_pb2_grpc.ChangeServiceStub(channel)
         self._systems = system_pb2_grpc.SystemServiceStub(channel)
+        self._translations = translation_pb2_grpc.TranslationServiceStub(channel)
         self._masters = masters(channel, self._settings.call_timeout_s)
 
     def submit(self, records: Sequence[ingest_pb2.SourceRecord]) -> list[ingest_pb2.SubmitSourceRecordsResponse]:
@@ -142,6 +153,18 @@ class Hub:
             yield from records
             if not token:
                 return
+
+    def translated(self, system: str, golden: Any) -> Translated | None:
+        """Return a golden record in a system's codes; None when there is none (any more) that the adapter may see."""
+        request = translation_pb2.TranslateRecordRequest(system=system, content=golden)
+        try:
+            with _typed_errors():
+                answer = self._translations.TranslateRecord(request, timeout=self._settings.call_timeout_s)
+        except ConcordError as error:
+            if error.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND:
+                return None
+            raise
+        return Translated(answer.content, tuple(each.path for each in answer.untranslated_values))
 
     def golden_record(self, record_type: str, name: str) -> Any | None:
         """Return a golden record as it is now; None when there is none (any more) that the adapter may see."""

@@ -34,6 +34,12 @@ class MasterContract:
     plural: str
     """The field of its answers that holds the records, such as `cost_centers`."""
 
+    @property
+    def collection(self) -> str:
+        """The first part of its records' names, such as `costCenters`."""
+        first, *others = self.plural.split("_")
+        return first + "".join(map(str.capitalize, others))
+
 
 @dataclass(frozen=True)
 class Master:

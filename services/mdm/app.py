@@ -7,6 +7,7 @@ from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
+from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.exceptions import ExceptionMethods
 from services.mdm.transport.importing import Importing
@@ -30,6 +31,7 @@ from services.mdm.transport.stewardship import stewardship_service
 from services.mdm.transport.submitting import Submitting
 from services.mdm.transport.survivorship import SurvivorshipMethods
 from services.mdm.transport.systems import system_service
+from services.mdm.transport.translations import TranslationMethods
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.client import TokenFile, open_channel
@@ -105,6 +107,8 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
             ReviewMethods(storage.transactions, storage.match_queue, deciding),
         ),
         ReferenceDataMethods(storage.transactions, storage.reference_data, deciding).service(),
+        TranslationMethods(storage.transactions, storage.record_translations, deciding).service(),
+        CodeMapProposalMethods(storage.transactions, storage.code_map_proposals, deciding).service(),
         match_model_service(
             MatchModelMethods(
                 storage.transactions, storage.stored_models, storage.match_models, storage.pair_scoring, deciding

@@ -1,14 +1,20 @@
 """Code lists and code maps for tests: short ways to keep them, to say coded items, to let runs be worked off."""
 
 import uuid
-from collections.abc import Mapping
-
-from google.protobuf.field_mask_pb2 import FieldMask
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from concord.mdm.v1 import item_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
+from concord.mdm.v1.code_map_proposal_pb2 import (
+    CodeMapProposal,
+    CreateCodeMapProposalRequest,
+    CreateCodeMapProposalResponse,
+    PromoteCodeMapProposalRequest,
+)
 from services.mdm.storage.write_path import Applied
 from tests.support.hub import TestHub, decision, statement
+from tests.support.ruling import second
 from tests.support.served_hub import Client
 from tests.support.waiting import eventually
 
@@ -25,10 +31,15 @@ def listed(name: str = "units", codes: tuple[str, ...] = UNITS) -> pb.CodeList:
     return pb.CodeList(name=f"codeLists/{name}", display_name=name, values=values)
 
 
-def mapped(system: str, entries: Mapping[str, str], name: str = "units") -> pb.CodeMap:
-    """Return a code map."""
-    said = [pb.CodeMapEntry(source_code=code, canonical_code=to) for code, to in entries.items()]
-    return pb.CodeMap(system=system, code_list=f"codeLists/{name}", entries=said)
+def proposed(
+    system: str, entries: Mapping[str, str], name: str = "units", preferred: Collection[str] = ()
+) -> CodeMapProposal:
+    """Return the proposal of a code map."""
+    said = [
+        pb.CodeMapEntry(source_code=code, canonical_code=to, preferred=code in preferred)
+        for code, to in entries.items()
+    ]
+    return CodeMapProposal(system=system, code_list=f"codeLists/{name}", entries=said)
 
 
 def create_list(steward: Client, code_list: pb.CodeList) -> pb.CodeList:
@@ -36,41 +47,44 @@ def create_list(steward: Client, code_list: pb.CodeList) -> pb.CodeList:
     return steward.reference_data.CreateCodeList(request).code_list
 
 
-def create_map(
-    steward: Client, system: str, entries: Mapping[str, str], name: str = "units", *, dry: bool = False
-) -> pb.CreateCodeMapResponse:
-    said = mapped(system, entries, name)
-    return steward.reference_data.CreateCodeMap(
-        pb.CreateCodeMapRequest(code_map=said, request_id=rid(), validate_only=dry)
+def propose_map(  # noqa: PLR0913 - a proposal has many parts
+    client: Client,
+    system: str,
+    entries: Mapping[str, str],
+    name: str = "units",
+    *,
+    preferred: Collection[str] = (),
+    retires: bool = False,
+    dry: bool = False,
+) -> CreateCodeMapProposalResponse:
+    """Propose a map."""
+    proposal = proposed(system, entries, name, preferred)
+    proposal.retires = retires
+    return client.code_maps.CreateCodeMapProposal(
+        CreateCodeMapProposalRequest(code_map_proposal=proposal, request_id=rid(), validate_only=dry)
     )
 
 
-def update_map(
-    steward: Client, code_map: pb.CodeMap, entries: Mapping[str, str], *, dry: bool = False
-) -> pb.UpdateCodeMapResponse:
-    changed = mapped(code_map.system, entries)
-    changed.name = code_map.name
-    mask = FieldMask(paths=["entries"])
-    return steward.reference_data.UpdateCodeMap(
-        pb.UpdateCodeMapRequest(
-            code_map=changed, update_mask=mask, etag=code_map.etag, request_id=rid(), validate_only=dry
-        )
-    )
+def promote_map(client: Client, made: CodeMapProposal) -> CodeMapProposal:
+    """Promote a proposal, which takes another person than its author."""
+    request = PromoteCodeMapProposalRequest(name=made.name, etag=made.etag, request_id=rid())
+    return client.code_maps.PromoteCodeMapProposal(request).code_map_proposal
 
 
-def keep_map(hub: TestHub, system: str, entries: Mapping[str, str], before: pb.CodeMap | None = None) -> pb.CodeMap:
-    """Keep a map of units without a server; `before` is the one that it replaces."""
-    said = mapped(system, entries)
-    data = hub.parts.reference_data
-    if before is None:
-        return data.create_map(said, decision(said)).code_map
+def put_map(
+    author: Client, controller: Client, system: str, entries: Mapping[str, str], name: str = "units", **more: Any
+) -> pb.CodeMap:
+    """Let one person propose a map and another promote it; return it."""
+    made = promote_map(controller, propose_map(author, system, entries, name, **more).code_map_proposal)
+    return author.reference_data.GetCodeMap(pb.GetCodeMapRequest(name=made.code_map)).code_map
 
-    def merge(present: pb.CodeMap) -> pb.CodeMap:
-        del present.entries[:]
-        present.entries.extend(said.entries)
-        return present
 
-    return data.update_map(before.name, before.etag, merge, decision(said)).code_map
+def keep_map(hub: TestHub, system: str, entries: Mapping[str, str] | None, preferred: Collection[str] = ()) -> None:
+    """Put a map of units in force without a server; None retires it."""
+    said = proposed(system, entries or {}, preferred=preferred)
+    said.retires = entries is None
+    kept = hub.parts.code_map_proposals.create(said, decision(said)).proposal
+    hub.parts.code_map_proposals.promote(kept.name, kept.etag, second(decision(kept)))
 
 
 def work_off(hub: TestHub) -> None:

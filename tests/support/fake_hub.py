@@ -5,7 +5,7 @@ network; `tests.support.fake_hub_server` serves it on a real channel.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,14 +15,15 @@ from google.protobuf.message import Message
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, ingest_pb2, system_pb2
 from concord.mdm.v1.cost_center_pb2 import CostCenter
+from concord.mdm.v1.reference_data_pb2 import CodeMap
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.golden import identity, open_golden
-from services.adapter.hub import Hub
+from services.adapter.hub import Hub, Translated
 from services.mesh.errors import ConcordError, to_status
 
 Outcome = ingest_pb2.SubmitSourceRecordsResponse
-STEWARD = "systems/hub"
-TRUST = {STEWARD: 1, "systems/other": 10, "systems/erp": 20}
+STEWARD, ERP = "systems/hub", "systems/erp"
+TRUST = {STEWARD: 1, "systems/other": 10, ERP: 20}
 
 Table: TypeAlias = tuple[tuple[str, tuple[tuple[int, str, str, object], ...]], ...]
 """By path, what is said: trust rank, system, key and value, the winner first."""
@@ -66,6 +67,8 @@ class FakeHub:
     """Keys that are not taken in now, since the audit is behind."""
     unreceipted: set[str] = field(default_factory=set)
     """Keys that are taken in, but the audit does not know yet."""
+    in_codes: Callable[[Message], tuple[Message, tuple[str, ...]]] = lambda golden: (golden, ())
+    """How the ERP says a golden record in its own codes, and which values it can't."""
     floor: int = 0
     """Cursors below have expired."""
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -114,6 +117,15 @@ class FakeHub:
             kept = {path: value for path, value in source.standing.items() if path not in values}
             source.standing = kept | said
             self._survive(golden)
+
+    def change_map(self, system: str) -> None:
+        """Publish that a system's code map changed."""
+        with self.news:
+            content = Any()
+            content.Pack(CodeMap(system=system))
+            change = change_pb2.Change(position=len(self.feed) + 1, record_type="code_map", content=content)
+            self.feed.append(change)
+            self.news.notify_all()
 
     def relink(self, system: str, key: str, golden: str) -> None:
         """Link a key to another golden record, as a steward does."""
@@ -235,6 +247,13 @@ class LocalHub(Hub):
 
     def keys(self, system: str, golden_record: str) -> tuple[str, ...]:
         return tuple(each.key for each in self.hub.crosswalk(golden_record) if each.system == system)
+
+    def translated(self, system: str, golden: Any) -> Translated | None:
+        assert system == ERP
+        content, left_out = self.hub.in_codes(open_golden(golden))
+        packed = Any()
+        packed.Pack(content)
+        return Translated(packed, left_out)
 
     def golden_record(self, record_type: str, name: str) -> Any | None:
         return next((each for each in self.golden_records(record_type) if self._name(each) == name), None)

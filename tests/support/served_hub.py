@@ -11,6 +11,7 @@ from concord.mdm.v1 import (
     account_pb2_grpc,
     change_pb2_grpc,
     change_request_pb2_grpc,
+    code_map_proposal_pb2_grpc,
     cost_center_pb2_grpc,
     employee_pb2_grpc,
     import_pb2_grpc,
@@ -26,6 +27,7 @@ from concord.mdm.v1 import (
     supplier_pb2_grpc,
     survivorship_pb2_grpc,
     system_pb2_grpc,
+    translation_pb2_grpc,
     tree_pb2_grpc,
 )
 from services.mdm.app import Feed, hub_services
@@ -78,6 +80,7 @@ WRITER = (
     "mdm.goldens.rebuild",
     "mdm.ledgers.write",
     "mdm.codes.write",
+    "mdm.codes.promote",
     "mdm.source_records.write",
     "mdm.quarantine.write",
     "mdm.systems.write",
@@ -107,6 +110,8 @@ class Client:
         self.rebuilds = rebuild_pb2_grpc.RebuildServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
         self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
+        self.code_maps = code_map_proposal_pb2_grpc.CodeMapProposalServiceStub(channel)
+        self.translations = translation_pb2_grpc.TranslationServiceStub(channel)
         self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.imports = import_pb2_grpc.ImportServiceStub(channel)

@@ -13,6 +13,7 @@ from concord.audit.v1 import audit_pb2_grpc
 from concord.mdm.v1 import (
     account_pb2_grpc,
     change_pb2_grpc,
+    code_map_proposal_pb2_grpc,
     cost_center_pb2_grpc,
     employee_pb2_grpc,
     ingest_pb2_grpc,
@@ -20,6 +21,7 @@ from concord.mdm.v1 import (
     ledger_pb2_grpc,
     location_pb2_grpc,
     match_model_service_pb2_grpc,
+    reference_data_pb2_grpc,
     stewardship_pb2_grpc,
     supplier_pb2_grpc,
     system_pb2_grpc,
@@ -86,7 +88,13 @@ ADMINISTRATOR = Role(
 )
 CONTROLLER = Role(
     "controller@saltmarsh.example.org",
-    (*_READ, "mdm.trees.promote", "mdm.match_models.promote", "mdm.survivorship.promote"),
+    (
+        *_READ,
+        "mdm.trees.promote",
+        "mdm.match_models.promote",
+        "mdm.survivorship.promote",
+        "mdm.codes.promote",
+    ),
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
@@ -111,6 +119,8 @@ class Hub:
         self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)
+        self.reference_data = reference_data_pb2_grpc.ReferenceDataServiceStub(channel)
+        self.code_maps = code_map_proposal_pb2_grpc.CodeMapProposalServiceStub(channel)
         self.systems = system_pb2_grpc.SystemServiceStub(channel)
 
 

@@ -51,7 +51,7 @@ def outstanding(
 
     A path that the golden record says nothing about is left as it is, unless it still shows what the hub delivered
     there: the hub takes its own word back (None). It never does for `masked_fields`, whose silence may only mean that
-    the adapter may not see them.
+    the adapter may not see them, or that they can't be said in the system's codes.
     """
     wanted: dict[str, Value] = {
         path: value

@@ -4,12 +4,13 @@ One entry a golden record, always its newest revision: what the feed brings mean
 failure; it goes when the system is known to say what the revision says and no later day will change that.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import Connection
 
+from services.adapter.masters import contracts
 from services.mesh.database import driver
 from services.mesh.records.keys import WrappedKey
 from services.mesh.records.sealing import Sealer
@@ -26,6 +27,23 @@ _RECHECK = """
 INSERT INTO agenda (system, golden_record, record_type, revision, position, keys)
 SELECT system, %(golden_record)s, %(record_type)s, %(revision)s, feed_position, '{}' FROM synchronizations
 WHERE system = %(system)s
+ON CONFLICT (system, golden_record) DO UPDATE SET due = NULL
+"""
+# Every golden record that has a document, or whose document waits for a code.
+_RECHECK_ALL = """
+INSERT INTO agenda (system, golden_record, record_type, revision, position, keys)
+SELECT s.system, known.golden_record, kind.record_type, known.revision, s.feed_position, '{}'
+FROM synchronizations s
+JOIN LATERAL (
+    SELECT golden_record, max(revision) AS revision FROM (
+        SELECT golden_record, golden_revision AS revision FROM documents WHERE system = s.system
+        UNION ALL
+        SELECT golden_record, 0 FROM listing WHERE system = s.system AND record_type = 'discrepancy' AND open
+    ) AS every GROUP BY golden_record
+) AS known ON true
+JOIN unnest(%(collections)s::text[], %(types)s::text[]) AS kind(collection, record_type)
+    ON split_part(known.golden_record, '/', 1) = kind.collection
+WHERE s.system = %(system)s
 ON CONFLICT (system, golden_record) DO UPDATE SET due = NULL
 """
 _READY = """
@@ -72,6 +90,12 @@ class Agenda:
         """Look at a golden record again although it did not change; its content is asked for when it is due."""
         arguments = {"golden_record": golden_record, "record_type": record_type, "revision": revision}
         driver(connection).execute(_RECHECK, {**arguments, "system": self.system})
+
+    def recheck_all(self, connection: Connection, record_types: Sequence[str]) -> None:
+        """Look at all golden records of these types again that have, or are to have, a document in the system."""
+        collections = [contracts()[each].collection for each in record_types]
+        arguments = {"collections": collections, "types": list(record_types), "system": self.system}
+        driver(connection).execute(_RECHECK_ALL, arguments)
 
     def ready(self, connection: Connection, today: date, after: AgendaEntry | None, limit: int) -> list[AgendaEntry]:
         """Return the next entries that can be worked off, by position; those behind `after` where given."""

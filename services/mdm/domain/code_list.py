@@ -37,7 +37,16 @@ def map_violations(code_map: pb.CodeMap, code_list: pb.CodeList) -> list[Violati
         for entry in code_map.entries
         if entry.canonical_code not in known
     ]
-    return [*_blank("entries", sources), *_repeated("entries", sources), *lost]
+    return [*_blank("entries", sources), *_repeated("entries", sources), *lost, *_preferred_twice(code_map)]
+
+
+def _preferred_twice(code_map: pb.CodeMap) -> Iterator[Violation]:
+    """Give the codes that are preferred beside another one for the same canonical code."""
+    preferred: dict[str, str] = {}
+    for entry in code_map.entries:
+        if entry.preferred and preferred.setdefault(entry.canonical_code, entry.source_code) != entry.source_code:
+            other = preferred[entry.canonical_code]
+            yield Violation(f"entries[{entry.source_code}].preferred", f"is {other} for {entry.canonical_code} already")
 
 
 def _blank(field: str, codes: Iterable[str]) -> Iterator[Violation]:

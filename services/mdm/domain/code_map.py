@@ -3,9 +3,9 @@
 Codes are looked up by (system, code list, code), never by text: what one system calls `CA` may be another's `CS`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
@@ -17,16 +17,32 @@ from services.mdm.domain.record_type import Coded, Group, RecordType
 
 @dataclass(frozen=True)
 class CodeMap:
-    """One system's codes for one list at one revision, `codeMaps/erp:units@2`: the canonical code of each."""
+    """One system's codes for one list at one revision, `codeMaps/erp:units@2`: the canonical code of each.
+
+    `preferred` are those that their canonical code goes out as.
+    """
 
     revision: str
     codes: Mapping[str, str]
+    preferred: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, code_map: pb.CodeMap) -> "CodeMap":
         """Return a stored code map ready for use."""
         codes = {entry.source_code: entry.canonical_code for entry in code_map.entries}
-        return cls(f"{code_map.name}@{code_map.revision}", codes)
+        preferred = frozenset(entry.source_code for entry in code_map.entries if entry.preferred)
+        return cls(f"{code_map.name}@{code_map.revision}", codes, preferred)
+
+    def going_out(self, canonical: str) -> Sequence[str]:
+        """Return the codes that a canonical one may go out as: the preferred one, or all that lead to it."""
+        return self._going_out.get(canonical, ())
+
+    @cached_property
+    def _going_out(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = {}
+        for code, canonical in self.codes.items():
+            found.setdefault(canonical, []).append(code)
+        return found | {self.codes[code]: [code] for code in self.preferred}
 
 
 CodeMaps = Mapping[str, CodeMap]

@@ -21,7 +21,7 @@ from services.mdm.domain.assertions import Standing, standing
 from services.mdm.domain.code_map import CodeMaps, Spot, coded_in, coded_keys, spots
 from services.mdm.domain.effective import Period, period_of
 from services.mdm.domain.record_type import ELEMENT_ITSELF, Coded, Group, RecordType
-from services.mdm.domain.slot import assembled, element_path, group_of, is_sliced
+from services.mdm.domain.slot import assembled, element_path, group_of, is_sliced, keyed_path
 
 
 class Translation(NamedTuple):
@@ -154,7 +154,7 @@ class _Recoding:
         if not staying and self._contradicts(value, said):
             return self._slot(path, said, fields)
         keyed = coded_keys(self._record_type, group, sliced=sliced)
-        moved = self._path_of(group, value, sliced=sliced) if keyed else path
+        moved = keyed_path(self._record_type, group, value, sliced=sliced) if keyed else path
         return _Slot(path, moved, Standing(assertion, value), tuple(each._replace(path=moved) for each in told))
 
     def _place(self, path: str) -> tuple[Group | None, bool]:
@@ -180,11 +180,6 @@ class _Recoding:
         revision = self._maps[spot.code_list].revision
         told = (spot.coded.path, spot.period, spot.code_list, spot.code, canonical, applied, revision)
         return Translation(self._source.name, "", *told)
-
-    def _path_of(self, group: Group, value: Message, *, sliced: bool) -> str:
-        holder = getattr(value, self._record_type.slice_field or "")[0] if sliced else value
-        path = element_path(group, getattr(holder, group.name)[0])
-        return f"{self._record_type.slice_field}.{path}" if sliced else path
 
     def _withdrawal(self, path: str) -> _Slot:
         """Return the withdrawal of an element with the codes of its path mapped, or any other as it is."""

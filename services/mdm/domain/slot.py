@@ -43,6 +43,13 @@ def element_path(group: Group, element: Any) -> str:
     return f"{group.name}[{'/'.join(map(_encoded, parts))}]"
 
 
+def keyed_path(record_type: RecordType, group: Group, value: Message, *, sliced: bool) -> str:
+    """Return the path of a slot of a keyed collection from its value."""
+    holder: Any = getattr(value, record_type.slice_field or "")[0] if sliced else value
+    path = element_path(group, getattr(holder, group.name)[0])
+    return f"{record_type.slice_field}.{path}" if sliced else path
+
+
 def _encoded(part: str) -> str:
     return part if part.isalnum() else part.translate(_ENCODED)
 

@@ -5,7 +5,6 @@ from datetime import UTC
 
 from sqlalchemy import Connection
 
-from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import record_pb2
 from services.mdm.domain.coding import Coding, coded
 from services.mdm.domain.derivation import Derivation, derive
@@ -14,14 +13,13 @@ from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship import NOTHING_KNOWN, Known
 from services.mdm.storage import coded_values, crosswalk, payment_changes, record_index, references
 from services.mdm.storage import match_keys as keys
+from services.mdm.storage.operation import Operation, operation
 from services.mdm.storage.pin_records import Held, PinChange, overtaken
 from services.mdm.storage.references import Referring
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.working_set import Golden, Source, WorkingSet, write_statement
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import Head, RecordStore, RevisionDraft, State
-
-Operation = audit_pb2.Operation
+from services.mesh.records.store import RecordStore, RevisionDraft, State
 
 
 def append(
@@ -83,7 +81,7 @@ def _source_draft(source: Source) -> RevisionDraft:
     return RevisionDraft(
         record=said.name,
         record_type="source_record",
-        operation=Operation.OPERATION_RELINK if source.relinked else _operation(source.head, state),
+        operation=Operation.OPERATION_RELINK if source.relinked else operation(source.head, state),
         content=source.content,
         head=source.head,
         previous=source.previous,
@@ -146,7 +144,7 @@ def _golden_draft(
     return RevisionDraft(
         record=golden.name,
         record_type=golden.record_type.name,
-        operation=_operation(golden.head, state),
+        operation=operation(golden.head, state),
         content=golden.record_type.message() if content is None else content,
         head=golden.head,
         previous=golden.content,
@@ -205,14 +203,6 @@ def _referring(golden: Golden, draft: RevisionDraft) -> tuple[Referring, Referri
     was_there = golden.head is not None and golden.head.state is State.ACTIVE
     before, after = golden.content if was_there else None, draft.content if draft.state is State.ACTIVE else None
     return Referring(golden.record_type, golden.name, before), Referring(golden.record_type, golden.name, after)
-
-
-def _operation(head: Head | None, state: State) -> Operation.ValueType:
-    if head is None:
-        return Operation.OPERATION_CREATE
-    if head.state == state:
-        return Operation.OPERATION_UPDATE
-    return Operation.OPERATION_DELETE if state is State.DELETED else Operation.OPERATION_UNDELETE
 
 
 def _state(sources: Sequence[Source]) -> State:

@@ -15,7 +15,7 @@ INSERT INTO code_map_runs AS run (code_map, target_revision, codes) VALUES (%s, 
 ON CONFLICT (code_map) DO UPDATE
 SET target_revision = excluded.target_revision,
     codes = CASE WHEN run.finished_at IS NOT NULL THEN excluded.codes
-        WHEN run.codes IS NOT NULL THEN run.codes || excluded.codes END,
+        WHEN run.codes IS NOT NULL AND excluded.codes IS NOT NULL THEN run.codes || excluded.codes END,
     begun = false, last_code = '', last = '', total = 0, visited = 0, changed = 0,
     started_at = clock_timestamp(), updated_at = clock_timestamp(), finished_at = NULL
 """
@@ -40,7 +40,7 @@ _FIRST_RUN = "SELECT finished_at IS NULL AND codes IS NULL FROM code_map_runs WH
 
 @dataclass(frozen=True)
 class Run:
-    """One run. Of a new map (`codes` None) it looks at every source record of the system, by key; else by code."""
+    """One run. Of a new or a retired map (`codes` None) it looks at every source record of the system, else by code."""
 
     code_map: str
     target_revision: int
@@ -61,17 +61,20 @@ class Run:
         return self.code_map, self.target_revision, self.started_at
 
 
-def changed_codes(before: pb.CodeMap | None, after: pb.CodeMap) -> list[str] | None:
-    """Return the source codes that lead elsewhere; None = there was no map."""
-    if before is None:
+def changed_codes(before: pb.CodeMap | None, after: pb.CodeMap | None) -> list[str] | None:
+    """Return the source codes that lead elsewhere; None = there was no map, or there is none: all codes do."""
+    if before is None or after is None:
         return None
     was, becomes = ({entry.source_code: entry.canonical_code for entry in one.entries} for one in (before, after))
     return sorted(code for code in was.keys() | becomes.keys() if was.get(code) != becomes.get(code))
 
 
-def request(connection: Connection, before: pb.CodeMap | None, after: pb.CodeMap, revision: int) -> None:
-    """Let a run bring golden records to a new revision of a map, in the transaction that makes it."""
-    driver(connection).execute(_REQUEST, (after.name, revision, changed_codes(before, after)))
+def request(connection: Connection, code_map: str, revision: int, codes: Sequence[str] | None) -> None:
+    """Let a run bring golden records to a new revision of a map, in the transaction that makes it.
+
+    `codes` are those that lead elsewhere, None = all that the system says.
+    """
+    driver(connection).execute(_REQUEST, (code_map, revision, None if codes is None else list(codes)))
 
 
 def unfinished(connection: Connection) -> list[Run]:

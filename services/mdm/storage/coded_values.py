@@ -1,8 +1,9 @@
 """Which codes mapped systems say, source record by source record: the unmapped ones wait here for stewards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -24,16 +25,18 @@ SET golden = excluded.golden, canonical = excluded.canonical, applied = excluded
     since = CASE WHEN c.applied = excluded.applied THEN c.since ELSE excluded.since END
 WHERE (c.golden, c.canonical, c.applied) IS DISTINCT FROM (excluded.golden, excluded.canonical, excluded.applied)
 """
-_USED = """
-SELECT code, count(DISTINCT golden), min(golden) FROM coded_values
-WHERE system = %s AND code_list = %s AND code = ANY(%s::text[]) GROUP BY code
+_AMONG = """
+FROM coded_values
+WHERE system = %(system)s AND code_list = %(list)s AND (code = ANY(%(codes)s::text[])) <> %(excluded)s
 """
-_TOUCHED = """
-SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND code = ANY(%s::text[])
-"""
-_LACKING = """
-SELECT count(DISTINCT golden) FROM coded_values WHERE system = %s AND code_list = %s AND code <> ALL(%s::text[])
-"""
+_USED = f"SELECT code, count(DISTINCT golden), min(golden) {_AMONG} GROUP BY code"
+_TOUCHED = f"SELECT count(DISTINCT golden) {_AMONG}"
+_PINNED = f"""
+SELECT DISTINCT golden {_AMONG} AND golden IN (
+    SELECT value FROM record_index WHERE record_type = 'pin' AND path = 'golden_record' AND to_revision IS NULL)
+ORDER BY golden
+"""  # noqa: S608 - constants only
+_FORGET_ALL = "DELETE FROM coded_values WHERE system = %s AND code_list = %s"
 _UNMAPPED = """
 SELECT system, code_list, code, count(*) AS said, min(since), min(golden),
     (array_agg(source_record ORDER BY golden, source_record))[1], max(canonical)
@@ -77,6 +80,21 @@ class Unmapped:
         return str(self.source_records), self.system, self.code_list, self.code
 
 
+class Among(NamedTuple):
+    """Some of a system's codes for a list: these, or with `excluded` all but these."""
+
+    system: str
+    code_list: str
+    codes: Collection[str]
+    excluded: bool = False
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The statements' parameters."""
+        asked = {"system": self.system, "list": self.code_list, "codes": list(self.codes)}
+        return {**asked, "excluded": self.excluded}
+
+
 @dataclass(frozen=True)
 class Use:
     """In how many golden records a code is used, and one of them."""
@@ -103,20 +121,26 @@ def put(connection: Connection, said: Iterable[Said]) -> None:
         driver(connection).execute(_PUT, columns, prepare=True)
 
 
-def used(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> dict[str, Use]:
+def forget(connection: Connection, system: str, code_list: str) -> None:
+    """Forget what a system says for a list that it has no map for any more."""
+    driver(connection).execute(_FORGET_ALL, (system, code_list))
+
+
+def used(connection: Connection, among: Among) -> dict[str, Use]:
     """Return the use of each of these codes."""
-    rows = driver(connection).execute(_USED, (system, code_list, list(codes)))
+    rows = driver(connection).execute(_USED.encode(), among.parameters)
     return {code: Use(records, example) for code, records, example in rows}
 
 
-def touched(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> int:
+def touched(connection: Connection, among: Among) -> int:
     """Count the golden records in which any of these codes is used."""
-    return _number(connection, _TOUCHED, (system, code_list, list(codes)))
+    row = driver(connection).execute(_TOUCHED.encode(), among.parameters).fetchone()
+    return int(row[0]) if row else 0
 
 
-def lacking(connection: Connection, system: str, code_list: str, codes: Sequence[str]) -> int:
-    """Count the golden records in which a code is used that is none of these."""
-    return _number(connection, _LACKING, (system, code_list, list(codes)))
+def pinned(connection: Connection, among: Among) -> list[str]:
+    """Return the golden records in which any of these codes is used and that have or had a pin."""
+    return [golden for (golden,) in driver(connection).execute(_PINNED.encode(), among.parameters)]
 
 
 def unmapped(
@@ -139,9 +163,4 @@ def unmapped(
 def count_unmapped(connection: Connection, systems: Sequence[str], code_list: str) -> int:
     """Count the unmapped codes of systems."""
     row = driver(connection).execute(_COUNT, {"systems": list(systems), "code_list": code_list}).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _number(connection: Connection, statement: str, arguments: tuple[object, ...]) -> int:
-    row = driver(connection).execute(statement, arguments).fetchone()
     return int(row[0]) if row else 0

@@ -22,6 +22,7 @@ from services.mdm.domain.matching.clustering import (
     clusters,
     pair_of,
 )
+from services.mdm.domain.matching.connected import connected
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.voices import Voice
@@ -58,6 +59,27 @@ class Component:
                 *self._waiting_beyond(),
             ),
         )
+
+    def parts(self) -> Iterator["Component"]:
+        """Give what hangs together within it, as a write follows it: the parts are grouped as the whole is."""
+        names = self.voices.keys()
+        edges = [edge for edge in self.edges if names >= {*edge[:2]}]
+        must, cannot = self._inside(self.must), self._inside(self.cannot)
+        links = [*(edge[:2] for edge in edges), *must, *_chained(self.voices.values())]
+        place = {name: number for number, part in enumerate(connected(names, links)) for name in part}
+        found: dict[int, Component] = {}
+        for name, number in place.items():
+            found.setdefault(number, Component({}, set())).voices[name] = self.voices[name]
+        for edge in edges:
+            found[place[edge.one]].edges.add(edge)
+        for edge in self.beyond:
+            found[place[edge.one if edge.one in names else edge.other]].beyond.add(edge)
+        for pair in must:
+            found[place[pair[0]]].must.add(pair)
+        for pair in cannot:
+            if place[pair[0]] == place[pair[1]]:
+                found[place[pair[0]]].cannot.add(pair)
+        yield from found.values()
 
     def as_it_is(self) -> Partition:
         """Return the groups as they are, with everything new on its own."""
@@ -96,6 +118,14 @@ def _identified(voices: Iterable[Voice]) -> set[Pair]:
         for identifier in voice.profile.identifiers if voice.profile else ():
             carrying[identifier].append(voice.source_record)
     return {pair_of(*pair) for names in carrying.values() for pair in combinations(sorted(names), 2)}
+
+
+def _chained(voices: Iterable[Voice]) -> Iterator[Pair]:
+    """Give pairs by which all hang together that carry one identifier or belong to one golden record."""
+    first: dict[object, str] = {}
+    for voice in voices:
+        for what in (*(voice.profile.identifiers if voice.profile else ()), voice.golden or voice.source_record):
+            yield first.setdefault(what, voice.source_record), voice.source_record
 
 
 def _ties(voices: Collection[Voice]) -> Iterator[Pair]:

@@ -4,13 +4,19 @@ from dataclasses import dataclass
 
 import uuid_utils
 
+from concord.mdm.v1.code_map_proposal_pb2 import CodeMapProposal
+from concord.mdm.v1.survivorship_pb2 import SurvivorshipProposal
+from concord.mdm.v1.tree_pb2 import TreeProposal
 from services.mdm.domain.linking import ExactLinker
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.storage.change_request_records import ChangeRequestRecords
 from services.mdm.storage.change_requests import ChangeRequests
+from services.mdm.storage.code_map_proposals import PROPOSALS as MAPS_PROPOSED
+from services.mdm.storage.code_map_proposals import CodeMapProposals
 from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.duplicate_search import DuplicateSearch
+from services.mdm.storage.families import Families
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.import_batches import ImportBatches
@@ -32,11 +38,13 @@ from services.mdm.storage.pair_scoring import PairScoring
 from services.mdm.storage.payment_changes import PaymentChanges
 from services.mdm.storage.pins import Pins
 from services.mdm.storage.promotion import Promotion
+from services.mdm.storage.proposals import Proposals
 from services.mdm.storage.purging import Purging
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.quarantine_reader import QuarantineReader
 from services.mdm.storage.rebuilding import Rebuilding
 from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.record_translations import RecordTranslations
 from services.mdm.storage.reevaluation import Reevaluation
 from services.mdm.storage.reference_data import ReferenceData
 from services.mdm.storage.registrations import Registrations
@@ -47,8 +55,10 @@ from services.mdm.storage.search_index import SearchIndex
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
 from services.mdm.storage.stored_models import StoredModels
+from services.mdm.storage.survivorship_rules import PROPOSALS as RULES_PROPOSED
 from services.mdm.storage.survivorship_rules import SurvivorshipRules
 from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.tree_proposals import RECORD_TYPE as TREES_PROPOSED
 from services.mdm.storage.tree_proposals import TreeProposals
 from services.mdm.storage.value_trial import ValueTrial
 from services.mdm.storage.voices import Voices
@@ -89,6 +99,8 @@ class HubStorage:
     match_queue: MatchQueue
     rematching: Rematching
     reference_data: ReferenceData
+    code_map_proposals: CodeMapProposals
+    record_translations: RecordTranslations
     recoding: Recoding
     stored_models: StoredModels
     match_models: MatchModels
@@ -130,13 +142,20 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
     laws = {ACCOUNT.name: ledgers.account_violations}
     stewardship = Stewardship(transactions, path, reader, laws)
     forest = Forest(store, listing, registry)
-    proposals = TreeProposals(transactions, store, forest, Promotion(forest, stewardship, path), new_id)
+    kept_trees = Proposals(transactions, store, TreeProposal, TREES_PROPOSED, "treeProposals", new_id)
+    proposals = TreeProposals(transactions, kept_trees, forest, Promotion(forest, stewardship, path))
     merging = Merging(transactions, path, decisions)
     models = MatchModels(transactions, stored_models)
     population = MatchPopulation(transactions, store)
     pins = Pins(transactions, store, registry, laws, new_id)
     reevaluation = Reevaluation(transactions, store, registry)
-    rules = SurvivorshipRules(transactions, store, reevaluation, new_id)
+    kept_rules = Proposals(transactions, store, SurvivorshipProposal, RULES_PROPOSED, "survivorshipProposals", new_id)
+    rules = SurvivorshipRules(store, kept_rules, reevaluation)
+    families = Families(store, reader)
+    reference_data = ReferenceData(transactions, store)
+    kept_maps = Proposals(transactions, store, CodeMapProposal, MAPS_PROPOSED, "codeMapProposals", new_id)
+    trial = CodeMapTrial(store, registry, families)
+    code_map_proposals = CodeMapProposals(store, registry, kept_maps, reference_data, trial)
     audits = MatchAudits(transactions, store, registry, decisions, new_id)
     request_records = ChangeRequestRecords(store, reader)
     requests = ChangeRequests(transactions, store, request_records, reader, stewardship, new_id)
@@ -155,7 +174,17 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         stewardship=stewardship,
         registrations=Registrations(transactions, store, registry),
         rendering=Rendering(
-            store, reader, sources, quarantine, proposals, decisions, stored_models, pins, requests, rules, audits
+            store,
+            reader,
+            sources,
+            quarantine,
+            decisions,
+            stored_models,
+            pins,
+            requests,
+            rules,
+            audits,
+            (proposals.kept, rules.kept, code_map_proposals.kept),
         ),
         forest=forest,
         ledgers=ledgers,
@@ -164,7 +193,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         merging=merging,
         match_queue=MatchQueue(transactions, registry, decisions, merging),
         rematching=Rematching(transactions, path),
-        reference_data=ReferenceData(transactions, store, registry, CodeMapTrial(store)),
+        reference_data=reference_data,
+        code_map_proposals=code_map_proposals,
+        record_translations=RecordTranslations(store, registry, reader),
         recoding=Recoding(transactions, store, registry),
         stored_models=stored_models,
         match_models=models,
@@ -177,7 +208,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         change_request_records=request_records,
         change_requests=requests,
         rules=rules,
-        rebuilding=Rebuilding(transactions, store, registry, reader),
+        rebuilding=Rebuilding(transactions, store, registry, reader, families),
         reevaluation=reevaluation,
         match_audits=audits,
         match_quality=MatchQuality(transactions, registry, stored_models, decisions, audits),

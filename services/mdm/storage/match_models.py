@@ -14,6 +14,7 @@ from services.mdm.storage import match_keys as keys
 from services.mdm.storage import model_register
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.model_register import State
+from services.mdm.storage.proposals import require_second_person
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.stored_models import RECORD_TYPE, StoredModels, invalid, matched_type, name_of
@@ -86,12 +87,7 @@ class MatchModels:
 
         def apply(connection: Connection) -> Answer:
             revision, record = self._waiting(connection, name, etag, decision)
-            if record.author == decision.key.principal:
-                raise ConcordError(
-                    reasons.ERROR_REASON_SECOND_PERSON_REQUIRED,
-                    "who proposed it does not promote it",
-                    metadata={"name": name, "author": record.author},
-                )
+            require_second_person(name, record.author, decision)
             # It can score: it is trained, and its type is still matched as it was then.
             self._stored.model(connection, record)
             self._retire(connection, record, decision.origin)

@@ -1,6 +1,7 @@
 """What a model would make of the golden records there are: computed from what is stored, nothing is written.
 
-It is ingest's own matching over everybody at once: the same candidates, the same scores, the same groups.
+It is ingest's own matching over everybody at once: the same candidates, the same scores, the same groups. Records are
+grouped part by part, as far as they hang together; where more does than a write looks at, all stays as it is here, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,8 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.component import Component
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.match_population import Gathered, MatchPopulation
-from services.mdm.storage.matcher import weighed
-from services.mdm.storage.registry import Registry
+from services.mdm.storage.matcher import MOST_TOGETHER, weighed
+from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.stored_models import StoredModels, matched_type
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.value_trial import ChangedValue, ValueTrial
@@ -119,7 +120,7 @@ class ModelTrial:
         scoring = Scoring(model, profiles)
         component = _component(gathered, decisions)
         yield from _scored(scoring, component)
-        partition = component.partition(self._transactions.read(self._registry.read), model)
+        partition = _partition(component, self._transactions.read(self._registry.read), model)
         summary.sources, summary.pairs = len(gathered.voices), len(scoring.pairs)
         summary.links = sum(join.reason is Reason.MODEL for join in partition.joins)
         summary.reviews, summary.decisions = len(partition.reviews), len(decisions)
@@ -145,8 +146,21 @@ class ModelTrial:
         summary.goldens = len(goldens)
 
 
+def _partition(whole: Component, landscape: Landscape, model: MatchModel) -> Partition:
+    """Return who would belong together, and what would wait."""
+    found = [
+        part.partition(landscape, model) if len(part.voices) <= MOST_TOGETHER else part.as_it_is()
+        for part in whole.parts()
+    ]
+    return Partition(
+        tuple(group for each in found for group in each.groups),
+        tuple(join for each in found for join in each.joins),
+        tuple(review for each in found for review in each.reviews),
+    )
+
+
 def _component(gathered: Gathered, decisions: Decisions) -> Component:
-    """Return everybody as one component: what hangs together within it is the same."""
+    """Return everybody as one component."""
     component = Component(gathered.voices, set())
     for decision in decisions:
         side = component.must if decision.kind == _MUST else component.cannot

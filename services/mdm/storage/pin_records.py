@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from concord.audit.v1 import audit_pb2
-from concord.mdm.v1 import pin_pb2, record_pb2
+from concord.mdm.v1 import pin_pb2, record_pb2, what_if_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.explanation import assertion
 from services.mdm.domain.indexing import IndexEntry
@@ -126,15 +126,26 @@ def note_beaten(statement: pin_pb2.Pin, record_type: RecordType, bare: Golden | 
     statement.beaten_digest = fingerprint(statement.name, word(record_type, bare.content if bare else None, path))
 
 
-def overtaken(held: Held, record_type: RecordType, bare: Golden, now: datetime) -> PinChange | None:
-    """Return the end of a pin whose beaten value has moved, or was said by a steward since; None = it holds."""
+def ends(held: Held, record_type: RecordType, bare: Golden) -> bool:
+    """Tell whether a pin ends: what survivorship makes without pins is not what it beat, or a steward said it since."""
     statement = held.pin.statement
     moved = fingerprint(held.name, word(record_type, bare.content, statement.path)) != statement.beaten_digest
-    if not moved and not decided_since(bare, statement.path, statement.pin_time.ToNanoseconds()):
+    return moved or decided_since(bare, statement.path, statement.pin_time.ToNanoseconds())
+
+
+def overtaken(held: Held, record_type: RecordType, bare: Golden, now: datetime) -> PinChange | None:
+    """Return the end of a pin whose beaten value has moved, or was said by a steward since; None = it holds."""
+    if not ends(held, record_type, bare):
         return None
     said = ended(held, PinState.STATE_OVERTAKEN, HUB_ITSELF, now)
-    said.overtaken_by.extend(winners(record_type, bare, statement.path))
+    said.overtaken_by.extend(winners(record_type, bare, held.pin.path))
     return revised(held, held.name, said, held.head.entities, audit_pb2.OPERATION_DELETE)
+
+
+def ending_pin(held: Held) -> what_if_pb2.EndingPin:
+    """Return a pin that would end, as comparisons tell it."""
+    statement = held.pin.statement
+    return what_if_pb2.EndingPin(pin=held.name, golden_record=statement.golden_record, path=statement.path)
 
 
 def winners(record_type: RecordType, golden: Golden | None, path: str) -> list[record_pb2.Assertion]:

@@ -1,45 +1,32 @@
 """Rebuilding golden records: what their inputs make against what is stored, and what other rules would make of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import rebuild_pb2, record_pb2, survivorship_pb2
-from services.mdm.domain.coding import coded
-from services.mdm.domain.derivation import Derivation, derive
-from services.mdm.domain.ranking import Rules
+from services.mdm.domain.derivation import Derivation
+from services.mdm.domain.ranking import DEFAULT, rules_of
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
 from services.mdm.domain.survivorship import Contest, canonical_digest
-from services.mdm.storage import crosswalk
 from services.mdm.storage.appending import append
+from services.mdm.storage.families import Families, Family, Ways
 from services.mdm.storage.golden_reader import GoldenReader, MissingInputError
-from services.mdm.storage.pin_records import in_force
+from services.mdm.storage.pin_records import Held, in_force
 from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.working_set import WorkingSet, read_statement
+from services.mdm.storage.working_set import WorkingSet
 from services.mesh.database import driver
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import RecordStore, Revision
+from services.mesh.records.store import RecordStore
 
 Kind = rebuild_pb2.GoldenDifference.Kind
 
 _CHUNK = "SELECT record FROM records WHERE record_type = %s AND record > %s ORDER BY record LIMIT %s"
 _COUNT = "SELECT count(*) FROM records WHERE record_type = %s"
-
-
-@dataclass(frozen=True)
-class Family:
-    """A golden record as it is stored, with what it would be made from now."""
-
-    record_type: RecordType
-    revision: Revision
-    content: Message
-    stated: record_pb2.Explanation
-    make: Callable[[Rules], Derivation]
-    """Makes it from its newest sources and the pins in force by these rules."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +47,32 @@ class WouldBe:
     then: Contest | None
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What rules would decide otherwise among some golden records, and the pins that would end by that."""
+
+    values: tuple[WouldBe, ...]
+    ending_pins: tuple[Held, ...]
+    seen: tuple[str, ...]
+    more: bool
+
+
 class Rebuilding:
     """Recomputes golden records chunk by chunk; each chunk shows one moment."""
 
     def __init__(
-        self, transactions: Transactions, store: RecordStore, registry: Registry, reader: GoldenReader
+        self,
+        transactions: Transactions,
+        store: RecordStore,
+        registry: Registry,
+        reader: GoldenReader,
+        families: Families,
     ) -> None:
         self._transactions = transactions
         self._store = store
         self._registry = registry
         self._reader = reader
+        self._families = families
 
     def count(self, record_type: RecordType) -> int:
         """Count the golden records of a type, deleted ones included."""
@@ -87,8 +90,8 @@ class Rebuilding:
 
         def read(connection: Connection) -> tuple[list[rebuild_pb2.GoldenDifference], Sequence[str], bool]:
             chunk = self._chunk(connection, record_type, after, limit)
-            rules = chunk.landscape.rules_of(record_type.name)
-            checked = (self._difference(connection, family, rules) for family in chunk.families)
+            ways = Ways.of(chunk.landscape, record_type)
+            checked = (self._difference(connection, family, ways) for family in chunk.families)
             return [each for each in checked if each], [f.revision.record for f in chunk.families], chunk.more
 
         return self._transactions.snapshot(read)
@@ -110,25 +113,27 @@ class Rebuilding:
 
     def compare(
         self, record_type: RecordType, rules: Sequence[survivorship_pb2.GroupRule], after: str, limit: int
-    ) -> tuple[list[WouldBe], Sequence[str], bool]:
-        """Return the values that rules would decide otherwise, the records looked at, whether there are more."""
+    ) -> Comparison:
+        """Return what rules would decide otherwise among the golden records behind `after`."""
 
-        def read(connection: Connection) -> tuple[list[WouldBe], Sequence[str], bool]:
+        def read(connection: Connection) -> Comparison:
             chunk = self._chunk(connection, record_type, after, limit)
-            now = chunk.landscape.rules_of(record_type.name)
-            then = Rules({rule.group: tuple(rule.criteria) for rule in rules}, "proposed")
-            found = [
-                WouldBe(family.revision.record, *pair)
-                for family in chunk.families
-                for pair in _changed(family.make(now), family.make(then))
-            ]
-            return found, [family.revision.record for family in chunk.families], chunk.more
+            now = Ways.of(chunk.landscape, record_type)
+            then = replace(now, rules=rules_of(rules, "proposed") if rules else DEFAULT)
+            values: list[WouldBe] = []
+            ending: list[Held] = []
+            for family in chunk.families:
+                made, ends = family.make_by_others(then)
+                values += (WouldBe(family.revision.record, *pair) for pair in _changed(family.make(now), made))
+                ending += ends
+            seen = tuple(family.revision.record for family in chunk.families)
+            return Comparison(tuple(values), tuple(ending), seen, chunk.more)
 
         return self._transactions.snapshot(read)
 
-    def _difference(self, connection: Connection, family: Family, rules: Rules) -> rebuild_pb2.GoldenDifference | None:
+    def _difference(self, connection: Connection, family: Family, ways: Ways) -> rebuild_pb2.GoldenDifference | None:
         try:
-            named = self._named(connection, family, family.make(rules))
+            named = self._named(connection, family, family.make(ways))
         except MissingInputError as error:
             found = rebuild_pb2.GoldenDifference(kind=Kind.KIND_INPUT_MISSING, missing_input=str(error))
             return _about(family, found)
@@ -143,32 +148,8 @@ class Rebuilding:
     def _chunk(self, connection: Connection, record_type: RecordType, after: str, limit: int) -> Chunk:
         rows = driver(connection).execute(_CHUNK, (record_type.name, after, limit + 1))
         found = [name for (name,) in rows]
-        names, landscape = found[:limit], self._registry.read(connection)
-        crossings = crosswalk.of_goldens(connection, names) if names else {}
-        sources = [each.source_record for family in crossings.values() for each in family]
-        read = self._store.read(connection, [*names, *sources])
-        stated = {name: self._reader.stated(read[name]) for name in names}
-        held = in_force(self._store, connection, names)
-        trust = landscape.trust()
-
-        def family(name: str) -> Family:
-            said = [
-                read_statement(self._store, each, record_type, self._store.content(each, record_type.message))
-                for crossing in crossings.get(name, ())
-                if (each := read.get(crossing.source_record))
-            ]
-            own = [each.pin for each in held.get(name, ())]
-            content = self._store.content(read[name], record_type.message)
-            coding = coded(record_type, said, landscape.code_maps)
-            return Family(
-                record_type,
-                read[name],
-                content,
-                stated[name],
-                lambda rules: derive(record_type, coding, trust, rules, own),
-            )
-
-        return Chunk(tuple(family(name) for name in names), landscape, len(found) > limit)
+        families = self._families.read(connection, record_type, found[:limit])
+        return Chunk(tuple(families), self._registry.read(connection), len(found) > limit)
 
 
 def _named(inputs: record_pb2.Explanation) -> list[str]:

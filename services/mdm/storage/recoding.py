@@ -7,15 +7,16 @@ writes a record codes it by the new map, and the run looks at the records that w
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage import code_map_runs
+from services.mdm.storage import code_map_runs, coded_values
 from services.mdm.storage.appending import append
 from services.mdm.storage.code_map_runs import Run
-from services.mdm.storage.registry import Landscape, Registry
+from services.mdm.storage.registry import Registry
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.working_set import WorkingSet
 from services.mesh.database import clock, driver
@@ -95,10 +96,16 @@ class Recoding:
             held = code_map_runs.hold(connection, run.code_map)
             if row is None or row[0] or held is None or held.identity != run.identity:
                 return False
+            self._forget_retired(connection, _target(run))
             code_map_runs.begin(connection, run, self._total(connection, run))
             return True
 
         return self._transactions.write(work)
+
+    def _forget_retired(self, connection: Connection, target: _Target) -> None:
+        """Forget the codes of a map that is retired: from now on nobody writes by it."""
+        if target.code_list not in self._registry.read(connection).code_maps.get(target.system, {}):
+            coded_values.forget(connection, *target)
 
     def _do(self, run: Run) -> bool:
         def work(connection: Connection) -> bool:
@@ -127,7 +134,7 @@ class Recoding:
         return sum(golden.made is not None for golden in records.goldens.values())
 
     def _total(self, connection: Connection, run: Run) -> int:
-        target = _target(self._registry.read(connection), run)
+        target = _target(run)
         if run.codes is None:
             cursor = driver(connection).execute(_ALL, (target.system,))
         else:
@@ -137,7 +144,7 @@ class Recoding:
 
     def _next(self, connection: Connection, run: Run) -> Sequence[tuple[str, str, str]]:
         """Return the next source records to look at: (code, key within it, golden record)."""
-        target = _target(self._registry.read(connection), run)
+        target = _target(run)
         if run.codes is None:
             return driver(connection).execute(_NEXT, (target.system, run.last, self._chunk), prepare=True).fetchall()
         golden, _, source = run.last.partition(" ")
@@ -150,10 +157,7 @@ def _coded_type(golden: str) -> RecordType | None:
     return record_type if record_type is not None and record_type.coded else None
 
 
-def _target(landscape: Landscape, run: Run) -> _Target:
-    """Return the system and the list of a run's map."""
-    for system, maps in landscape.code_maps.items():
-        for code_list, code_map in maps.items():
-            if code_map.revision.rpartition("@")[0] == run.code_map:
-                return _Target(system, code_list)
-    raise LookupError(f"{run.code_map} is not there")
+def _target(run: Run) -> _Target:
+    """Return the system and the list of a run's map, which may be retired."""
+    system, _, code_list = run.code_map.partition("/")[2].partition(":")
+    return _Target(f"systems/{unquote(system)}", unquote(code_list))

@@ -16,7 +16,7 @@ from services.mdm.domain.ranking import DEFAULT, Rules, rules_of
 from services.mdm.domain.survivorship import Trust
 from services.mdm.storage.etag import etag_of
 from services.mesh.database import driver
-from services.mesh.records.store import RecordStore, Revision
+from services.mesh.records.store import RecordStore, Revision, State
 
 Registered = TypeVar(
     "Registered",
@@ -126,6 +126,8 @@ class Registry:
         rules: dict[str, Rules] = {}
         code_maps: list[reference_data_pb2.CodeMap] = []
         for name, revision in self._store.read(connection, names).items():
+            if revision.state is State.DELETED:
+                continue
             if revision.record_type == CODE_MAP:
                 code_maps.append(present_registered(self._store, revision, reference_data_pb2.CodeMap))
             elif revision.record_type == RULES:
@@ -146,4 +148,6 @@ def present_registered(store: RecordStore, revision: Revision, kind: type[Regist
     message.etag = etag_of(revision.record, revision.revision)
     message.revision = revision.revision
     message.update_time.FromDatetime(revision.created_at)
+    if isinstance(message, reference_data_pb2.CodeList | reference_data_pb2.CodeMap):
+        message.retired = revision.state is State.DELETED
     return message

@@ -1,6 +1,7 @@
 """Rendering published changes: each with its record as the revision says, and the keys that belong to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from google.protobuf.any_pb2 import Any as PackedMessage
 from google.protobuf.message import Message
@@ -18,6 +19,7 @@ from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.pin_records import RECORD_TYPE as PINNED
 from services.mdm.storage.pins import Pins
+from services.mdm.storage.proposals import Proposals
 from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.quarantine import Quarantine
 from services.mdm.storage.registry import CODE_MAP, RULES, present_registered
@@ -25,10 +27,7 @@ from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stored_models import RECORD_TYPE as MODELLED
 from services.mdm.storage.stored_models import StoredModels
-from services.mdm.storage.survivorship_rules import PROPOSALS as RULES_PROPOSED
 from services.mdm.storage.survivorship_rules import SurvivorshipRules
-from services.mdm.storage.tree_proposals import RECORD_TYPE as PROPOSED
-from services.mdm.storage.tree_proposals import TreeProposals
 from services.mesh.feed.reader import PublishedChange
 from services.mesh.records.store import RecordStore, Revision, State
 
@@ -44,13 +43,13 @@ class Rendering:
         reader: GoldenReader,
         sources: SourceReader,
         quarantine: Quarantine,
-        proposals: TreeProposals,
         decisions: MatchDecisions,
         models: StoredModels,
         pins: Pins,
         requests: ChangeRequests,
         rules: SurvivorshipRules,
         audits: MatchAudits,
+        proposals: Iterable[Proposals[Any]],
     ) -> None:
         self._store = store
         self._reader = reader
@@ -58,18 +57,17 @@ class Rendering:
             SOURCE: lambda revision, clear: sources.present(revision, clear=clear),
             QUARANTINED: lambda revision, clear: quarantine.present(revision, clear=clear),
             DECIDED: lambda revision, _clear: decisions.present(revision),
-            PROPOSED: lambda revision, _clear: proposals.present(revision),
             AUDITED: lambda revision, _clear: audits.present(revision),
             MODELLED: lambda revision, _clear: models.present(revision),
             REQUESTED: lambda revision, clear: requests.present(revision, clear=clear),
             PINNED: lambda revision, clear: pins.present(revision, clear=clear),
             RULES: lambda revision, _clear: rules.present(revision),
-            RULES_PROPOSED: lambda revision, _clear: rules.present_proposal(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
             "code_list": lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeList),
             CODE_MAP: lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeMap),
             "entity": lambda revision, _clear: present_registered(store, revision, system_pb2.Entity),
+            **{kept.record_type: _without_clearance(kept.present) for kept in proposals},
         }
 
     def changes(
@@ -115,6 +113,11 @@ class Rendering:
         if record_type is not None:
             return self._reader.present(record_type, revision, clear=clear)
         return self._present[revision.record_type](revision, clear)
+
+
+def _without_clearance(present: Callable[[Revision], Message]) -> Present:
+    """Return how records that hold nothing RESTRICTED are presented."""
+    return lambda revision, _clear: present(revision)
 
 
 def _packed(message: Message) -> PackedMessage:

@@ -6,7 +6,6 @@ from typing import Any
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import reference_data_pb2 as pb
 from services.mdm.storage import code_map_runs, coded_values
 from services.mdm.storage.code_map_runs import Run
@@ -16,14 +15,12 @@ from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.systems import page, writable_paths
-from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.field_masks import apply_mask
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.ReferenceDataService"
 
-_STAYS = ("system", "code_list")
 _UNMAPPED_SORT_KEYS = 4
 
 
@@ -44,11 +41,10 @@ class ReferenceDataMethods:
                 "GetCodeList": self.get_list,
                 "ListCodeLists": self.list_lists,
                 "UpdateCodeList": self.update_list,
+                "DeleteCodeList": self.delete_list,
                 "ListCodeListRevisions": self.list_list_revisions,
-                "CreateCodeMap": self.create_map,
                 "GetCodeMap": self.get_map,
                 "ListCodeMaps": self.list_maps,
-                "UpdateCodeMap": self.update_map,
                 "ListCodeMapRevisions": self.list_map_revisions,
                 "ListUnmappedCodes": self.list_unmapped,
                 "ListCodeMapRuns": self.list_runs,
@@ -83,15 +79,15 @@ class ReferenceDataMethods:
         kept = self._reference_data.update_list(request.code_list.name, request.etag, merge, decision)
         return pb.UpdateCodeListResponse(code_list=kept)
 
+    def delete_list(self, request: pb.DeleteCodeListRequest, call: Call) -> Message:
+        """Retire a list."""
+        retired = self._reference_data.delete_list(request.name, request.etag, self._deciding.decision(request, call))
+        return pb.DeleteCodeListResponse(code_list=retired)
+
     def list_list_revisions(self, request: pb.ListCodeListRevisionsRequest, _call: Call) -> Message:
         """List the revisions of a list."""
         shown, token = self._revisions(pb.CodeList, request, None)
         return pb.ListCodeListRevisionsResponse(code_lists=shown, next_page_token=token)
-
-    def create_map(self, request: pb.CreateCodeMapRequest, call: Call) -> Message:
-        """Keep a new map."""
-        decided = self._reference_data.create_map(request.code_map, self._deciding.decision(request, call))
-        return pb.CreateCodeMapResponse(code_map=decided.code_map, effect=decided.effect)
 
     def get_map(self, request: pb.GetCodeMapRequest, call: Call) -> Message:
         """Return a map."""
@@ -116,19 +112,6 @@ class ReferenceDataMethods:
         ]
         shown, token = page(found, request)
         return pb.ListCodeMapsResponse(code_maps=shown, next_page_token=token, total_count=len(found))
-
-    def update_map(self, request: pb.UpdateCodeMapRequest, call: Call) -> Message:
-        """Change a map."""
-        paths = writable_paths(request.update_mask, request.code_map)
-        _require_staying(request)
-
-        def merge(present: pb.CodeMap) -> pb.CodeMap:
-            apply_mask(request.code_map, present, tuple(path for path in paths if path not in _STAYS))
-            return present
-
-        decision = self._deciding.decision(request, call)
-        decided = self._reference_data.update_map(request.code_map.name, request.etag, merge, decision)
-        return pb.UpdateCodeMapResponse(code_map=decided.code_map, effect=decided.effect)
 
     def list_map_revisions(self, request: pb.ListCodeMapRevisionsRequest, call: Call) -> Message:
         """List the revisions of a map."""
@@ -159,7 +142,8 @@ class ReferenceDataMethods:
 
         def read(connection: Connection) -> Message:
             scope = self._deciding.entities_within(connection, call)
-            maps = [each.name for each in self._reference_data.every(connection, pb.CodeMap, scope)]
+            every = self._reference_data.every(connection, pb.CodeMap, scope, retired=True)
+            maps = [each.name for each in every]
             found = code_map_runs.of_maps(connection, maps, unfinished_only=request.unfinished_only)
             behind = [run for run in found if after is None or run.code_map > after[0]]
             token = PageToken.encode((behind[size - 1].code_map,), request) if len(behind) > size else ""
@@ -190,18 +174,6 @@ class ReferenceDataMethods:
         found = self._transactions.read(read)
         token = PageToken.encode((str(found[size - 1].revision),), request) if len(found) > size else ""
         return found[:size], token
-
-
-def _require_staying(request: pb.UpdateCodeMapRequest) -> None:
-    """Refuse to make a map one of another system or list."""
-    for path in _STAYS:
-        if path in request.update_mask.paths:
-            raise ConcordError(
-                reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-                f"{path} stays as it is",
-                metadata={"field": path},
-                violations=[FieldViolation(path, "is what the map is about: make another map")],
-            )
 
 
 def _unmapped(found: Unmapped) -> pb.UnmappedCode:

@@ -3,12 +3,15 @@
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from concord.mdm.v1 import record_pb2, survivorship_pb2
+from concord.mdm.v1 import record_pb2, survivorship_pb2, what_if_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.effective import ALWAYS, period_message
 from services.mdm.domain.explanation import assertion
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship import Contest
+from services.mdm.storage import match_candidates
+from services.mdm.storage.match_candidates import Question
+from services.mdm.storage.pin_records import ending_pin
 from services.mdm.storage.rebuilding import Rebuilding, WouldBe
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.registry import RULES
@@ -20,6 +23,17 @@ from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.SurvivorshipService"
+
+_Subject = what_if_pb2.Unaffected.Subject
+_UNAFFECTED = (
+    what_if_pb2.Unaffected(
+        subject=_Subject.SUBJECT_LINKS,
+        why="records are linked, and wait for stewards, by what systems say, not by whose word survives",
+    ),
+    what_if_pb2.Unaffected(
+        subject=_Subject.SUBJECT_MATCH_DECISIONS, why="they are about source records, which rules do not change"
+    ),
+)
 
 
 class SurvivorshipMethods:
@@ -73,8 +87,8 @@ class SurvivorshipMethods:
 
     def get_proposal(self, request: survivorship_pb2.GetSurvivorshipProposalRequest, _call: Call) -> Message:
         """Return a proposal."""
-        found = self._transactions.read(lambda connection: self._rules.find(connection, request.name))
-        shown = self._rules.present_proposal(found)
+        kept = self._rules.kept
+        shown = kept.present(self._transactions.read(lambda connection: kept.find(connection, request.name, None)))
         return survivorship_pb2.GetSurvivorshipProposalResponse(survivorship_proposal=shown)
 
     def list_proposals(self, request: survivorship_pb2.ListSurvivorshipProposalsRequest, _call: Call) -> Message:
@@ -83,12 +97,13 @@ class SurvivorshipMethods:
         state = survivorship_pb2.SurvivorshipProposal.State.Name(request.state) if request.state else ""
 
         def read(connection: Connection) -> Message:
-            found = self._rules.page(connection, state, after[0] if after else None, size + 1)
-            shown = [self._rules.present_proposal(revision) for revision in found[:size]]
+            kept = self._rules.kept
+            found = kept.page(connection, state, None, after[0] if after else None, size + 1)
+            shown = [kept.present(revision) for revision in found[:size]]
             return survivorship_pb2.ListSurvivorshipProposalsResponse(
                 survivorship_proposals=shown,
                 next_page_token=PageToken.encode((shown[-1].name,), request) if len(found) > size else "",
-                total_count=self._rules.count(connection, state),
+                total_count=kept.count(connection, state, None),
             )
 
         return self._transactions.read(read)
@@ -96,16 +111,20 @@ class SurvivorshipMethods:
     def compare_proposal(self, request: survivorship_pb2.CompareSurvivorshipProposalRequest, call: Call) -> Message:
         """Say which values would change, a chunk of records at a time."""
         size, after = page_size(request.page_size), PageToken.decode(request.page_token, request)
-        proposal = self._transactions.read(lambda connection: self._rules.waiting(connection, request.name))
-        record_type = record_types.by_name(proposal.record_type)
+        waiting = self._transactions.read(lambda c: self._rules.kept.waiting(c, request.name, None)).proposal
+        record_type = record_types.by_name(waiting.record_type)
         if record_type is None or self._deciding.entities(call) is not None:
             raise missing("survivorship_proposal", request.name)
-        found, seen, more = self._rebuilding.compare(record_type, proposal.groups, after[0] if after else "", size)
+        found = self._rebuilding.compare(record_type, waiting.groups, after[0] if after else "", size)
+        reviews = Question(None, record_type.name)
         return survivorship_pb2.CompareSurvivorshipProposalResponse(
-            differences=[_difference(record_type, each) for each in found],
-            examined_count=len(seen),
-            next_page_token=PageToken.encode((seen[-1],), request) if more else "",
+            differences=[_difference(record_type, each) for each in found.values],
+            examined_count=len(found.seen),
+            next_page_token=PageToken.encode((found.seen[-1],), request) if found.more else "",
             total_count=self._rebuilding.count(record_type),
+            ending_pins=[ending_pin(held) for held in found.ending_pins],
+            review_count=self._transactions.read(lambda connection: match_candidates.count(connection, reviews)),
+            unaffected=_UNAFFECTED,
         )
 
     def promote_proposal(self, request: survivorship_pb2.PromoteSurvivorshipProposalRequest, call: Call) -> Message:

@@ -16,7 +16,7 @@ from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.SystemService"
-_HUB_SETS = ("name", "etag", "revision", "update_time")
+_HUB_SETS = ("name", "etag", "revision", "update_time", "retired")
 
 
 class _Named(Protocol):

@@ -134,8 +134,8 @@ class TreeMethods:
 
         def read(connection: Connection) -> Message:
             scope = self._deciding.entities_within(connection, call)
-            found = self._proposals.find(connection, request.name, scope)
-            return tree_pb2.GetTreeProposalResponse(tree_proposal=self._proposals.present(found))
+            found = self._proposals.kept.find(connection, request.name, scope)
+            return tree_pb2.GetTreeProposalResponse(tree_proposal=self._proposals.kept.present(found))
 
         return self._transactions.read(read)
 
@@ -146,8 +146,8 @@ class TreeMethods:
 
         def read(connection: Connection) -> Message:
             scope = self._deciding.entities_within(connection, call)
-            found = self._proposals.page(connection, state, scope, after[0] if after else None, size + 1)
-            shown = [self._proposals.present(revision) for revision in found[:size]]
+            found = self._proposals.kept.page(connection, state, scope, after[0] if after else None, size + 1)
+            shown = [self._proposals.kept.present(revision) for revision in found[:size]]
             token = PageToken.encode((shown[-1].name,), request) if len(found) > size else ""
             return tree_pb2.ListTreeProposalsResponse(tree_proposals=shown, next_page_token=token)
 
@@ -168,7 +168,7 @@ class TreeMethods:
 
     def withdraw_proposal(self, request: tree_pb2.WithdrawTreeProposalRequest, call: Call) -> Message:
         """Give a proposal up."""
-        withdrawn = self._proposals.withdraw(request.name, request.etag, self._deciding.decision(request, call))
+        withdrawn = self._proposals.kept.withdraw(request.name, request.etag, self._deciding.decision(request, call))
         return tree_pb2.WithdrawTreeProposalResponse(tree_proposal=withdrawn)
 
     def _asked(self, request: tree_pb2.GetTreeRequest | tree_pb2.RollUpTreeRequest, call: Call) -> _Asked:

@@ -6,10 +6,18 @@ import pytest
 
 from tests.support.codes import say_item, unit_of, work_off
 from tests.support.command_line import CommandLine
-from tests.support.served_hub import ServedHub
+from tests.support.served_hub import EVERYTHING, ServedHub
 
 UNITS = "display_name,code\neach,EA\ncase,CS\n"
 MAP = "source_code,canonical_code\nST,EA\nKT,CS\n"
+
+
+def promoted(concord: CommandLine, mesh: ServedHub, *words: str) -> None:
+    """Propose a map, and promote it as a second person."""
+    name = concord.done(*words).strip()
+    concord.log_in(mesh.issuer, EVERYTHING, subject="controller")
+    assert "promoted" in concord.done("codes", "promote", name)
+    concord.log_in(mesh.issuer, EVERYTHING)
 
 
 @pytest.fixture
@@ -32,14 +40,21 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
     assert concord.asked("whatif", "codes", "erp", "units", "PAL=EA")["effect"]["records_changed"] == "3"
     assert concord("whatif", "codes", "erp", "units").status == 2
     assert concord.asked("codes", "maps") == []
-    assert "codeMaps/erp:units revision 1" in concord.done(*given, "--reason", "T-17")
+    name = concord.done(*given, "--reason", "T-17").strip()
+    assert name in concord.done("codes", "proposals", "--state", "proposed")
+    assert concord.done("codes", "compare", name) == tried
+    by_author = concord("codes", "promote", name)
+    assert (by_author.status, "(SECOND_PERSON_REQUIRED)" in by_author.err) == (1, True)
+    concord.log_in(mesh.issuer, EVERYTHING, subject="controller")
+    assert "promoted" in concord.done("codes", "promote", name)
     assert "waiting" in concord.done("codes", "progress", "--unfinished")
     work_off(mesh.hub)
     (run,) = concord.asked("codes", "progress")
     assert (run["state"], run["records_changed"]) == ("STATE_FINISHED", "3")
     assert "finished" in concord.done("codes", "progress")
     assert unit_of(mesh.hub, names[0]) == "CS"
-    assert concord.done("codes", "show", "erp:units").split() == ["CODE", "CANONICAL", "KT", "CS", "ST", "EA"]
+    shown = concord.done("codes", "show", "erp:units").split()
+    assert shown == ["CODE", "CANONICAL", "GOES_OUT", "KT", "CS", "ST", "EA"]
     assert "PAL" in concord.done("codes", "unmapped", "--system", "erp", "--list", "units")
     assert concord.asked("codes", "unmapped", "--system", "legacy") == []
     explained = concord.done("explain", names[0], "--path", "packs")
@@ -50,13 +65,16 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
 @pytest.mark.usefixtures("files")
 def test_single_codes_are_set_and_removed(concord: CommandLine, mesh: ServedHub) -> None:
     name = say_item(mesh.hub, "systems/erp", "1", "KT")
-    concord.done("codes", "set", "erp", "units", "KT=EA", "a=b=CS")
-    assert concord.asked("codes", "set", "erp", "units", "KT=CS")["code_map"]["revision"] == "2"
+    promoted(concord, mesh, "codes", "set", "erp", "units", "KT=EA", "a=b=CS")
+    promoted(concord, mesh, "codes", "set", "erp", "units", "KT=CS", "--prefer", "KT")
     tried = concord.asked("codes", "set", "erp", "units", "--remove", "KT", "--validate-only")
     assert tried["effect"]["records_changed"] == "1"
     shown = concord.asked("codes", "show", "codeMaps/erp:units")
-    assert [each["source_code"] for each in shown["entries"]] == ["KT", "a=b"]
-    concord.done("codes", "set", "erp", "units", "--remove", "a=b")
+    assert [(each["source_code"], each.get("preferred", False)) for each in shown["entries"]] == [
+        ("KT", True),
+        ("a=b", False),
+    ]
+    promoted(concord, mesh, "codes", "set", "erp", "units", "--remove", "a=b")
     work_off(mesh.hub)
     assert unit_of(mesh.hub, name) == "CS"
     assert "codeMaps/erp:units" in concord.done("codes", "maps", "--system", "erp", "--list", "units")
@@ -65,6 +83,25 @@ def test_single_codes_are_set_and_removed(concord: CommandLine, mesh: ServedHub)
         assert concord("codes", "set", "erp", "units", *words).status == 2
     refused = concord("codes", "set", "erp", "units", "KT=NO")
     assert (refused.status, "is no code of codeLists/units" in refused.err) == (1, True)
+
+
+@pytest.mark.usefixtures("files")
+def test_another_code_is_preferred_and_maps_and_lists_retire(concord: CommandLine, mesh: ServedHub) -> None:
+    promoted(concord, mesh, "codes", "set", "erp", "units", "KT=CS", "PK=CS", "--prefer", "KT")
+    promoted(concord, mesh, "codes", "set", "erp", "units", "--prefer", "PK")
+    assert [line.split() for line in concord.done("codes", "show", "erp:units").splitlines()[1:]] == [
+        ["KT", "CS"],
+        ["PK", "CS", "preferred"],
+    ]
+    still = concord("codes", "retire", "units")
+    assert (still.status, "(RECORD_STILL_REFERENCED)" in still.err) == (1, True)
+    assert "0 golden records would change" in concord.done("codes", "retire", "erp:units", "--validate-only")
+    given_up = concord.done("codes", "retire", "erp:units").strip()
+    assert "withdrawn" in concord.done("codes", "withdraw", given_up)
+    promoted(concord, mesh, "codes", "retire", "erp:units")
+    assert concord.asked("codes", "maps") == []
+    assert concord.asked("codes", "retire", "units")["retired"]
+    assert concord.asked("codes", "lists") == []
 
 
 def test_a_list_is_extended_or_replaced(concord: CommandLine, files: Path) -> None:

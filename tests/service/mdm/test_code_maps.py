@@ -9,16 +9,17 @@ from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, item_pb2, merge_pb2, pack_pb2, record_pb2, system_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
+from concord.mdm.v1.code_map_proposal_pb2 import CreateCodeMapProposalRequest
 from services.mdm.storage.recoding import ACTOR
 from tests.support.codes import (
     create_list,
-    create_map,
     listed,
-    mapped,
+    propose_map,
+    proposed,
+    put_map,
     rid,
     say_item,
     unit_of,
-    update_map,
     work_off,
 )
 from tests.support.hub import statement
@@ -31,6 +32,12 @@ ERP, LEGACY, WORKFORCE = "systems/erp", "systems/legacy", "systems/workforce"
 @pytest.fixture(autouse=True)
 def units(steward: Client) -> pb.CodeList:
     return create_list(steward, listed())
+
+
+@pytest.fixture
+def controller(mesh: ServedHub) -> Client:
+    """The second person."""
+    return mesh.client(subject="controller")
 
 
 def runs(steward: Client, *, unfinished: bool = False) -> list[pb.CodeMapRun]:
@@ -62,13 +69,15 @@ def changes(mesh: ServedHub, steward: Client) -> list[change_pb2.Change]:
     return found
 
 
-def test_complaint_a_code_map_change_emits_an_event_for_every_touched_record(mesh: ServedHub, steward: Client) -> None:
+def test_complaint_a_code_map_change_emits_an_event_for_every_touched_record(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
     touched = {say_item(mesh.hub, ERP, str(number), "CA") for number in range(3)}
     say_item(mesh.hub, ERP, "other", "EA")
     say_item(mesh.hub, LEGACY, "1", "CA")
-    kept = create_map(steward, ERP, {"EA": "EA", "CA": "BX"}).code_map
+    kept = put_map(steward, controller, ERP, {"EA": "EA", "CA": "BX"})
     work_off(mesh.hub)
-    update_map(steward, kept, {"EA": "EA", "CA": "CS"})
+    put_map(steward, controller, ERP, {"EA": "EA", "CA": "CS"})
     work_off(mesh.hub)
     published = changes(mesh, steward)
     items = [(each.record, each.revision) for each in published if each.record_type == "item"]
@@ -84,9 +93,11 @@ def test_complaint_a_code_map_change_emits_an_event_for_every_touched_record(mes
     assert [each.revision for each in published if each.record == kept.name] == [1, 2]
 
 
-def test_each_new_golden_revision_is_evidence_that_names_the_maps_revision(mesh: ServedHub, steward: Client) -> None:
+def test_each_new_golden_revision_is_evidence_that_names_the_maps_revision(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
     name = say_item(mesh.hub, ERP, "1", "CA")
-    create_map(steward, ERP, {"CA": "CS"})
+    put_map(steward, controller, ERP, {"CA": "CS"})
     work_off(mesh.hub)
     leaves = {
         (record, revision): leaf
@@ -97,15 +108,19 @@ def test_each_new_golden_revision_is_evidence_that_names_the_maps_revision(mesh:
     assert [field.path for field in leaf.fields] == ["base_unit"]
 
 
-def test_the_same_code_of_two_systems_leads_where_each_ones_map_says(mesh: ServedHub, steward: Client) -> None:
-    create_map(steward, ERP, {"CA": "CS"})
-    create_map(steward, LEGACY, {"CA": "BX"})
+def test_the_same_code_of_two_systems_leads_where_each_ones_map_says(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
+    put_map(steward, controller, LEGACY, {"CA": "BX"})
     names = [say_item(mesh.hub, system, "1", "CA") for system in (ERP, LEGACY, WORKFORCE)]
     assert [unit_of(mesh.hub, name) for name in names] == ["CS", "BX", "CA"]
 
 
-def test_trade_items_that_two_systems_code_differently_are_one(mesh: ServedHub, steward: Client) -> None:
-    create_map(steward, ERP, {"CA": "CS"})
+def test_trade_items_that_two_systems_code_differently_are_one(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
     gtin = "00380740000011"
     for system, unit in ((ERP, "CA"), (WORKFORCE, "CS")):
         trade_item = pack_pb2.TradeItem(unit=unit, gtin=gtin)
@@ -115,8 +130,10 @@ def test_trade_items_that_two_systems_code_differently_are_one(mesh: ServedHub, 
     assert len(explained(steward, found.name, "trade_items[CS]").losers) == 1
 
 
-def test_a_source_keeps_its_code_and_the_explanation_shows_both(mesh: ServedHub, steward: Client) -> None:
-    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
+def test_a_source_keeps_its_code_and_the_explanation_shows_both(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    kept = put_map(steward, controller, ERP, {"CA": "CS"})
     name = say_item(mesh.hub, ERP, "1", "CA")
     winner = explained(steward, name, "packs").winner
     assert winner.value == '{"baseUnit": "CS"}'
@@ -132,13 +149,15 @@ def test_a_source_keeps_its_code_and_the_explanation_shows_both(mesh: ServedHub,
     assert said.base_unit == "CA"
 
 
-def test_an_old_revision_is_explained_by_the_map_of_its_time(mesh: ServedHub, steward: Client) -> None:
-    kept = create_map(steward, ERP, {"CA": "BX"}).code_map
+def test_an_old_revision_is_explained_by_the_map_of_its_time(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "BX"})
     name = say_item(mesh.hub, ERP, "1", "CA")
     eventually(lambda: not mesh.hub.rows("SELECT 1 FROM spool"))
     then = item_pb2.ExplainItemRequest(name=name)
     then.read_time.FromDatetime(mesh.hub.rows("SELECT max(published_at) FROM positions")[0][0])  # type: ignore[arg-type]
-    update_map(steward, kept, {"CA": "CS"})
+    put_map(steward, controller, ERP, {"CA": "CS"})
     work_off(mesh.hub)
     eventually(lambda: not mesh.hub.rows("SELECT 1 FROM spool"))
     (value,) = (each for each in steward.items.ExplainItem(then).explanation.values if each.path == "packs")
@@ -146,8 +165,10 @@ def test_an_old_revision_is_explained_by_the_map_of_its_time(mesh: ServedHub, st
     assert explained(steward, name, "packs").winner.value == '{"baseUnit": "CS"}'
 
 
-def test_an_unmapped_code_is_kept_marked_and_listed_until_it_is_mapped(mesh: ServedHub, steward: Client) -> None:
-    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
+def test_an_unmapped_code_is_kept_marked_and_listed_until_it_is_mapped(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
     names = [say_item(mesh.hub, ERP, str(number), "KT") for number in range(3)]
     say_item(mesh.hub, ERP, "rare", "ZZ")
     assert unit_of(mesh.hub, names[0]) == "KT"
@@ -159,15 +180,17 @@ def test_an_unmapped_code_is_kept_marked_and_listed_until_it_is_mapped(mesh: Ser
     assert (first.system, first.code_list, first.example) == (ERP, "codeLists/units", min(names))
     assert first.HasField("since")
     assert waiting.total_count == 2
-    update_map(steward, kept, {"CA": "CS", "KT": "BX"})
+    put_map(steward, controller, ERP, {"CA": "CS", "KT": "BX"})
     work_off(mesh.hub)
     assert [each.source_code for each in unmapped(steward).unmapped_codes] == ["ZZ"]
     assert unit_of(mesh.hub, names[0]) == "BX"
 
 
-def test_unmapped_codes_come_in_pages_and_go_with_their_sources(mesh: ServedHub, steward: Client) -> None:
-    create_map(steward, ERP, {})
-    create_map(steward, LEGACY, {})
+def test_unmapped_codes_come_in_pages_and_go_with_their_sources(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {})
+    put_map(steward, controller, LEGACY, {})
     for code, times in (("A", 2), ("B", 2), ("C", 1)):
         for number in range(times):
             say_item(mesh.hub, ERP, f"{code}{number}", code)
@@ -182,35 +205,37 @@ def test_unmapped_codes_come_in_pages_and_go_with_their_sources(mesh: ServedHub,
     assert unmapped(steward).total_count == 3
 
 
-def test_a_rehearsed_map_tells_what_it_touches_and_touches_nothing(mesh: ServedHub, steward: Client) -> None:
+def test_a_rehearsed_map_tells_what_it_touches_and_touches_nothing(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
     for number, unit in enumerate(["CA", "CA", "KT", "EA"]):
         say_item(mesh.hub, ERP, str(number), unit)
     say_item(mesh.hub, LEGACY, "1", "CA")
-    effect = create_map(steward, ERP, {"CA": "CS", "EA": "EA"}, dry=True).effect
+    effect = propose_map(steward, ERP, {"CA": "CS", "EA": "EA"}, dry=True).effect
     told = [(each.source_code, each.canonical_after, each.records) for each in effect.codes]
     assert told == [("CA", "CS", 2), ("KT", "", 1)]
     assert (effect.records_changed, effect.records_unmapped, effect.is_complete) == (3, 1, True)
     assert runs(steward) == []
-    kept = create_map(steward, ERP, {"CA": "CS", "EA": "EA"}).code_map
-    before = update_map(steward, kept, {"CA": "BX", "KT": "CS"}, dry=True).effect
+    put_map(steward, controller, ERP, {"CA": "CS", "EA": "EA"})
+    before = propose_map(steward, ERP, {"CA": "BX", "KT": "CS"}, dry=True).effect
     work_off(mesh.hub)
     (run,) = runs(steward)
     assert run.records_changed == effect.records_changed
-    effect = update_map(steward, kept, {"CA": "BX", "KT": "CS"}, dry=True).effect
+    effect = propose_map(steward, ERP, {"CA": "BX", "KT": "CS"}, dry=True).effect
     assert effect == before
     moves = [(each.source_code, each.canonical_before, each.canonical_after, each.records) for each in effect.codes]
     assert moves == [("CA", "CS", "BX", 2), ("EA", "EA", "", 1), ("KT", "", "CS", 1)]
     assert (effect.records_changed, effect.records_unmapped) == (4, 1)
-    update_map(steward, kept, {"CA": "BX", "KT": "CS"})
+    put_map(steward, controller, ERP, {"CA": "BX", "KT": "CS"})
     work_off(mesh.hub)
     (run,) = runs(steward)
     assert (run.records_changed, run.target_revision) == (4, 2)
 
 
-def test_a_run_tells_how_far_it_is(mesh: ServedHub, steward: Client) -> None:
+def test_a_run_tells_how_far_it_is(mesh: ServedHub, steward: Client, controller: Client) -> None:
     for number in range(3):
         say_item(mesh.hub, ERP, str(number), "CA")
-    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
+    kept = put_map(steward, controller, ERP, {"CA": "CS"})
     (run,) = runs(steward, unfinished=True)
     assert (run.code_map, run.state, run.records_total) == (kept.name, pb.CodeMapRun.STATE_WAITING, 0)
     assert mesh.hub.parts.recoding.step()
@@ -222,14 +247,16 @@ def test_a_run_tells_how_far_it_is(mesh: ServedHub, steward: Client) -> None:
     assert runs(steward, unfinished=True) == []
 
 
-def test_a_map_and_a_list_are_read_listed_and_have_their_revisions(steward: Client, units: pb.CodeList) -> None:
+def test_a_map_and_a_list_are_read_listed_and_have_their_revisions(
+    steward: Client, controller: Client, units: pb.CodeList
+) -> None:
     data = steward.reference_data
-    kept = create_map(steward, ERP, {"b": "CS", "a": "EA"}).code_map
+    kept = put_map(steward, controller, ERP, {"b": "CS", "a": "EA"})
     assert (kept.name, [each.source_code for each in kept.entries]) == ("codeMaps/erp:units", ["a", "b"])
     assert data.GetCodeMap(pb.GetCodeMapRequest(name=kept.name)).code_map == kept
     assert data.GetCodeList(pb.GetCodeListRequest(name=units.name)).code_list == units
     assert list(data.ListCodeLists(pb.ListCodeListsRequest()).code_lists) == [units]
-    changed = update_map(steward, kept, {"c": "CS"}).code_map
+    changed = put_map(steward, controller, ERP, {"c": "CS"})
     maps = data.ListCodeMaps(pb.ListCodeMapsRequest(system=ERP))
     assert (list(maps.code_maps), maps.total_count) == ([changed], 1)
     assert not data.ListCodeMaps(pb.ListCodeMapsRequest(code_list="codeLists/none")).code_maps
@@ -244,53 +271,35 @@ def test_a_map_and_a_list_are_read_listed_and_have_their_revisions(steward: Clie
     assert list(revisions) == [newer, units]
 
 
-def test_a_repeated_request_answers_the_first_map(steward: Client) -> None:
-    request = pb.CreateCodeMapRequest(code_map=mapped(ERP, {"CA": "CS"}), request_id=rid())
-    first = steward.reference_data.CreateCodeMap(request)
-    assert steward.reference_data.CreateCodeMap(request) == first
-    request.request_id = rid()
-    again = refused(lambda: steward.reference_data.CreateCodeMap(request))
-    assert again.reason == reasons.ERROR_REASON_RECORD_EXISTS
-    assert refused(
-        lambda: update_map(steward, pb.CodeMap(name=first.code_map.name, system=ERP, etag='"x"'), {})
-    ).reason == (reasons.ERROR_REASON_ETAG_MISMATCH)
-
-
 @pytest.mark.parametrize(
     ("entries", "system", "field"),
     [
-        ([("CA", "NO")], ERP, "code_map.entries[CA].canonical_code"),
-        ([("CA", "CS"), ("CA", "BX")], ERP, "code_map.entries[CA]"),
-        ([(" ", "CS")], ERP, "code_map.entries[0]"),
-        ([("CA", "CS")], "systems/hub", "code_map.system"),
+        ([("CA", "NO")], ERP, "entries[CA].canonical_code"),
+        ([("CA", "CS"), ("CA", "BX")], ERP, "entries[CA]"),
+        ([(" ", "CS")], ERP, "entries[0]"),
+        ([("CA", "CS")], "systems/hub", "system"),
     ],
 )
 def test_a_map_that_makes_no_sense_is_refused(
     steward: Client, entries: list[tuple[str, str]], system: str, field: str
 ) -> None:
-    said = mapped(system, {})
+    said = proposed(system, {})
     for code, to in entries:
         said.entries.add(source_code=code, canonical_code=to)
-    request = pb.CreateCodeMapRequest(code_map=said, request_id=rid())
-    error = refused(lambda: steward.reference_data.CreateCodeMap(request))
-    assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_INVALID_CONTENT, field)
+    request = CreateCodeMapProposalRequest(code_map_proposal=said, request_id=rid())
+    error = refused(lambda: steward.code_maps.CreateCodeMapProposal(request))
+    assert error.reason == reasons.ERROR_REASON_INVALID_CONTENT
+    assert error.violations[0].field == f"code_map_proposal.{field}"
 
 
-def test_a_map_stays_one_of_its_system_and_list(steward: Client) -> None:
-    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
-    kept.system = LEGACY
-    request = pb.UpdateCodeMapRequest(
-        code_map=kept, etag=kept.etag, update_mask=FieldMask(paths=["system"]), request_id=rid()
-    )
-    error = refused(lambda: steward.reference_data.UpdateCodeMap(request))
-    assert error.reason == reasons.ERROR_REASON_FIELD_NOT_WRITABLE
-    missing = refused(lambda: create_map(steward, ERP, {}, "none"))
+def test_a_map_needs_its_system_and_its_list(steward: Client) -> None:
+    missing = refused(lambda: propose_map(steward, ERP, {}, "none"))
     assert (missing.reason, missing.metadata["name"]) == (reasons.ERROR_REASON_RECORD_NOT_FOUND, "codeLists/none")
-    assert refused(lambda: create_map(steward, "systems/none", {})).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    assert refused(lambda: propose_map(steward, "systems/none", {})).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
 
 
-def test_a_code_that_maps_lead_to_stays_in_its_list(steward: Client, units: pb.CodeList) -> None:
-    create_map(steward, ERP, {"CA": "CS"})
+def test_a_code_that_maps_lead_to_stays_in_its_list(steward: Client, controller: Client, units: pb.CodeList) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
     shorter = pb.CodeList(name=units.name, values=[pb.CodeValue(code="EA")])
     request = pb.UpdateCodeListRequest(code_list=shorter, etag=units.etag, request_id=rid())
     error = refused(lambda: steward.reference_data.UpdateCodeList(request))
@@ -309,8 +318,10 @@ def test_a_list_has_only_codes_that_the_coded_fields_take(steward: Client) -> No
         assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_INVALID_CONTENT, field)
 
 
-def test_maps_are_their_systems_entitys_and_lists_everybodys(mesh: ServedHub, steward: Client) -> None:
-    kept = create_map(steward, ERP, {}).code_map
+def test_maps_are_their_systems_entitys_and_lists_everybodys(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    kept = put_map(steward, controller, ERP, {})
     say_item(mesh.hub, ERP, "1", "KT")
     south = mesh.client(entities=["entities/south"])
     found = pb.GetCodeMapRequest(name=kept.name)
@@ -318,8 +329,7 @@ def test_maps_are_their_systems_entitys_and_lists_everybodys(mesh: ServedHub, st
     revisions = pb.ListCodeMapRevisionsRequest(name=kept.name)
     hidden = refused(lambda: south.reference_data.ListCodeMapRevisions(revisions))
     assert hidden.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
-    assert refused(lambda: update_map(south, kept, {})).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
-    assert refused(lambda: create_map(south, LEGACY, {})).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    assert refused(lambda: propose_map(south, LEGACY, {})).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
     assert (list(runs(south)), unmapped(south).total_count) == ([], 0)
     assert not south.reference_data.ListCodeMaps(pb.ListCodeMapsRequest()).code_maps
     assert len(south.reference_data.ListCodeLists(pb.ListCodeListsRequest()).code_lists) == 1
@@ -328,8 +338,10 @@ def test_maps_are_their_systems_entitys_and_lists_everybodys(mesh: ServedHub, st
     assert (unmapped(mesh.client(entities=["entities/north"])).total_count) == 1
 
 
-def test_a_system_that_changes_its_registration_keeps_its_maps(mesh: ServedHub, steward: Client) -> None:
-    create_map(steward, ERP, {"CA": "CS"})
+def test_a_system_that_changes_its_registration_keeps_its_maps(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
     name = say_item(mesh.hub, ERP, "1", "CA")
     erp = steward.systems.GetSystem(system_pb2.GetSystemRequest(name=ERP)).system
     erp.trust_rank = 2
@@ -342,8 +354,10 @@ def test_a_system_that_changes_its_registration_keeps_its_maps(mesh: ServedHub, 
     assert unmapped(steward).total_count == 1
 
 
-def test_codes_follow_their_sources_when_records_are_merged(mesh: ServedHub, steward: Client) -> None:
-    kept = create_map(steward, ERP, {"CA": "CS"}).code_map
+def test_codes_follow_their_sources_when_records_are_merged(
+    mesh: ServedHub, steward: Client, controller: Client
+) -> None:
+    put_map(steward, controller, ERP, {"CA": "CS"})
     names = [say_item(mesh.hub, ERP, key, "KT") for key in "12"]
     one, other = (steward.items.GetItem(item_pb2.GetItemRequest(name=name)).item for name in names)
     steward.items.MergeItems(
@@ -358,9 +372,9 @@ def test_codes_follow_their_sources_when_records_are_merged(mesh: ServedHub, ste
     )
     (waiting,) = unmapped(steward).unmapped_codes
     assert (waiting.source_records, waiting.example) == (2, one.name)
-    effect = update_map(steward, kept, {"CA": "CS", "KT": "BX"}, dry=True).effect
+    effect = propose_map(steward, ERP, {"CA": "CS", "KT": "BX"}, dry=True).effect
     assert effect.records_changed == 1
-    update_map(steward, kept, {"CA": "CS", "KT": "BX"})
+    put_map(steward, controller, ERP, {"CA": "CS", "KT": "BX"})
     work_off(mesh.hub)
     assert (unit_of(mesh.hub, one.name), unmapped(steward).total_count) == ("BX", 0)
     assert mesh.hub.rows("SELECT DISTINCT golden FROM coded_values") == [(one.name,)]

@@ -7,6 +7,7 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
+from services.mdm.storage import model_trial
 from tests.support.masters import rid
 from tests.support.modelling import supplier, train
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
@@ -65,6 +66,17 @@ def test_a_match_can_be_tried_out_without_writing(mesh: ServedHub, steward: Clie
     assert (summary.source_record_count, summary.merge_count, summary.split_count) == (2, 1, 0)
     assert (summary.link_count, summary.value_count, summary.golden_record_count) == (1, 1, 1)
     assert {each.progress.phase for each in told if each.HasField("progress")} == {1, 2, 3}
+
+
+@pytest.mark.usefixtures("pair")
+def test_where_more_hangs_together_than_a_write_looks_at_all_stays_as_it_is(
+    mesh: ServedHub, steward: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, tuning = _low(steward, mesh)
+    assert _told(steward, name, tuning=tuning)[-1].summary.merge_count == 1
+    monkeypatch.setattr(model_trial, "MOST_TOGETHER", 1)
+    summary = _told(steward, name, tuning=tuning)[-1].summary
+    assert (summary.merge_count, summary.split_count, summary.review_count) == (0, 0, 0)
 
 
 def test_what_would_wait_is_counted(mesh: ServedHub, steward: Client, pair: tuple[str, str]) -> None:

@@ -1,12 +1,13 @@
 """Survivorship rules as their callers meet them: proposed, compared, promoted by a second person; and rebuilding."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, rebuild_pb2, supplier_pb2, survivorship_pb2
+from concord.mdm.v1 import change_pb2, pin_pb2, rebuild_pb2, supplier_pb2, survivorship_pb2, what_if_pb2
 from concord.mdm.v1.record_pb2 import ValueExplanation
 from tests.support.hub import A_DAY, statement
 from tests.support.ruling import Criterion, rule, settle
@@ -14,6 +15,7 @@ from tests.support.served_hub import READER, Client, ServedHub, refused
 from tests.support.waiting import eventually
 
 Proposal = survivorship_pb2.SurvivorshipProposal
+Subject = what_if_pb2.Unaffected.Subject
 BY_RECENCY = rule("legal_name", Criterion.CRITERION_RECENCY)
 
 
@@ -130,6 +132,48 @@ def test_rules_that_changed_meanwhile_and_settled_proposals_are_refused(disputed
     promoted = survivorship_pb2.ListSurvivorshipProposalsRequest(state=Proposal.STATE_PROMOTED)
     found = steward.survivorship.ListSurvivorshipProposals(promoted).survivorship_proposals
     assert [each.name for each in found] == [first.name]
+
+
+def test_rules_retire_by_a_proposal_without_groups_and_values_follow(disputed: ServedHub, steward: Client) -> None:
+    controller = disputed.client(subject="controller")
+    nothing = refused(lambda: promote(controller, propose(steward)))
+    assert (nothing.reason, nothing.preconditions[0].kind) == (reasons.ERROR_REASON_PROPOSAL_INVALID, "RULES")
+    promote(controller, propose(steward, BY_RECENCY))
+    settle(disputed.hub)
+    retiring = propose(steward)
+    assert {each.after.value for each in compared(steward, retiring).differences} == {'"Erp"'}
+    promote(controller, retiring)
+    settle(disputed.hub)
+    assert {each.legal_name for each in suppliers(steward)} == {"Erp"}
+    assert (rules(steward).retired, rules(steward).revision, len(rules(steward).groups)) == (True, 2, 0)
+    operations = disputed.hub.rows(
+        "SELECT leaf FROM changes WHERE record_type = 'survivorship_rules' ORDER BY revision"
+    )
+    leaves = [audit_pb2.Leaf.FromString(bytes(leaf)) for (leaf,) in operations]  # type: ignore[call-overload] # it is
+    assert [leaf.operation for leaf in leaves] == [audit_pb2.OPERATION_CREATE, audit_pb2.OPERATION_DELETE]
+    promote(controller, propose(steward, BY_RECENCY))
+    assert (rules(steward).retired, rules(steward).revision) == (False, 3)
+
+
+def test_a_comparison_tells_the_pins_that_would_end_and_the_values_behind_them(
+    disputed: ServedHub, steward: Client
+) -> None:
+    name = min(each.name for each in suppliers(steward))
+    etag = steward.suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=name)).supplier.etag
+    pinning = pin_pb2.PinValueRequest(request_id=rid(), etag=etag, golden_record=name, path="legal_name", reason="x")
+    pinning.content.Pack(supplier_pb2.Supplier(legal_name="Pinned"))
+    pinning.expire_time.FromDatetime(datetime(2099, 1, 1, tzinfo=UTC))
+    pin = steward.pins.PinValue(pinning).pin
+    made = propose(steward, BY_RECENCY)
+    told = compared(steward, made)
+    assert [(each.pin, each.golden_record, each.path) for each in told.ending_pins] == [(pin.name, name, "legal_name")]
+    changed = {each.golden_record: (each.before.value, each.after.value) for each in told.differences}
+    assert (len(changed), changed[name]) == (3, ('"Pinned"', '"Legacy"'))
+    assert told.review_count == 0
+    assert {each.subject for each in told.unaffected} == {Subject.SUBJECT_LINKS, Subject.SUBJECT_MATCH_DECISIONS}
+    promote(disputed.client(subject="controller"), made)
+    settle(disputed.hub)
+    assert {each.legal_name for each in suppliers(steward)} == {"Legacy"}
 
 
 def test_rules_that_do_not_fit_the_type_are_refused_with_the_field(steward: Client) -> None:

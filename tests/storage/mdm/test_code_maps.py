@@ -21,7 +21,7 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.working_set import read_statement
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.records.sealing import Sealer
-from services.mesh.records.store import Revision
+from services.mesh.records.store import Revision, State
 from tests.support.codes import keep_map, listed, say_item, unit_of, work_off
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.hub import ORIGIN, STEWARD, TestHub, decision, statement, test_hub
@@ -99,14 +99,14 @@ def test_a_map_that_changes_during_its_run_makes_the_run_begin_again(hub: TestHu
     keep_units(hub)
     names = [say_item(hub, ERP, str(number), unit) for number, unit in enumerate(["CA", "KT", "CA", "KT"])]
     recoding = Recoding(hub.parts.transactions, hub.parts.store, hub.parts.registry, chunk=1)
-    first = keep_map(hub, ERP, {"CA": "CS"})
+    keep_map(hub, ERP, {"CA": "CS"})
     eventually(recoding.step)
     recoding.step()
     assert [unit_of(hub, name) for name in names] == ["CS", "KT", "CA", "KT"]
-    second = keep_map(hub, ERP, {"CA": "CS", "KT": "BX"}, first)
+    keep_map(hub, ERP, {"CA": "CS", "KT": "BX"})
     work_off(hub)
     assert [unit_of(hub, name) for name in names] == ["CS", "BX", "CS", "BX"]
-    keep_map(hub, ERP, {"CA": "EA", "KT": "EA"}, second)
+    keep_map(hub, ERP, {"CA": "EA", "KT": "EA"})
     work_off(hub)
     assert [unit_of(hub, name) for name in names] == ["EA", "EA", "EA", "EA"]
     assert run(hub) == (4, 4, True)
@@ -121,6 +121,51 @@ def test_a_run_waits_while_much_waits_for_the_audit(hub: TestHub) -> None:
     eventually(Recoding(parts.transactions, parts.store, parts.registry).step)
 
 
+def test_a_map_that_is_retired_lets_its_systems_codes_through_and_is_forgotten(hub: TestHub) -> None:
+    keep_units(hub)
+    names = [say_item(hub, ERP, str(number), unit) for number, unit in enumerate(["CA", "EA", "KT"])]
+    keep_map(hub, ERP, {"CA": "CS", "EA": "EA"})
+    work_off(hub)
+    keep_map(hub, ERP, None)
+    work_off(hub)
+    assert [unit_of(hub, name) for name in names] == ["CA", "EA", "KT"]
+    # EA looks as it did; KT is not marked any more.
+    assert run(hub) == (3, 2, True)
+    assert hub.rows("SELECT 1 FROM coded_values") == []
+    operations = "SELECT state FROM revisions WHERE record_type = 'code_map' ORDER BY revision"
+    assert [state for (state,) in hub.rows(operations)] == [State.ACTIVE, State.DELETED]
+    keep_map(hub, ERP, {"KT": "BX"})
+    work_off(hub)
+    assert [unit_of(hub, name) for name in names] == ["CA", "EA", "BX"]
+    assert hub.rows("SELECT revision, state FROM records WHERE record_type = 'code_map'") == [(3, State.ACTIVE)]
+
+
+def test_a_writer_that_read_a_map_before_it_retired_leaves_nothing_behind(hub: TestHub) -> None:
+    keep_units(hub)
+    keep_map(hub, ERP, {"CA": "CS"})
+    work_off(hub)
+    said = statement(ERP, "late", item_pb2.Item(display_name="late", base_unit="CA"))
+    offer = SubmissionCheck(hub.parts.transactions.read(hub.parts.registry.read), STEWARD).offer(said)
+    with hub.database.transaction() as connection:
+        (applied,) = hub.parts.intake.take_in(connection, [offer], ORIGIN)
+        keep_map(hub, ERP, None)
+        assert not hub.parts.recoding.step()
+    work_off(hub)
+    assert unit_of(hub, applied.golden) == "CA"  # type: ignore[union-attr]
+    assert hub.rows("SELECT 1 FROM coded_values") == []
+
+
+def test_a_map_that_retires_during_its_run_makes_the_run_look_at_everything(hub: TestHub) -> None:
+    keep_units(hub)
+    names = [say_item(hub, ERP, str(number), unit) for number, unit in enumerate(["CA", "KT", "CA"])]
+    keep_map(hub, ERP, {"CA": "CS", "KT": "CS"})
+    work_off(hub)
+    keep_map(hub, ERP, {"CA": "CS", "KT": "BX"})
+    keep_map(hub, ERP, None)
+    work_off(hub)
+    assert [unit_of(hub, name) for name in names] == ["CA", "KT", "CA"]
+
+
 def test_records_without_a_mapped_source_cost_nothing_and_stay_as_they_are(hub: TestHub) -> None:
     keep_units(hub)
     keep_map(hub, ERP, {"CA": "CS"})
@@ -132,9 +177,10 @@ def test_records_without_a_mapped_source_cost_nothing_and_stay_as_they_are(hub: 
 
 
 codes = st.sampled_from(["CA", "KT", "CS", "EA"])
+a_map = st.none() | st.dictionaries(codes, st.sampled_from(["CS", "EA"]))
 steps = st.lists(
     st.tuples(st.just("say"), st.sampled_from([ERP, LEGACY]), st.tuples(st.sampled_from("123"), codes, st.booleans()))
-    | st.tuples(st.just("map"), st.sampled_from([ERP, LEGACY]), st.dictionaries(codes, st.sampled_from(["CS", "EA"])))
+    | st.tuples(st.just("map"), st.sampled_from([ERP, LEGACY]), a_map)
     | st.tuples(st.just("run"), st.just(""), st.just(())),
     max_size=8,
 )
@@ -154,8 +200,8 @@ def test_every_golden_record_is_what_its_sources_and_the_maps_make(
             content.trade_items.add(unit=unit, udi_di="x")
             hub.submit(statement(system, key, content, deleted=deleted))
         elif kind == "map":
-            kept = {each.system: each for each in _maps(hub)}
-            keep_map(hub, system, what, kept.get(system))
+            if what is not None or system in {each.system for each in _maps(hub)}:
+                keep_map(hub, system, what)
         else:
             hub.parts.recoding.step()
     work_off(hub)

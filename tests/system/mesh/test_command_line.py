@@ -57,6 +57,9 @@ def terminal(landscape: Landscape, databases: MeshDatabases, tmp_path_factory: p
     made = Terminal(concord, landscape, {})
     made.log_in("steward@example.org")
     made.names |= _names(concord, concord.home)
+    made.log_in("second@example.org")
+    concord.done("codes", "promote", made.names["first_map"])
+    made.log_in("steward@example.org")
     settled(databases)
     return made
 
@@ -91,7 +94,6 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "codes.csv").write_text("code,display_name\nEA,each\n")
     (home / "map.csv").write_text("source_code,canonical_code\nST,EA\n")
     concord.done("codes", "import", str(home / "codes.csv"), "--list", "walked")
-    concord.done("codes", "set", "erp", "walked", "PCE=EA")
     (home / "rules.yaml").write_text("{record_type: supplier, groups: [{group: phone, criteria: [CRITERION_RECENCY]}]}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
     system = {"name": "systems/walked", "display_name": "Walked", "kind": "erp", "entity": scope, "trust_rank": 90}
@@ -105,6 +107,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     asking = ("change-requests", "create", supplier, "-f", str(home / "record.yaml"), "--reason", "a walk")
     return {
         "model": concord.asked("model", "train", "suppliers", "--wait")["name"],
+        "first_map": concord.done("codes", "set", "erp", "walked", "PCE=EA").strip(),
+        "map": concord.done("codes", "set", "erp", "walked", "KGM=EA").strip(),
         "rules": concord.asked("survivorship", "propose", "-f", str(home / "rules.yaml"))["name"],
         "asked": concord.asked(*asking)["name"],
         "supplier": supplier,
@@ -168,6 +172,9 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("change-requests", "list"): (),
     ("change-requests", "compare"): ("{asked}",),
     ("change-requests", "rebase"): ("{asked}", "--validate-only"),
+    ("codes", "proposals"): (),
+    ("codes", "compare"): ("{map}",),
+    ("codes", "retire"): ("erp:walked", "--validate-only"),
     ("pins", "set"): (
         *("{supplier}", "website", "--empty", "--until", "2099-01-01", "--reason", "a walk", "--validate-only"),
     ),
@@ -177,6 +184,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("survivorship", "show"): ("suppliers",),
     ("survivorship", "propose"): ("-f", "{home}/rules.yaml", "--validate-only"),
     ("survivorship", "proposals"): (),
+    ("survivorship", "retire"): ("suppliers", "--validate-only"),
     ("rebuild",): ("suppliers",),
     ("systems", "list"): (),
     ("systems", "get"): ("erp",),
@@ -211,10 +219,12 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own below, of log-in, or of change requests, pins and rules, or of proofs.
+# Each has a test of its own: below, of log-in, of change requests, pins, rules and maps, or of proofs.
 APART = {
     ("audit", "checkpoint"),
     ("audit", "proof"),
+    ("codes", "promote"),
+    ("codes", "withdraw"),
     ("tree", "compare"),
     ("tree", "promote"),
     ("tree", "withdraw"),
