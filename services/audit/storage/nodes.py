@@ -10,17 +10,24 @@ from services.audit.domain.tile import Place, TileAddress, split
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# What is no full tile yet is put together by the database: from leaves, or from the roots of the tiles below.
+# What is no full tile yet is put together by the database: from leaves, or from the roots of the tiles below. It
+# does not know that these are few: the limits tell it, so that it plans for no more.
 _TILES = """
 SELECT wanted.level, wanted.tile_index, coalesce(
     (SELECT hashes FROM public.tiles WHERE (level, tile_index) = (wanted.level, wanted.tile_index)),
     CASE WHEN wanted.level = 0 THEN (
-        SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM public.leaves
-        WHERE leaf_index >= wanted.tile_index * 256 AND leaf_index < wanted.tile_index * 256 + 256
+        SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM (
+            SELECT leaf_index, leaf_hash FROM public.leaves
+            WHERE leaf_index >= wanted.tile_index * 256 AND leaf_index < wanted.tile_index * 256 + 256
+            ORDER BY leaf_index LIMIT 256
+        ) AS edge
     ) ELSE (
-        SELECT string_agg(root, ''::bytea ORDER BY tile_index) FROM public.tiles
-        WHERE level = wanted.level - 1
-            AND tile_index >= wanted.tile_index * 256 AND tile_index < wanted.tile_index * 256 + 256
+        SELECT string_agg(root, ''::bytea ORDER BY tile_index) FROM (
+            SELECT tile_index, root FROM public.tiles
+            WHERE level = wanted.level - 1
+                AND tile_index >= wanted.tile_index * 256 AND tile_index < wanted.tile_index * 256 + 256
+            ORDER BY tile_index LIMIT 256
+        ) AS edge
     ) END,
     ''::bytea
 )
