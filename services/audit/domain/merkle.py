@@ -34,8 +34,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """Return the hash of the perfect subtree above so many hashes of one height: 1, 2, 4 and so on."""
+    sha256 = hashlib.sha256  # a proof hashes some seven hundred times: no call more than that
     while len(hashes) > 1:
-        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        hashes = [sha256(_NODE_PREFIX + left + right).digest() for left, right in pairs]
     return hashes[0]
 
 

@@ -10,8 +10,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.checkpoint import LogSigner, SignedCheckpoint
 from services.audit.domain.frontier import Frontier
 from services.audit.domain.merkle import EMPTY_ROOT
-from services.audit.domain.tile import HEIGHT, HIGHEST_LEVEL, WIDTH, Tile
-from services.audit.storage.nodes import read_level
+from services.audit.domain.tile import HEIGHT, HIGHEST_LEVEL, Tile, TileAddress, width_in
+from services.audit.storage.nodes import read_tiles
 from services.mesh.errors import ConcordError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -85,13 +85,9 @@ class GrowingTree:
 
 
 def _read(connection: Connection, tree_size: int) -> Frontier:
-    edge = []
-    for level in range(HIGHEST_LEVEL + 1):
-        end = tree_size >> (HEIGHT * level)
-        if not end:
-            break
-        edge.append(read_level(connection, level, end - end % WIDTH, end))
-    return Frontier(edge)
+    edge = [TileAddress(level, tree_size >> (HEIGHT * (level + 1))) for level in range(HIGHEST_LEVEL + 1)]
+    tiles = read_tiles(connection, edge)
+    return Frontier([tiles[address][: width_in(tree_size, address)] for address in edge])
 
 
 def _write(connection: Connection, tiles: Sequence[Tile], checkpoint: SignedCheckpoint) -> None:

@@ -13,7 +13,7 @@ from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
 from services.audit.storage.growing_tree import GrowingTree, Head
-from services.audit.storage.nodes import read_level
+from services.audit.storage.nodes import read_leaf_hashes
 from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 
@@ -53,7 +53,17 @@ class _Request:
     def __init__(self, leaves: Sequence[IncomingLeaf]) -> None:
         self.leaves = leaves
         self.outcome: Appended | Exception | None = None
-        self.called = threading.Event()
+        # A bare lock: an Event costs several of them, and there is one for each waiting call.
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def call(self) -> None:
+        """Wake the caller, once: for its outcome, or to lead."""
+        self._turn.release()
+
+    def wait(self) -> None:
+        """Wait to be called."""
+        self._turn.acquire()
 
 
 class LeafLog:
@@ -87,7 +97,7 @@ class LeafLog:
             self._enter(request)
             leads, self._led = not self._led, True
         if not leads:
-            request.called.wait()
+            request.wait()
         if request.outcome is None:
             self._commit_waiting()
         assert request.outcome is not None  # noqa: S101 - a leader is the oldest that waits, so it committed its own
@@ -130,12 +140,12 @@ class LeafLog:
             for request, outcome in zip(requests, self._outcomes(requests), strict=True):
                 request.outcome = outcome
         finally:
-            for request in requests:
-                request.called.set()
+            for follower in requests[1:]:
+                follower.call()
             with self._door:
                 self._led = bool(self._waiting)
                 if self._led:
-                    self._waiting[0].called.set()
+                    self._waiting[0].call()
 
     def _take_waiting(self) -> list[_Request]:
         with self._door:
@@ -181,7 +191,7 @@ class LeafLog:
         unsigned = head.unsigned[:at_once]
         if not unsigned and head.tree_size is not None:
             return head
-        self._tree.grow(connection, read_level(connection, 0, unsigned.start, unsigned.stop), head.now)
+        self._tree.grow(connection, read_leaf_hashes(connection, unsigned), head.now)
         return self._tree.head(connection)
 
 

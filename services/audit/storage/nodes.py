@@ -6,22 +6,35 @@ from typing import Any
 import psycopg
 
 from services.audit.domain.merkle import Node
-from services.audit.domain.tile import WIDTH, Place, TileAddress, split
+from services.audit.domain.tile import Place, TileAddress, split
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+# What is no full tile yet is put together by the database: from leaves, or from the roots of the tiles below. It
+# does not know that these are few: the limits tell it, so that it plans for no more.
 _TILES = """
-SELECT wanted.level, wanted.tile_index, found.hashes
+SELECT wanted.level, wanted.tile_index, coalesce(
+    (SELECT hashes FROM public.tiles WHERE (level, tile_index) = (wanted.level, wanted.tile_index)),
+    CASE WHEN wanted.level = 0 THEN (
+        SELECT string_agg(leaf_hash, ''::bytea ORDER BY leaf_index) FROM (
+            SELECT leaf_index, leaf_hash FROM public.leaves
+            WHERE leaf_index >= wanted.tile_index * 256 AND leaf_index < wanted.tile_index * 256 + 256
+            ORDER BY leaf_index LIMIT 256
+        ) AS edge
+    ) ELSE (
+        SELECT string_agg(root, ''::bytea ORDER BY tile_index) FROM (
+            SELECT tile_index, root FROM public.tiles
+            WHERE level = wanted.level - 1
+                AND tile_index >= wanted.tile_index * 256 AND tile_index < wanted.tile_index * 256 + 256
+            ORDER BY tile_index LIMIT 256
+        ) AS edge
+    ) END,
+    ''::bytea
+)
 FROM unnest(%b::smallint[], %b::bigint[]) AS wanted (level, tile_index)
-CROSS JOIN LATERAL (
-    SELECT hashes FROM public.tiles WHERE (tiles.level, tiles.tile_index) = (wanted.level, wanted.tile_index) LIMIT 1
-) AS found
 """
 _LEAF_HASHES = """
 SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b ORDER BY leaf_index
-"""
-_TILE_ROOTS = """
-SELECT root FROM public.tiles WHERE level = %b AND tile_index >= %b AND tile_index < %b ORDER BY tile_index
 """
 
 
@@ -36,18 +49,10 @@ def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Ma
     """Return the hashes of each tile, of one that is not full as many as there are."""
     columns = [address.level for address in addresses], [address.index for address in addresses]
     rows = connection.execute(_TILES, columns, prepare=True, binary=True)
-    full = {TileAddress(level, index): split(hashes) for level, index, hashes in rows}
-    return full | {
-        address: read_level(connection, address.level, address.index * WIDTH, (address.index + 1) * WIDTH)
-        for address in addresses
-        if address not in full
-    }
+    return {TileAddress(level, index): split(hashes) for level, index, hashes in rows}
 
 
-def read_level(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
-    """Return those hashes of a tile level that are there from `start` on and before `end`."""
-    if level == 0:
-        rows = connection.execute(_LEAF_HASHES, (start, end), prepare=True, binary=True)
-    else:
-        rows = connection.execute(_TILE_ROOTS, (level - 1, start, end), prepare=True, binary=True)
+def read_leaf_hashes(connection: Connection, places: range) -> list[bytes]:
+    """Return the hashes of the leaves at these places of the log."""
+    rows = connection.execute(_LEAF_HASHES, (places.start, places.stop), prepare=True, binary=True)
     return [digest for (digest,) in rows]

@@ -48,8 +48,11 @@ class TreeReader:
 
     def tile(self, address: TileAddress, tree_size: int) -> Sequence[bytes]:
         """Read the hashes that a tile has in the tree of so many leaves; none when it is not there."""
+        width = width_in(tree_size, address)
+        if not width:
+            return ()
         with self._database.reading() as connection:
-            return read_tiles(driver(connection), [address])[address][: width_in(tree_size, address)]
+            return read_tiles(driver(connection), [address])[address][:width]
 
     def _one(self, question: Select[Any]) -> SignedCheckpoint | None:
         with self._database.reading() as connection:

@@ -20,13 +20,15 @@ from services.mesh.server.stages import Stages
 # Generic in its type stubs only.
 TransportHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+_WRITING = (options.AUDIT_CATEGORY_MUTATION, options.AUDIT_CATEGORY_EVIDENCE)
+
 # One name for all of them: a stranger must not be able to fill traces with names.
 _UNKNOWN = "/unknown/unknown"
 
 
 @dataclass(frozen=True)
 class Threads:
-    """Who serves streams, and unary calls that change records; the server's own workers serve all others."""
+    """Who serves streams, and unary calls that change records or append evidence; workers serve all others."""
 
     streams: ThreadPoolExecutor
     writers: ThreadPoolExecutor
@@ -37,7 +39,7 @@ class Threads:
             return None
         if method.takes_stream or method.gives_stream:
             return self.streams
-        return self.writers if method.policy.audit == options.AUDIT_CATEGORY_MUTATION else None
+        return self.writers if method.policy.audit in _WRITING else None
 
 
 class Routing(grpc.GenericRpcHandler):

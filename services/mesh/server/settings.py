@@ -22,7 +22,8 @@ class ServerSettings:
 
     `port` 0 takes a free one. `streams` is the number of streams served at once, apart from the `workers` that serve
     unary calls; more of these than the cores keep busy hand the interpreter to one another (docs/how-to/bench.md).
-    `writers` serve unary calls that change records: they mostly wait, and the more wait the more share a transaction.
+    `writers` serve unary calls that change records or append evidence: they mostly wait, and the more wait the more
+    share a transaction.
     `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on addresses other than
     loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
     contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.

@@ -16,6 +16,7 @@ from concord.audit.v1.audit_pb2 import AppendLeavesRequest, ListGapsRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from services.mesh.development_issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, READ, Clients
+from tests.support.checkpoints import recomputed
 from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase
 from tests.support.leaves import history, leaf_bytes
 from tests.support.log_keys import KEY, ORIGIN
@@ -142,6 +143,8 @@ def test_a_killed_process_kept_every_leaf_it_gave_a_receipt_for(
         assert [receipt.leaf_index for receipt in again] == list(receipted.values())
         assert len(set(receipted.values())) == len(receipted)
         assert not audit.ListGaps(ListGapsRequest()).gaps
+    with migrated.opened() as database:
+        assert recomputed(database) > KILLS
 
 
 def _append_until_it_dies(

@@ -16,6 +16,7 @@ from services.audit.domain.sequencing import Appended, LeafConflictError
 from services.audit.storage.leaf_log import LeafLog
 from services.mesh.database import Database, DatabaseSettings, driver
 from services.mesh.errors import ConcordError
+from tests.support.checkpoints import recomputed
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.leaves import history, incoming, leaf_bytes
 from tests.support.log_keys import SIGNER
@@ -135,6 +136,7 @@ def test_two_processes_and_their_threads_append_shuffled_repeats_without_loss_or
     assert [index for index, _ in leaves] == list(range(RECORDS * REVISIONS))
     assert {data for _, data in leaves} == set(_all_leaves())
     assert receipts[0] == receipts[1] == {data: index for index, data in leaves}
+    assert recomputed(database) > 1
 
 
 def _all_leaves() -> list[bytes]:

@@ -9,9 +9,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import LeafConflictError, Receipt, Sequencer
 from services.audit.transport.observation import Observation
+from services.mesh.errors import ConcordError
 from tests.support.leaves import incoming, leaf_bytes
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -48,3 +50,10 @@ def test_a_conflict_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> 
     Observation(TracerProvider().get_tracer("test"), metrics.NoOpMeter("test")).conflicted(error)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert caplog.messages == ["alarm: mdm sent other bytes for suppliers/one revision 7 than are held at place 41"]
+
+
+def test_a_request_that_found_too_many_waiting_is_a_warning_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    error = ConcordError(reasons.ERROR_REASON_LOG_QUEUE_FULL, "too many leaves wait")
+    Observation(TracerProvider().get_tracer("test"), metrics.NoOpMeter("test")).refused(error)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert caplog.messages == ["a request to append was refused: too many leaves wait"]
