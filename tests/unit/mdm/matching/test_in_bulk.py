@@ -12,7 +12,7 @@ from services.mdm.domain.matching.comparisons import likeness
 from services.mdm.domain.matching.declaration import Comparison
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.keys import all_keys, all_keys_in_bulk
-from services.mdm.domain.matching.population import candidates
+from services.mdm.domain.matching.population import candidates, common
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -61,3 +61,16 @@ def test_the_rarest_keys_come_first_where_there_were_too_many_candidates() -> No
     assert set(Counter((few.other - few.one).tolist())) == {1}
     small = candidates(keys[:1000], alone[:1000], cap=100)
     assert len(small) == 10 * (100 * 99 // 2)
+
+
+def test_a_model_leaves_out_the_keys_that_bulk_matching_leaves_out() -> None:
+    """Else ingest would compare records of a large population that bulk matching does not."""
+    records = 30_000
+    keys = [[place // 2, 10**6 + place // 100] for place in range(records)]
+    alone = np.full(records, -1)
+    left_out = common(keys, cap=100)
+    assert left_out == {10**6 + hundred for hundred in range(records // 100)}
+    kept = [[key for key in held if key not in left_out] for held in keys]
+    found, again = candidates(keys, alone, cap=100), candidates(kept, alone, cap=100)
+    assert (found.one.tolist(), found.other.tolist()) == (again.one.tolist(), again.other.tolist())
+    assert common(keys[:1000], cap=100) == frozenset()
