@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import import_pb2, ingest_pb2, pin_pb2, supplier_pb2
+from concord.mdm.v1 import change_request_pb2, import_pb2, ingest_pb2, pin_pb2, supplier_pb2
 from concord.mdm.v1.party_pb2 import BankAccount, PaymentTerms
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.storage.hub_storage import hub_storage
@@ -29,6 +29,7 @@ from tests.support.hub import TestHub, statement
 from tests.support.importing import batches, imported, new_import, outcomes
 from tests.support.ledger import RING
 from tests.support.masters import rid
+from tests.support.requesting import person
 from tests.support.served_hub import Client, ServedHub, refused, served
 from tests.support.submitting import submit
 from tests.support.waiting import eventually
@@ -234,6 +235,21 @@ def test_a_pin_on_what_money_follows_waits_too(impatient: Payers) -> None:
     impatient.served.audit.up.set()
     impatient.published()
     assert impatient.steward.pins.PinValue(request).pin.revision == 1
+
+
+def test_the_approval_of_a_change_that_money_follows_waits_too_and_asking_for_it_does_not(impatient: Payers) -> None:
+    acme = impatient.create()
+    impatient.interrupted()
+    asked = person(impatient.served, "buyer").ask(acme, Supplier(payment_terms=terms("N60")))
+    request = change_request_pb2.ApproveChangeRequestRequest(name=asked.name, etag=asked.etag, request_id=rid())
+    for _ in range(2):
+        pending = refused(lambda: impatient.steward.change_requests.ApproveChangeRequest(request))
+        assert pending.reason == reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING
+        assert pending.metadata["name"] == acme.name
+    impatient.served.audit.up.set()
+    impatient.published()
+    approved = impatient.steward.change_requests.ApproveChangeRequest(request).change_request
+    assert approved.applied_revision == 2
 
 
 def test_what_money_follows_is_not_changed_while_the_audit_is_behind(strict: Payers) -> None:
