@@ -145,6 +145,10 @@ def test_what_was_relayed_does_not_differ(service: Reconciled) -> None:
 
 
 def test_each_planted_difference_is_named_and_no_other(service: Reconciled) -> None:
+    with service.clients.stub(service.clients.granted(APPEND)) as audit:
+        unknown = leaf_bytes("suppliers/99", source_service=SERVICE)
+        other_service = leaf_bytes("suppliers/98", source_service="other")
+        audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[unknown, other_service]))
     service.tamper(
         service.audit_owner,
         "leaves",
@@ -152,10 +156,6 @@ def test_each_planted_difference_is_named_and_no_other(service: Reconciled) -> N
         "UPDATE leaves SET leaf = leaf || '\\x00', leaf_hash = sha256('\\x00'::bytea || leaf || '\\x00')"
         " WHERE record = 'suppliers/05' AND revision = 1",
     )
-    with service.clients.stub(service.clients.granted(APPEND)) as audit:
-        unknown = leaf_bytes("suppliers/99", source_service=SERVICE)
-        other_service = leaf_bytes("suppliers/98", source_service="other")
-        audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[unknown, other_service]))
     service.tamper(
         service.owner,
         "changes",

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from concord.adapter.v1 import adapter_pb2
-from concord.audit.v1 import audit_pb2, completeness_pb2
+from concord.audit.v1 import audit_pb2, completeness_pb2, log_pb2
 from concord.evidence.v1 import evidence_pb2
 from concord.mdm.v1 import (
     change_pb2,
@@ -32,6 +32,7 @@ FILES: tuple[Any, ...] = (
     import_pb2,
     ingest_pb2,
     item_pb2,
+    log_pb2,
     match_model_service_pb2,
     supplier_pb2,
     system_pb2,
