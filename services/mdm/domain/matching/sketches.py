@@ -9,7 +9,7 @@ from services.mdm.domain.matching.comparisons import SAME, Rarity
 from services.mdm.domain.matching.lists import Numbers
 from services.mdm.domain.matching.vectors import grams_of
 
-_WIDTH = 64
+_WIDTH = 96
 _MIX = np.asarray((5, 19, 43))
 """Runs of the same characters in other places fall into other boxes."""
 _AT_ONCE, _PAIRS_AT_ONCE = 1 << 16, 1 << 12
