@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from services.mdm.domain.matching.bulk import Comparer, scores
+from services.mdm.domain.matching.bulk import Comparer
+from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
 from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
-from services.mdm.domain.matching.keys import all_keys_in_bulk
+from services.mdm.domain.matching.lists import Lists, Numbers, in_a_row
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Keys, Numbers, Pairs, Population, candidates_of, population
+from services.mdm.domain.matching.population import Pairs, Population, candidates, population
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.training import MOST_HOLDERS, trained
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -31,7 +32,7 @@ from tools.population.suppliers import suppliers
 
 _PROCESSES = 2
 _SEED = 1
-_AT_ONCE = 500_000
+_RECORDS_AT_ONCE, _PAIRS_AT_ONCE = 100_000, 500_000
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,14 @@ class _Phase:
         self.seconds: dict[str, float] = {}
         self.processor_seconds: dict[str, float] = {}
 
-    def keys(self, part: slice) -> Keys:
-        return all_keys_in_bulk(self.of.profiles[part], self.model)
+    def keys(self, part: slice) -> Lists:
+        return all_keys_in_bulk(self.of, self.model, part)
 
     def strong(self, part: slice) -> tuple[Numbers, Numbers]:
         """Return which pairs of a part are worth a review at least, and their scores."""
         pairs = Pairs(self.pairs.one[part], self.pairs.other[part])
-        found = scores(self.comparer.likenesses(pairs), self.model)
-        kept = np.flatnonzero(found >= self.model.review_millibits)
-        return kept + part.start, found[kept]
+        places, millibits = self.comparer.strong(pairs, self.model.review_millibits)
+        return places + part.start, millibits
 
     def timed(self, step: str, work: Callable[[], Any]) -> Any:
         began, busy = time.perf_counter(), _busy()
@@ -92,7 +92,7 @@ _PHASES: list[_Phase] = []
 """The one that is measured: what processes forked off find."""
 
 
-def _keys(part: slice) -> Keys:
+def _keys(part: slice) -> Lists:
     return _PHASES[0].keys(part)
 
 
@@ -101,6 +101,7 @@ def _strong(part: slice) -> tuple[Numbers, Numbers]:
 
 
 def _shared(work: Callable[[slice], Any], size: int, at_once: int) -> list[Any]:
+    at_once = min(at_once, -(-size // _PROCESSES))
     parts = [slice(start, min(start + at_once, size)) for start in range(0, size, at_once)]
     pool = multiprocessing.get_context("fork").Pool(_PROCESSES)
     try:
@@ -125,7 +126,7 @@ def measured(count: int) -> Outcome:
     """Generate, train, match; return what came out."""
     records = list(suppliers(count, _SEED))
     profiles = [profile(SUPPLIER, content(record), lambda value, _: value) for record in records]
-    of = population(profiles)
+    of = population(profiles, names=[record.key for record in records])
     began = time.perf_counter()
     model, _ = trained(SUPPLIER, of)
     training = time.perf_counter() - began
@@ -133,11 +134,10 @@ def measured(count: int) -> Outcome:
     _PHASES[:] = [phase]
     gc.collect()
     gc.freeze()
-    keys = phase.timed("keys", lambda: _shared(_keys, count, 20_000))
-    whole = Keys(*(np.concatenate(each) for each in zip(*((of.sizes, of.flat) for of in keys), strict=True)))
-    phase.pairs = phase.timed("candidates", lambda: candidates_of(whole, of.sides, cap=MOST_HOLDERS))
-    phase.timed("vectors", phase.comparer.prepare)
-    found = phase.timed("scores", lambda: _shared(_strong, len(phase.pairs), _AT_ONCE))
+    keys = phase.timed("keys", lambda: in_a_row(_shared(_keys, count, _RECORDS_AT_ONCE)))
+    phase.pairs = phase.timed("candidates", lambda: candidates(keys, of.sides, cap=MOST_HOLDERS))
+    phase.timed("sketches", phase.comparer.prepare)
+    found = phase.timed("scores", lambda: _shared(_strong, len(phase.pairs), _PAIRS_AT_ONCE))
     linked = phase.timed("groups", lambda: _linked(phase, found))
     things = np.asarray([record.thing for record in records])
     sizes = np.bincount(things)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from services.mdm.domain.matching.keys import all_keys_in_bulk
+from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import most_holders, population
 from services.mdm.domain.matching.profile import Profile, profile
@@ -108,8 +108,8 @@ def _in_order(
 def _rows_of_chunk(records: list[Record]) -> tuple[list[bytes], Numbers, Numbers]:
     (model,) = _known
     profiles = [profile_of(record) for record in records]
-    keys = all_keys_in_bulk(profiles, model)
-    return [each.to_bytes() for each in profiles], keys.sizes, keys.flat
+    keys = all_keys_in_bulk(population(profiles), model)
+    return [each.to_bytes() for each in profiles], keys.sizes(), keys.flat
 
 
 def _kept(profiles: Sequence[bytes], sizes: Numbers, flat: Numbers, model: MatchModel) -> tuple[Rows, MatchModel]:

@@ -75,7 +75,7 @@ class ModelTraining:
         profiles = gathered.profiles
         self._tell(name, Phase.PHASE_ESTIMATING, 0, len(profiles))
         sides = gathered.sides(self._transactions.read(self._registry.read))
-        held = population(list(profiles.values()), sides)
+        held = population(list(profiles.values()), sides, list(profiles))
         model, _ = trained(record_type, held)
         known = self._decided(model.record_type, profiles)
         return learnt(model, held, known, record.promise.precision_permille / _PERMILLE)

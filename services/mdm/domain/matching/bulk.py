@@ -1,15 +1,16 @@
 """Scores of many pairs at once: the same whole numbers as one by one, from columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from services.mdm.domain.matching.comparisons import LEVELS, SAME
+from services.mdm.domain.matching.comparisons import DEAR, LEVELS, SAME
 from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.lists import Numbers, starts_of
 from services.mdm.domain.matching.model import DISCOUNT, MatchModel
-from services.mdm.domain.matching.population import Column, Numbers, Pairs, Population
+from services.mdm.domain.matching.population import Column, Pairs, Population
 from services.mdm.domain.matching.value_comparer import ValueComparer
 
 Flags = npt.NDArray[np.bool_]
@@ -49,19 +50,71 @@ class Comparer:
     """Compares records of one population under one model, as many pairs at a time as is wanted."""
 
     def __init__(self, population: Population, model: MatchModel) -> None:
-        self._columns = [
-            (column, ValueComparer(attribute.comparison, column.vocabulary, model.rarity_of(place)))
+        self._model = model
+        self._compared = [
+            _Compared(column, ValueComparer(attribute.comparison, column.vocabulary, model.rarity_of(place)))
             for place, (column, attribute) in enumerate(zip(population.columns, model.matching.attributes, strict=True))
         ]
 
     def prepare(self) -> None:
         """Make now what is else made when it is first needed: for processes that are to share it."""
-        for _, values in self._columns:
-            values.prepare()
+        for each in self._compared:
+            each.prepare()
 
     def likenesses(self, pairs: Pairs) -> list[Likenesses]:
         """Return how alike the pairs are, attribute by attribute."""
-        return [_likenesses(column, values, pairs) for column, values in self._columns]
+        return [each.likenesses(pairs) for each in self._compared]
+
+    def strong(self, pairs: Pairs, cut: int) -> tuple[Numbers, Numbers]:
+        """Return which pairs score at or above a cut, and their scores, millibits.
+
+        A pair is given up, as `Weighing` does, once it can't reach the cut any more.
+        """
+        known = [each.known(pairs) for each in self._compared]
+        further = _further(known, self._model.matching.groups)
+        most = [
+            each * np.where(later, gauge.most // DISCOUNT, gauge.most)
+            for each, later, gauge in zip(known, further, self._model.gauges, strict=True)
+        ]
+        reachable: Numbers = np.sum(most, axis=0, dtype=np.int64)
+        alive = np.flatnonzero(reachable >= cut)
+        for place, weigh in self._steps():
+            compared = alive[known[place][alive]]
+            if not len(compared):
+                continue
+            weight = weigh(place, Pairs(pairs.one[compared], pairs.other[compared]))
+            weight = np.where(further[place][compared], weight // DISCOUNT, weight)
+            reachable[compared] += weight - most[place][compared]
+            most[place][compared] = weight
+            alive = alive[reachable[alive] >= cut]
+        return alive, reachable[alive]
+
+    def _steps(self) -> Iterator[tuple[int, Callable[[int, Pairs], Numbers]]]:
+        """Give what to weigh, and how: what is cheap, then what texts weigh at most, then what is dear."""
+        attributes = self._model.matching.attributes
+        heavy_first = sorted(range(len(attributes)), key=lambda place: -self._model.gauges[place].most)
+        yield from ((place, self._weight) for place in heavy_first if attributes[place].comparison not in DEAR)
+        texts = (place for place in heavy_first if attributes[place].comparison is Comparison.TEXT)
+        yield from ((place, self._ceiling) for place in texts)
+        yield from ((place, self._weight) for place in heavy_first if attributes[place].comparison in DEAR)
+
+    def _weight(self, place: int, pairs: Pairs) -> Numbers:
+        return weighed(place, self._compared[place].likenesses(pairs), self._model)
+
+    def _ceiling(self, place: int, pairs: Pairs) -> Numbers:
+        heaviest = np.asarray(self._model.gauges[place].heaviest)
+        return heaviest[levels(Comparison.TEXT, self._compared[place].ceilings(pairs))]
+
+
+def _further(known: Sequence[Flags], groups: Sequence[Sequence[int]]) -> list[Flags]:
+    """Tell for which pairs each attribute is further evidence only: one of its group before it is known."""
+    further = list(known)
+    for group in groups:
+        said = np.zeros(len(known[group[0]]), dtype=np.bool_)
+        for place in group:
+            further[place] = said
+            said = said | known[place]
+    return further
 
 
 def likenesses(population: Population, pairs: Pairs, model: MatchModel) -> list[Likenesses]:
@@ -69,23 +122,47 @@ def likenesses(population: Population, pairs: Pairs, model: MatchModel) -> list[
     return Comparer(population, model).likenesses(pairs) if len(population) else []
 
 
-def _likenesses(column: Column, values: ValueComparer, pairs: Pairs) -> Likenesses:
-    ours, theirs, starts = _products(column, pairs)
-    similarity, shared = values.likenesses(np.minimum(ours, theirs), np.maximum(ours, theirs))
-    return Likenesses(values.comparison, similarity, shared, starts)
+class _Compared:
+    """One attribute of a population."""
 
+    def __init__(self, column: Column, values: ValueComparer) -> None:
+        self._column = column
+        self._values = values
+        self._counts = column.counts()
+        self._at_most_one = bool(self._counts.max(initial=0) <= 1)
+        self.prepare = values.prepare
 
-def _products(column: Column, pairs: Pairs) -> tuple[Numbers, Numbers, Numbers]:
-    """Return the pairs of values of each pair of records, as places in the vocabulary, and where each pair's begin."""
-    counts = column.counts()
-    ours, theirs = counts[pairs.one], counts[pairs.other]
-    starts = np.zeros(len(pairs) + 1, dtype=np.int64)
-    np.cumsum(ours * theirs, out=starts[1:])
-    of = np.repeat(np.arange(len(pairs)), ours * theirs)
-    within = np.arange(starts[-1]) - starts[of]
-    first = column.starts[pairs.one][of] + within // theirs[of]
-    second = column.starts[pairs.other][of] + within % theirs[of]
-    return column.values[first], column.values[second], starts
+    def known(self, pairs: Pairs) -> Flags:
+        """Tell for which pairs both records say something."""
+        if not len(self._column.values):
+            return np.zeros(len(pairs), dtype=np.bool_)
+        both: Flags = (self._counts[pairs.one] > 0) & (self._counts[pairs.other] > 0)
+        return both
+
+    def likenesses(self, pairs: Pairs) -> Likenesses:
+        ours, theirs, starts = self._products(pairs)
+        similarity, shared = self._values.likenesses(np.minimum(ours, theirs), np.maximum(ours, theirs))
+        return Likenesses(self._values.comparison, similarity, shared, starts)
+
+    def ceilings(self, pairs: Pairs) -> Numbers:
+        """Return a similarity that no texts of each pair exceed; both records say something."""
+        ours, theirs, starts = self._products(pairs)
+        return highest(self._values.ceilings(ours, theirs), starts, nothing=0)
+
+    def _products(self, pairs: Pairs) -> tuple[Numbers, Numbers, Numbers]:
+        """Return the pairs of values of each pair of records, as places in the vocabulary, and each one's first."""
+        column = self._column
+        ours, theirs = self._counts[pairs.one], self._counts[pairs.other]
+        starts = starts_of(ours * theirs)
+        if self._at_most_one:
+            both = np.flatnonzero(ours & theirs)
+            first, second = column.starts[pairs.one[both]], column.starts[pairs.other[both]]
+        else:
+            of = np.repeat(np.arange(len(pairs)), ours * theirs)
+            within = np.arange(starts[-1]) - starts[of]
+            first = column.starts[pairs.one][of] + within // theirs[of]
+            second = column.starts[pairs.other][of] + within % theirs[of]
+        return column.values[first], column.values[second], starts
 
 
 def weighed(place: int, found: Likenesses, model: MatchModel) -> Numbers:

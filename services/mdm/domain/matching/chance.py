@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.mdm.domain.matching.bulk import Comparer, scores
-from services.mdm.domain.matching.keys import block_keys
+from services.mdm.domain.matching.bulk import Comparer
+from services.mdm.domain.matching.bulk_keys import block_keys_in_bulk
+from services.mdm.domain.matching.lists import Numbers
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Numbers, Pairs, Population, candidates, population, scattered
+from services.mdm.domain.matching.population import Pairs, Population, candidates, population, scattered
 
 _MOST_BY_CHANCE = 0.5
 """Which share of the pairs above the link cut chance may explain: the margin to the second best sorts these out."""
@@ -23,7 +24,7 @@ def beyond_chance(model: MatchModel, of: Population, pairs: Pairs) -> MatchModel
     if model.link_millibits is None:
         return model
     anew = dealt_anew(of, model.matching.groups)
-    keys = [block_keys(profile, model) for profile in anew.profiles]
+    keys = block_keys_in_bulk(anew, model)
     by_chance = _linked(model, anew, candidates(keys, anew.sides, cap=len(anew)))
     if by_chance > _MOST_BY_CHANCE * _linked(model, of, pairs):
         return dataclasses.replace(model, link_millibits=None)
@@ -54,6 +55,4 @@ def _order(sides: Numbers, number: int) -> Numbers:
 
 
 def _linked(model: MatchModel, of: Population, pairs: Pairs) -> int:
-    if not len(pairs):
-        return 0
-    return int((scores(Comparer(of, model).likenesses(pairs), model) >= (model.link_millibits or 0)).sum())
+    return len(Comparer(of, model).strong(pairs, model.link_millibits or 0)[0])

@@ -43,6 +43,9 @@ LEVELS: dict[Comparison, tuple[int, ...]] = {
 }
 """The lowest similarity of each level, thousandths."""
 
+DEAR = frozenset({Comparison.TEXT, Comparison.CODES, Comparison.PERSON})
+"""What takes longest to compare comes last: most pairs are given up before."""
+
 SHORTEST_TYPO = 4
 _SHORTEST_MODEL = 4
 _STRETCH = 5

@@ -38,7 +38,8 @@ class Gauge:
         """What no pair outweighs."""
         # Of texts the weight of the next level counts, too: it is reached step by step.
         steps = zip(millibits, (*millibits[1:], millibits[-1]), strict=True)
-        self._heaviest = list(accumulate((max(pair) + max(0, self._highest) for pair in steps), max))
+        self.heaviest = list(accumulate((max(pair) + max(0, self._highest) for pair in steps), max))
+        """What no pair of texts outweighs whose similarity is on a level or below it."""
         self.rarity = rarity
 
     def part(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[int, int]:
@@ -54,7 +55,7 @@ class Gauge:
         if self._comparison is not Comparison.TEXT:
             return self.most
         highest = max(most_alike(one, other, self.rarity) for one in ours for other in theirs)
-        return self._heaviest[bisect_right(self._levels, highest) - 1]
+        return self.heaviest[bisect_right(self._levels, highest) - 1]
 
     def _weighed(self, one: str, other: str) -> tuple[int, int]:
         if one == other:

@@ -1,5 +1,6 @@
 """64-bit hashes of words and values: the same in every process, combined by arithmetic that numpy can do in bulk."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -17,6 +18,12 @@ def hashed(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+def hashed_in_bulk(texts: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Return the hashes of texts as the signed numbers of the same bits; none is remembered."""
+    digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
+    return np.frombuffer(digests, dtype="<i8").astype(np.int64)
+
+
 def combined(seed: int, one: int, other: int = 0) -> int:
     """Return a signed 64-bit hash of a seed and one or two hashes; their order counts."""
     mixed = (seed ^ ((one * _MIX[0]) % _WHOLE) ^ ((other * _MIX[1] + 1) % _WHOLE)) * _MIX[1] % _WHOLE
@@ -26,14 +33,14 @@ def combined(seed: int, one: int, other: int = 0) -> int:
     return mixed - _WHOLE if mixed >= _HALF else mixed
 
 
-def combined_in_bulk(
-    seeds: npt.NDArray[np.uint64], ones: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.int64]:
-    """Return what `combined` does, for many at once."""
+def combined_in_bulk(seed: int, ones: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return what `combined` does of many hashes, given as the signed numbers of the same bits."""
     first, second = map(np.uint64, _MIX)
-    mixed = (seeds ^ (ones * first) ^ (others * second + np.uint64(1))) * second
+    mixed = ones.view(np.uint64) * first
+    mixed ^= np.uint64(seed)
+    mixed ^= others.view(np.uint64) * second + np.uint64(1)
+    mixed *= second
     mixed ^= mixed >> np.uint64(29)
     mixed *= first
     mixed ^= mixed >> np.uint64(32)
-    signed: npt.NDArray[np.int64] = mixed.view(np.int64)
-    return signed
+    return mixed.view(np.int64)

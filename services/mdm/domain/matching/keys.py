@@ -1,14 +1,11 @@
 """Block keys: records that share one are compared."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import chain, combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from services.mdm.domain.matching.declaration import Feature, Matching
-from services.mdm.domain.matching.hashing import combined, combined_in_bulk, hashed
-from services.mdm.domain.matching.population import Keys
+from services.mdm.domain.matching.hashing import combined, hashed
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.sounds import sound
 
@@ -16,8 +13,11 @@ if TYPE_CHECKING:
     from services.mdm.domain.matching.model import MatchModel
 
 Rarity = Callable[[str], int]
-_GRAM, _START, _END = 4, 4, 7
-_IDENTIFIER = hashed("identifier")
+GRAM, MOST_PAIRED = 4, 5
+"""How long a run of characters is; so many of a value's rarest tokens are paired with one another."""
+IDENTIFIER = hashed("identifier")
+"""What the keys of strong identifiers are made with."""
+_START, _END = 4, 7
 
 
 def block_keys(profile: Profile, model: "MatchModel") -> tuple[int, ...]:
@@ -30,21 +30,11 @@ def all_keys(profile: Profile, model: "MatchModel") -> set[int]:
     return {combined(*parts) for parts in _parts(profile, model)}
 
 
-def all_keys_in_bulk(profiles: Sequence[Profile], model: "MatchModel") -> Keys:
-    """Return what `all_keys` does of each profile; a key may come twice."""
-    found = [_parts(profile, model) for profile in profiles]
-    sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-    count = 3 * int(sizes.sum())
-    flat = chain.from_iterable(chain.from_iterable(found))
-    seeds, ones, others = np.fromiter(flat, dtype=np.uint64, count=count).reshape(-1, 3).T
-    return Keys(sizes, combined_in_bulk(seeds, ones, others))
-
-
 def _parts(profile: Profile, model: "MatchModel") -> list[tuple[int, int, int]]:
     """Return what each key of a record is combined of."""
-    found = [(_IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers]
+    found = [(IDENTIFIER, hashed(kind), hashed(value)) for kind, value in profile.identifiers]
     features = _Features(profile, model)
-    for limit, seed, first, second in _planned(model.matching):
+    for limit, seed, first, second in planned(model.matching):
         ones = features.of(first)
         if second is None:
             found += [(seed, one, 0) for one in ones[:limit]]
@@ -54,7 +44,7 @@ def _parts(profile: Profile, model: "MatchModel") -> list[tuple[int, int, int]]:
     return found
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A feature of an attribute, for all keys that it is part of."""
 
     number: int
@@ -64,24 +54,25 @@ class _Part(NamedTuple):
     """So many of it are wanted at most."""
 
 
-_Plan = tuple[tuple[int, int, _Part, _Part | None], ...]
+Plan = tuple[tuple[int, int, Part, Part | None], ...]
 """Of each key its limit, its seed, and the one or two features."""
-_PLANS: dict[int, tuple[Matching, _Plan]] = {}
+_PLANS: dict[int, tuple[Matching, Plan]] = {}
 
 
-def _planned(matching: Matching) -> _Plan:
+def planned(matching: Matching) -> Plan:
+    """Return what each of a type's keys is made of; worked out once."""
     known = _PLANS.get(id(matching))
     if known is None:
         known = _PLANS[id(matching)] = (matching, _plan(matching))
     return known[1]
 
 
-def _plan(matching: Matching) -> _Plan:
+def _plan(matching: Matching) -> Plan:
     limits: dict[tuple[str, Feature], int] = {}
     for key in matching.keys:
         limits.update({part: max(limits.get(part, 0), key.limit) for part in key.parts})
     parts = {
-        part: _Part(number, matching.index(part[0]), part[1], limit)
+        part: Part(number, matching.index(part[0]), part[1], limit)
         for number, (part, limit) in enumerate(limits.items())
     }
     return tuple(
@@ -99,7 +90,7 @@ class _Features:
         self._tokens: dict[int, list[list[str]]] = {}
         self._found: dict[int, list[int]] = {}
 
-    def of(self, part: _Part) -> list[int]:
+    def of(self, part: Part) -> list[int]:
         """Return the hashes of an attribute's features, the rarest first."""
         found = self._found.get(part.number)
         if found is None:
@@ -107,11 +98,11 @@ class _Features:
             found = self._found[part.number] = list(map(hashed, texts[: part.limit]))
         return found
 
-    def _texts(self, part: _Part) -> list[str]:
+    def _texts(self, part: Part) -> list[str]:
         of_tokens = _OF_TOKENS.get(part.feature)
         if of_tokens:
             return list(dict.fromkeys(chain.from_iterable(map(of_tokens, self._rarest_tokens(part.place)))))
-        rarity, of = self._model.rarity_of(part.place), _OF_VALUE[part.feature]
+        rarity, of = self._model.rarity_of(part.place), OF_VALUE[part.feature]
         return list(dict.fromkeys(text for value in self._values[part.place] for text in of(value, rarity)))
 
     def _rarest_tokens(self, place: int) -> list[list[str]]:
@@ -131,7 +122,7 @@ def _sounds(tokens: list[str]) -> list[str]:
 
 
 def _pairs(tokens: list[str]) -> list[str]:
-    return [" ".join(sorted(pair)) for pair in combinations(tokens[:5], 2)]
+    return [" ".join(sorted(pair)) for pair in combinations(tokens[:MOST_PAIRED], 2)]
 
 
 def _shingles(value: str, rarity: Rarity) -> list[str]:
@@ -146,7 +137,7 @@ def _shingles(value: str, rarity: Rarity) -> list[str]:
 def grams_of(value: str) -> set[str]:
     """Return the runs of four characters of a text, spaces left out."""
     bare = value.replace(" ", "")
-    return {bare[start : start + _GRAM] for start in range(max(1, len(bare) - _GRAM + 1))}
+    return {bare[start : start + GRAM] for start in range(max(1, len(bare) - GRAM + 1))}
 
 
 def _code_grams(value: str, rarity: Rarity) -> list[str]:
@@ -156,10 +147,10 @@ def _code_grams(value: str, rarity: Rarity) -> list[str]:
 
 def _grams(value: str, rarity: Rarity) -> list[str]:
     bare = value.replace(" ", "")
-    if len(bare) <= _GRAM:
+    if len(bare) <= GRAM:
         return [bare]
     rare = [rarity(f"#{bare[start : start + 3]}") for start in range(len(bare) - 2)]
-    grams = {bare[start : start + _GRAM]: -rare[start] - rare[start + 1] for start in range(len(bare) - 3)}
+    grams = {bare[start : start + GRAM]: -rare[start] - rare[start + 1] for start in range(len(bare) - 3)}
     return sorted(grams, key=lambda gram: (grams[gram], gram))
 
 
@@ -173,7 +164,7 @@ _OF_TOKENS: dict[Feature, Callable[[list[str]], Iterable[str]]] = {
     Feature.SOUNDS: _sounds,
     Feature.PAIRS: _pairs,
 }
-_OF_VALUE: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
+OF_VALUE: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.WHOLE: lambda value, _: (value,),
     Feature.END: lambda value, _: (value[-_END:],),
     Feature.START: lambda value, _: (value[:_START],),
@@ -181,3 +172,10 @@ _OF_VALUE: dict[Feature, Callable[[str, Rarity], Iterable[str]]] = {
     Feature.CODE_GRAMS: _code_grams,
     Feature.GRAMS: _grams,
 }
+
+
+def features_of(value: str, feature: Feature, rarity: Rarity) -> list[str]:
+    """Return a standard value's features as texts, the rarest first, each once."""
+    of_tokens = _OF_TOKENS.get(feature)
+    found = of_tokens(_rarest(value.split(), rarity)) if of_tokens else OF_VALUE[feature](value, rarity)
+    return list(dict.fromkeys(found))

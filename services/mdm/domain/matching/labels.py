@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from services.mdm.domain.matching.bulk import Flags
 from services.mdm.domain.matching.hashing import hashed
-from services.mdm.domain.matching.population import Numbers
+from services.mdm.domain.matching.lists import Numbers
 
 Pair = tuple[int, int]
 LEFT, RIGHT, ANY = 0, 1, -1

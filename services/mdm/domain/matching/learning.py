@@ -21,8 +21,9 @@ from services.mdm.domain.matching.bulk import Flags, Likenesses, levels, likenes
 from services.mdm.domain.matching.calibration import Label, calibrated
 from services.mdm.domain.matching.comparisons import LEVELS, SAME
 from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.lists import Numbers
 from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Score, Weights, forbidding
-from services.mdm.domain.matching.population import Numbers, Pairs, Population
+from services.mdm.domain.matching.population import Pairs, Population
 from services.mdm.domain.matching.regression import Observations, Reals, fitted, rising
 
 _EVEN_BELOW_LINK, _EVEN_ABOVE_REVIEW = 2000, 5000

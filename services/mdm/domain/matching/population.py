@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
+from services.mdm.domain.matching.hashing import hashed_in_bulk
+from services.mdm.domain.matching.lists import Lists, Numbers
+from services.mdm.domain.matching.numbering import ascending
 from services.mdm.domain.matching.profile import Profile
-
-Numbers = npt.NDArray[np.int64]
 
 _PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 1_250_000
 """So many pairs are borne, those counted again that share several keys; a small population's always."""
@@ -35,18 +35,26 @@ class Population:
     profiles: Sequence[Profile]
     columns: tuple[Column, ...]
     sides: Numbers
+    marks: Numbers
+    """A number of each record that is its own whoever else is there: the hash of its name."""
 
     def __len__(self) -> int:
         """Return how many records there are."""
         return len(self.profiles)
 
 
-def population(profiles: Sequence[Profile], sides: Sequence[int] | None = None) -> Population:
-    """Return the profiles in columns. Two records of one side (0 or above) are never a pair."""
+def population(
+    profiles: Sequence[Profile], sides: Sequence[int] | None = None, names: Sequence[str] | None = None
+) -> Population:
+    """Return the profiles in columns. Two records of one side (0 or above) are never a pair.
+
+    Without `names` records are told apart by their places.
+    """
     width = len(profiles[0].values) if profiles else 0
     columns = tuple(_column([profile.values[place] for profile in profiles]) for place in range(width))
     of = np.full(len(profiles), -1) if sides is None else np.asarray(sides)
-    return Population(profiles, columns, of.astype(np.int64))
+    marks = np.arange(len(profiles)) if names is None else hashed_in_bulk(names)
+    return Population(profiles, columns, of.astype(np.int64), marks)
 
 
 def _column(values: Sequence[tuple[str, ...]]) -> Column:
@@ -69,36 +77,24 @@ class Pairs:
         return len(self.one)
 
 
-def candidates(keys: Sequence[Sequence[int]], sides: Numbers, *, cap: int) -> Pairs:
-    """Return the pairs of records that share a key which at most `cap` records hold.
+def candidates(keys: Lists, sides: Numbers, *, cap: int) -> Pairs:
+    """Return the pairs of records that share a key which at most `cap` records hold; a record's `keys` are distinct.
 
     In a large population fewer: the rarest keys come first, until there are as many pairs as the population can bear.
     """
-    sizes = np.fromiter(map(len, keys), dtype=np.int64, count=len(keys))
-    flat = np.fromiter(chain.from_iterable(keys), dtype=np.int64, count=int(sizes.sum()))
-    return candidates_of(Keys(sizes, flat), sides, cap=cap)
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys of many records in a row, and how many each record has."""
-
-    sizes: Numbers
-    flat: Numbers
-
-
-def candidates_of(keys: Keys, sides: Numbers, *, cap: int) -> Pairs:
-    """Return what `candidates` does."""
-    records, flat = np.repeat(np.arange(len(keys.sizes)), keys.sizes), keys.flat
-    order = np.lexsort((records, flat))
-    records, flat = records[order], flat[order]
-    if len(flat):
-        fresh = np.concatenate(([True], (flat[1:] != flat[:-1]) | (records[1:] != records[:-1])))
-        records, flat = records[fresh], flat[fresh]
-    edges = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1], [True]))) if len(flat) else np.zeros(1, int)
+    order = np.argsort(keys.flat)
+    records = keys.owners()[order]
+    edges = _edges(keys.flat[order])
     sizes = np.diff(edges)
-    keep = (sizes > 1) & (sizes <= most_holders(sizes, len(keys.sizes), cap=cap))
-    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys.sizes), sides)
+    keep = (sizes > 1) & (sizes <= most_holders(sizes, len(keys), cap=cap))
+    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys), sides)
+
+
+def _edges(ordered: Numbers) -> Numbers:
+    """Return where runs of equal numbers begin, and where the last one ends."""
+    if not len(ordered):
+        return np.zeros(1, dtype=np.int64)
+    return np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
 
 
 def most_holders(sizes: Numbers, records: int, *, cap: int) -> int:
@@ -127,15 +123,19 @@ def _within_runs(records: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Num
 def _distinct(found: tuple[Numbers, Numbers], size: int, sides: Numbers) -> Pairs:
     one, other = np.minimum(*found), np.maximum(*found)
     allowed = (one != other) & ((sides[one] < 0) | (sides[one] != sides[other]))
-    combined = np.unique(one[allowed] * size + other[allowed])
+    combined = ascending(one[allowed] * size + other[allowed])
     return Pairs(combined // max(size, 1), combined % max(size, 1))
 
 
-def common(keys: Sequence[Sequence[int]], *, cap: int) -> frozenset[int]:
-    """Return the keys that more than `cap` records hold; in a large population fewer, as `most_holders` tells."""
-    flat = np.fromiter((key for of in keys for key in of), dtype=np.int64)
-    values, counts = np.unique(flat, return_counts=True)
-    return frozenset(values[counts > most_holders(counts, len(keys), cap=cap)].tolist())
+def common(keys: Lists, *, cap: int) -> frozenset[int]:
+    """Return the keys that more than `cap` records hold; in a large population fewer, as `most_holders` tells.
+
+    The keys of a record are distinct.
+    """
+    ordered = np.sort(keys.flat)
+    edges = _edges(ordered)
+    sizes = np.diff(edges)
+    return frozenset(ordered[edges[:-1][sizes > most_holders(sizes, len(keys), cap=cap)]].tolist())
 
 
 def random_pairs(population: Population, number: int) -> Pairs:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from services.mdm.domain.matching.bulk import Comparer, scores
+from services.mdm.domain.matching.bulk import Comparer
+from services.mdm.domain.matching.bulk_keys import block_keys_in_bulk
 from services.mdm.domain.matching.clustering import Edge
-from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.model import MatchModel, forbidding
 from services.mdm.domain.matching.population import Pairs, candidates, population
 from services.mdm.domain.matching.profile import Profile
@@ -22,7 +20,7 @@ class Scoring:
         self._profiles = [profiles[name] for name in self._names]
         self._population = population(self._profiles)
         self._comparer = Comparer(self._population, model)
-        keys = [block_keys(profile, model) for profile in self._profiles]
+        keys = block_keys_in_bulk(self._population, model)
         self.pairs: Pairs = candidates(keys, self._population.sides, cap=MOST_HOLDERS)
 
     def edges(self, at_once: int) -> Iterator[list[Edge]]:
@@ -32,8 +30,8 @@ class Scoring:
             yield list(self._edges(Pairs(self.pairs.one[part], self.pairs.other[part])))
 
     def _edges(self, pairs: Pairs) -> Iterator[Edge]:
-        weighed = scores(self._comparer.likenesses(pairs), self._model)
-        for place in np.flatnonzero(weighed >= self._model.review_millibits).tolist():
-            one, other = int(pairs.one[place]), int(pairs.other[place])
+        strong, millibits = self._comparer.strong(pairs, self._model.review_millibits)
+        ends = pairs.one[strong].tolist(), pairs.other[strong].tolist()
+        for one, other, score in zip(*ends, millibits.tolist(), strict=True):
             forbidden = forbidding(self._model.exclusive, self._profiles[one], self._profiles[other])
-            yield Edge(self._names[one], self._names[other], int(weighed[place]), forbidden)
+            yield Edge(self._names[one], self._names[other], score, forbidden)

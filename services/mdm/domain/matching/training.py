@@ -1,19 +1,23 @@
 """A match model from a population: rarities, common keys, weights, cuts."""
 
 import dataclasses
-from collections.abc import Sequence
 
+import numpy as np
+
+from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk, block_keys_in_bulk
 from services.mdm.domain.matching.chance import beyond_chance
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.estimation import estimated
-from services.mdm.domain.matching.keys import all_keys, block_keys
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Pairs, Population, candidates, common
+from services.mdm.domain.matching.population import Pairs, Population, candidates, common, scattered
+from services.mdm.domain.matching.population import population as population_of
 from services.mdm.domain.matching.rarities import with_rarities
 from services.mdm.domain.record_type import RecordType
 
 MOST_HOLDERS = 100
 """A key that more records hold says nothing."""
+MOST_SAMPLED = 100_000
+"""From so many records weights and cuts are estimated at most; how rare things are is counted in all of them."""
 
 
 def trained(record_type: RecordType, population: Population) -> tuple[MatchModel, Pairs]:
@@ -23,15 +27,32 @@ def trained(record_type: RecordType, population: Population) -> tuple[MatchModel
     """
     model = default_model(record_type)
     if not population.profiles:
-        return dataclasses.replace(model, link_millibits=None), candidates([], population.sides, cap=MOST_HOLDERS)
+        none = np.zeros(0, dtype=np.int64)
+        return dataclasses.replace(model, link_millibits=None), Pairs(none, none)
     model = with_rarities(model, population)
-    keys = [sorted(all_keys(profile, model)) for profile in population.profiles]
+    keys = all_keys_in_bulk(population, model)
     model = dataclasses.replace(model, common_keys=common(keys, cap=MOST_HOLDERS))
     pairs = candidates(keys, population.sides, cap=MOST_HOLDERS)
-    return beyond_chance(estimated(model, population, pairs), population, pairs), pairs
+    sample, among = sampled(population, pairs, MOST_SAMPLED)
+    return beyond_chance(estimated(model, sample, among), sample, among), pairs
+
+
+def sampled(of: Population, pairs: Pairs, most: int) -> tuple[Population, Pairs]:
+    """Return about `most` records of a larger population, drawn by the hashes of their names, and the pairs of these.
+
+    Whether a record is drawn depends on its name and on how many there are. Pairs that are one thing and pairs that
+    are not become fewer alike, so that weights and cuts hold for the whole population.
+    """
+    if len(of) <= most:
+        return of, pairs
+    drawn = scattered(of.marks.view(np.uint64)) < np.uint64(most * 2**64 // len(of))
+    places = np.where(drawn, np.cumsum(drawn) - 1, -1)
+    both = drawn[pairs.one] & drawn[pairs.other]
+    records = np.flatnonzero(drawn)
+    sample = population_of([of.profiles[place] for place in records.tolist()], of.sides[records].tolist())
+    return sample, Pairs(places[pairs.one[both]], places[pairs.other[both]])
 
 
 def candidate_pairs(model: MatchModel, population: Population) -> Pairs:
     """Return a population's candidates under a model."""
-    keys: Sequence[Sequence[int]] = [block_keys(profile, model) for profile in population.profiles]
-    return candidates(keys, population.sides, cap=len(population))
+    return candidates(block_keys_in_bulk(population, model), population.sides, cap=len(population))

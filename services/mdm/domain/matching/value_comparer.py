@@ -1,10 +1,10 @@
 """How alike many pairs of one attribute's values are: the same numbers as `comparisons.likeness`, one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cpdist
 
 from services.mdm.domain.matching.comparisons import (
@@ -15,7 +15,11 @@ from services.mdm.domain.matching.comparisons import (
     shared_rarity,
 )
 from services.mdm.domain.matching.declaration import Comparison
-from services.mdm.domain.matching.vectors import Numbers, Texts, prepared
+from services.mdm.domain.matching.lists import Numbers
+from services.mdm.domain.matching.numbering import numbered
+from services.mdm.domain.matching.sketches import Sketches
+from services.mdm.domain.matching.typos import Typos
+from services.mdm.domain.matching.vectors import prepared
 
 _LOCAL = 7
 """So many digits at the end of a phone number are the number without its area code."""
@@ -28,38 +32,48 @@ class ValueComparer:
         self.comparison = comparison
         self._words = vocabulary
         self._rarity = rarity
+        self._rarity_of = np.full(len(vocabulary), -1, dtype=np.int64)
 
     def prepare(self) -> None:
         """Make now what is else made when it is first needed."""
         if self.comparison is Comparison.TEXT and self._words:
-            assert self._texts  # noqa: S101 - made by being asked for
+            assert self._sketches  # noqa: S101 - made by being asked for
 
     def likenesses(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Return how alike the values of each pair are and what they share, as `Likeness` has it."""
         similarity, shared = np.full(len(ones), SAME), np.zeros(len(ones), dtype=np.int64)
         same = ones == others
-        shared[same] = self._of_each(lambda word: shared_rarity(self.comparison, word, self._rarity), ones[same])
-        if same.all():
-            return similarity, shared
-        unique, back = np.unique(ones[~same] * len(self._words) + others[~same], return_inverse=True)
-        found = self._different(*np.divmod(unique, len(self._words)))
-        similarity[~same], shared[~same] = found[0][back], found[1][back]
+        shared[same] = self._rarities(ones[same])
+        if not same.all():
+            similarity[~same], shared[~same] = self._different(ones[~same], others[~same])
         return similarity, shared
+
+    def ceilings(self, ones: Numbers, others: Numbers) -> Numbers:
+        """Return a similarity that the texts of each pair do not exceed, for a fraction of the cost."""
+        found = np.full(len(ones), SAME)
+        different = ones != others
+        found[different] = self._sketches.ceilings(ones[different], others[different])
+        return found
 
     def _different(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         at_once = {
             Comparison.EXACT: self._nothing,
             Comparison.CODE: self._code,
             Comparison.PHONE: self._phone,
-            Comparison.PERSON: self._person,
-            Comparison.TEXT: self._text,
         }
-        return at_once.get(self.comparison, self._one_by_one)(ones, others)
+        if self.comparison in at_once:
+            return at_once[self.comparison](ones, others)
+        unique, back = np.unique(ones * len(self._words) + others, return_inverse=True)
+        compare = {Comparison.PERSON: self._person, Comparison.TEXT: self._text}.get(self.comparison, self._one_by_one)
+        similarity, shared = compare(*np.divmod(unique, len(self._words)))
+        return similarity[back], shared[back]
 
-    def _of_each(self, number: Callable[[str], int], places: Numbers) -> Numbers:
-        unique, back = np.unique(places, return_inverse=True)
-        found = np.fromiter((number(self._words[place]) for place in unique.tolist()), np.int64, len(unique))
-        return found[back]
+    def _rarities(self, places: Numbers) -> Numbers:
+        """Return how rare values are that two records share; what was asked for once is remembered."""
+        fresh, _ = numbered(places[self._rarity_of[places] < 0])
+        rare = [shared_rarity(self.comparison, self._words[place], self._rarity) for place in fresh.tolist()]
+        self._rarity_of[fresh] = rare
+        return self._rarity_of[places]
 
     def _one_by_one(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         pairs = zip(self._named(ones), self._named(others), strict=True)
@@ -74,21 +88,23 @@ class ValueComparer:
         return np.zeros_like(ones), np.zeros_like(ones)
 
     def _code(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
-        typos = _typos(self._named(ones), self._named(others), most=2)
-        shorter = np.minimum(self._lengths[ones], self._lengths[others])
-        found = np.select([typos == 1, (typos == 2) & (shorter > SHORTEST_TYPO + 2)], [900, 800], 0)  # noqa: PLR2004 - as `comparisons` has it
-        return np.where(shorter < SHORTEST_TYPO, 0, found), np.zeros_like(ones)
+        similarity = np.zeros_like(ones)
+        shorter = np.minimum(self._typos.lengths[ones], self._typos.lengths[others])
+        two_allowed = shorter > SHORTEST_TYPO + 2
+        for of, told in (((shorter >= SHORTEST_TYPO) & ~two_allowed, (900, 0)), (two_allowed, (900, 800, 0))):
+            errors = self._typos.between(ones[of], others[of], most=len(told) - 1)
+            similarity[of] = np.asarray(told)[errors - 1]
+        return similarity, np.zeros_like(ones)
 
     def _phone(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Compare whole numbers that end differently at once, the others one by one."""
         similarity, shared = np.zeros_like(ones), np.zeros_like(ones)
-        ends, areas = self._ends, self._areas
-        rest = (np.minimum(self._lengths[ones], self._lengths[others]) < _LOCAL) | (ends[0][ones] == ends[0][others])
+        numbers, ends, areas = self._ends, self._numbered_ends, self._areas
+        rest = (np.minimum(numbers.lengths[ones], numbers.lengths[others]) < _LOCAL) | (ends[ones] == ends[others])
         similarity[rest], shared[rest] = self._one_by_one(ones[rest], others[rest])
-        whole, theirs = ones[~rest], others[~rest]
-        first, second = ([ends[1][place] for place in of.tolist()] for of in (whole, theirs))
-        areas_equal = areas[whole] == areas[theirs]
-        similarity[~rest] = np.select([_typos(first, second, most=1) == 1, areas_equal], [850, 600], 0)
+        ours, theirs = ones[~rest], others[~rest]
+        areas_equal = areas[ours] == areas[theirs]
+        similarity[~rest] = np.select([numbers.between(ours, theirs, most=1) == 1, areas_equal], [850, 600], 0)
         return similarity, shared
 
     def _person(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
@@ -96,20 +112,26 @@ class ValueComparer:
         return (found * (SAME - 1)).astype(np.int64), np.zeros_like(ones)
 
     def _text(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
-        return self._texts.similarity(ones, others), self._texts.shared(ones, others)
+        """Make vectors of those texts that are compared: of a large vocabulary most never are."""
+        used, places = numbered(np.concatenate((ones, others)))
+        texts = prepared(self._named(used), self._rarity)
+        return texts.compared(places[: len(ones)], places[len(ones) :])
 
     @cached_property
-    def _texts(self) -> Texts:
-        return prepared(self._words, self._rarity)
+    def _sketches(self) -> Sketches:
+        return Sketches(self._words, self._rarity)
 
     @cached_property
-    def _lengths(self) -> Numbers:
-        return np.fromiter(map(len, self._words), np.int64, len(self._words))
+    def _typos(self) -> Typos:
+        return Typos(self._words)
 
     @cached_property
-    def _ends(self) -> tuple[Numbers, list[str]]:
-        ends = [word[-_LOCAL:] for word in self._words]
-        return _coded(ends), ends
+    def _ends(self) -> Typos:
+        return Typos([word[-_LOCAL:] for word in self._words])
+
+    @cached_property
+    def _numbered_ends(self) -> Numbers:
+        return _coded([word[-_LOCAL:] for word in self._words])
 
     @cached_property
     def _areas(self) -> Numbers:
@@ -119,8 +141,3 @@ class ValueComparer:
 def _coded(texts: Sequence[str]) -> Numbers:
     places: dict[str, int] = {}
     return np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
-
-
-def _typos(ones: Sequence[str], others: Sequence[str], *, most: int) -> Numbers:
-    """Return how many typing errors lie between each pair of texts; `most` + 1 = more."""
-    return cpdist(ones, others, scorer=OSA.distance, score_cutoff=most, dtype=np.int32).astype(np.int64)

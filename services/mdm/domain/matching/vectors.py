@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from services.mdm.domain.matching.comparisons import SAME, Rarity, similarity_of_vectors
+from services.mdm.domain.matching.lists import Numbers, starts_of
+from services.mdm.domain.matching.numbering import ascending, numbered
+from services.mdm.domain.matching.tokens import tokens_of
 
-Numbers = npt.NDArray[np.int64]
-_TABLE = 1 << 24
 _DENSE = 1 << 22
 _DOUBT = 1e-4
 
@@ -52,38 +54,55 @@ def _blocks(ascending: Numbers, most: int) -> Iterator[slice]:
         yield slice(int(start), int(end))
 
 
-def gram_vectors(texts: Sequence[str], rarity: Rarity) -> Vectors:
-    """Return the runs of three characters of each text, each as heavy as it is rare, times how often it comes."""
+class Grams(NamedTuple):
+    """The runs of three characters of some texts."""
+
+    owners: Numbers
+    """For each run which text it is of, ascending."""
+    numbers: Numbers
+    """For each run which of the distinct ones it is."""
+    letters: npt.NDArray[np.uint32]
+    """The distinct runs' characters: three rows."""
+
+    def tokens(self) -> list[str]:
+        """Return the distinct runs as `comparisons.trigrams` has them: behind a `#`."""
+        return [f"#{run}" for run in spelling(self.letters)]
+
+    def rarities(self, rarity: Rarity) -> Numbers:
+        """Return how rare each distinct run is, millibits."""
+        return np.fromiter(map(rarity, self.tokens()), np.int64, self.letters.shape[1])
+
+
+def grams_of(texts: Sequence[str]) -> Grams:
+    """Return the runs of three characters of some texts."""
     letters = np.frombuffer("".join(f"  {text} " for text in texts).encode("utf-32-le"), dtype=np.uint32)
-    alphabet, coded = _numbered(letters.astype(np.int64), int(letters.max(initial=0)) + 1)
+    alphabet, coded = numbered(letters.astype(np.int64))
     size = len(alphabet)
     sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
-    of = np.repeat(np.arange(len(texts)), sizes)
-    at = np.arange(len(of)) + 2 * of
-    grams, numbers = _numbered((coded[at] * size + coded[at + 1]) * size + coded[at + 2], size**3)
-    names = (
-        f"#{''.join(chr(alphabet[place]) for place in (gram // size // size, gram // size % size, gram % size))}"
-        for gram in grams.tolist()
-    )
-    rare = np.fromiter(map(rarity, names), dtype=np.int64, count=len(grams))
-    held = np.sort(of * len(grams) + numbers)
+    owners = np.repeat(np.arange(len(texts)), sizes)
+    at = np.arange(len(owners)) + 2 * owners
+    distinct, numbers = numbered((coded[at] * size + coded[at + 1]) * size + coded[at + 2])
+    spelt = alphabet[np.stack([distinct // size // size, distinct // size % size, distinct % size])].astype(np.uint32)
+    return Grams(owners, numbers, spelt)
+
+
+def spelling(letters: npt.NDArray[np.uint32]) -> list[str]:
+    """Return the texts that columns of characters are; NULs at their ends fall away."""
+    texts: list[str] = np.ascontiguousarray(letters.T).view(f"<U{len(letters)}").ravel().tolist()
+    return texts
+
+
+def gram_vectors(texts: Sequence[str], rarity: Rarity) -> Vectors:
+    """Return the runs of three characters of each text, each as heavy as it is rare, times how often it comes."""
+    grams = grams_of(texts)
+    rare = grams.rarities(rarity)
+    width = len(rare)
+    held = np.sort(grams.owners * width + grams.numbers)
     first = np.flatnonzero(np.concatenate(([True], held[1:] != held[:-1])))
     times = np.diff(np.append(first, len(held)))
-    owners, features = np.divmod(held[first], len(grams))
+    owners, features = np.divmod(held[first], width)
     starts = np.searchsorted(owners, np.arange(len(texts) + 1))
-    return Vectors(starts, features.astype(np.int32), rare[features] * times, len(grams))
-
-
-def _numbered(values: Numbers, below: int) -> tuple[Numbers, Numbers]:
-    """Return the distinct values, ascending, and for each value its place among them."""
-    if below > _TABLE:
-        distinct, places = np.unique(values, return_inverse=True)
-        return distinct, places
-    table = np.zeros(below, dtype=np.int64)
-    table[values] = 1
-    distinct = np.flatnonzero(table)
-    table[distinct] = np.arange(len(distinct))
-    return distinct, table[values]
+    return Vectors(starts, features.astype(np.int32), rare[features] * times, width)
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,10 @@ class Texts:
     """How rare each word is, millibits."""
     word_starts: Numbers
 
+    def compared(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+        """Return how alike the texts of each pair are and what they share, as `Likeness` has it; `ones` ascending."""
+        return self.similarity(ones, others), self.shared(ones, others)
+
     def similarity(self, ones: Numbers, others: Numbers) -> Numbers:
         """Return the cosine of each pair of different texts, thousandths below 1000, rounded down; `ones` ascending."""
         across = self.grams.products(ones, others)
@@ -106,7 +129,7 @@ class Texts:
         exact = SAME * across / np.maximum(lengths, 1)
         found = np.floor(exact).astype(np.int64)
         # Where rounding might go either way whole numbers decide, as they do one by one.
-        for place in np.flatnonzero(np.abs(exact - np.rint(exact)) < _DOUBT).tolist():
+        for place in np.flatnonzero((np.abs(exact - np.rint(exact)) < _DOUBT) & (across > 0)).tolist():
             product = int(self.squares[ones[place]]) * int(self.squares[others[place]])
             found[place] = similarity_of_vectors(int(across[place]), product)
         below_same: Numbers = np.minimum(found, SAME - 1)
@@ -128,11 +151,8 @@ def prepared(texts: Sequence[str], rarity: Rarity) -> Texts:
     """Return the texts of a column, ready to be compared."""
     grams = gram_vectors(texts, rarity)
     squares = np.add.reduceat(grams.weights * grams.weights, grams.starts[:-1])
-    numbers: dict[str, int] = {}
-    held = [[numbers.setdefault(word, len(numbers)) for word in set(text.split())] for text in texts]
-    sizes = np.fromiter(map(len, held), dtype=np.int64, count=len(held))
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    flat = np.fromiter((word for of in held for word in of), dtype=np.int64, count=int(starts[-1]))
-    rare = np.fromiter(map(rarity, numbers), dtype=np.int64, count=len(numbers))
-    words = np.sort(np.repeat(np.arange(len(texts)), sizes) * len(rare) + flat)
-    return Texts(grams, squares, words, rare, starts)
+    tokens, of = tokens_of(texts)
+    rare = np.fromiter(map(rarity, tokens), dtype=np.int64, count=len(tokens))
+    words = ascending(of.owners() * len(tokens) + of.flat)
+    sizes = np.bincount(words // max(1, len(tokens)), minlength=len(texts))
+    return Texts(grams, squares, words, rare, starts_of(sizes))

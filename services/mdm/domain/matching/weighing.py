@@ -3,13 +3,10 @@
 from itertools import compress
 from typing import NamedTuple
 
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.comparisons import DEAR
 from services.mdm.domain.matching.gauge import Gauge
 from services.mdm.domain.matching.model import DISCOUNT, MISSING, MatchModel, Part, Score, forbidding
 from services.mdm.domain.matching.profile import Profile
-
-_DEAR = frozenset({Comparison.TEXT, Comparison.CODES, Comparison.PERSON})
-"""What takes longest to compare comes last: most others are given up before."""
 
 
 class _Step(NamedTuple):
@@ -38,7 +35,7 @@ class Weighing:
         self._cut = cut
         of = {place: number for number, group in enumerate(model.matching.groups) for place in group}
         self._steps = [
-            _Step(place, of[place], model.gauges[place], ours, attribute.comparison in _DEAR)
+            _Step(place, of[place], model.gauges[place], ours, attribute.comparison in DEAR)
             for place, (attribute, ours) in enumerate(zip(model.matching.attributes, profile.values, strict=True))
             if ours
         ]

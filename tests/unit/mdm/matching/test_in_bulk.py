@@ -8,17 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
 from services.mdm.domain.matching.comparisons import likeness
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.declaration import Comparison, Feature
 from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.keys import all_keys, all_keys_in_bulk
-from services.mdm.domain.matching.population import candidates, common
+from services.mdm.domain.matching.features import Features
+from services.mdm.domain.matching.hashing import hashed_in_bulk
+from services.mdm.domain.matching.keys import all_keys, features_of
+from services.mdm.domain.matching.lists import Lists, Numbers
+from services.mdm.domain.matching.population import candidates, common, population
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import contents
 
 LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())
+TEXTS = st.lists(st.text("ab12é\U0001f600", min_size=1, max_size=7), min_size=1, max_size=7).map(" ".join)
 DIGITS = st.text("123", min_size=4, max_size=11)
 VALUES: dict[Comparison, st.SearchStrategy[str]] = {
     Comparison.PHONE: DIGITS,
@@ -42,35 +47,56 @@ def test_values_compare_in_bulk_as_they_do_one_by_one(comparison: Comparison, da
     assert in_bulk == singly
 
 
+@given(st.lists(LETTERS, min_size=2, max_size=6, unique=True))
+def test_no_two_texts_are_more_alike_than_their_sketches_tell(words: list[str]) -> None:
+    comparer = ValueComparer(Comparison.TEXT, words, rarity)
+    ones, others = np.triu_indices(len(words))
+    assert (comparer.ceilings(ones, others) >= comparer.likenesses(ones, others)[0]).all()
+
+
+@pytest.mark.parametrize("feature", Feature, ids=lambda feature: feature.value)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=6, unique=True), limit=st.integers(1, 9))
+@settings(max_examples=50)
+def test_features_of_many_texts_are_those_of_each(feature: Feature, texts: list[str], limit: int) -> None:
+    found = Features(texts, rarity).of(feature, limit)
+    each = np.split(found.flat, found.starts[1:-1])
+    singly = [hashed_in_bulk(features_of(text, feature, rarity)[:limit]) for text in texts]
+    assert [keys.tolist() for keys in each] == [keys.tolist() for keys in singly]
+
+
 @given(st.lists(contents(SUPPLIER), max_size=3))
 @settings(max_examples=30)
 def test_keys_in_bulk_are_the_keys_one_by_one(held: list[Any]) -> None:
     profiles = [profile(SUPPLIER, content, lambda value, _: value) for content in held]
     model = default_model(SUPPLIER)
-    found = all_keys_in_bulk(profiles, model)
-    each = np.split(found.flat, np.cumsum(found.sizes)[:-1]) if profiles else []
-    assert [set(keys.tolist()) for keys in each] == [all_keys(one, model) for one in profiles]
+    found = all_keys_in_bulk(population(profiles), model)
+    each = np.split(found.flat, found.starts[1:-1]) if profiles else []
+    assert [sorted(keys.tolist()) for keys in each] == [sorted(all_keys(one, model)) for one in profiles]
+
+
+def two_each(flat: Numbers) -> Lists:
+    return Lists(flat, np.arange(0, len(flat) + 1, 2))
 
 
 def test_the_rarest_keys_come_first_where_there_were_too_many_candidates() -> None:
     records = 30_000
-    keys = [[place // 2, 10**6 + place // 100] for place in range(records)]
+    keys = np.asarray([(place // 2, 10**6 + place // 100) for place in range(records)]).ravel()
     alone = np.full(records, -1)
-    few = candidates(keys, alone, cap=100)
+    few = candidates(two_each(keys), alone, cap=100)
     assert len(few) == records // 2
     assert set(Counter((few.other - few.one).tolist())) == {1}
-    small = candidates(keys[:1000], alone[:1000], cap=100)
+    small = candidates(two_each(keys[:2000]), alone[:1000], cap=100)
     assert len(small) == 10 * (100 * 99 // 2)
 
 
 def test_a_model_leaves_out_the_keys_that_bulk_matching_leaves_out() -> None:
     """Else ingest would compare records of a large population that bulk matching does not."""
     records = 30_000
-    keys = [[place // 2, 10**6 + place // 100] for place in range(records)]
+    keys = np.asarray([(place // 2, 10**6 + place // 100) for place in range(records)]).ravel()
     alone = np.full(records, -1)
-    left_out = common(keys, cap=100)
+    left_out = common(two_each(keys), cap=100)
     assert left_out == {10**6 + hundred for hundred in range(records // 100)}
-    kept = [[key for key in held if key not in left_out] for held in keys]
-    found, again = candidates(keys, alone, cap=100), candidates(kept, alone, cap=100)
+    kept = Lists(keys[::2], np.arange(records + 1))
+    found, again = candidates(two_each(keys), alone, cap=100), candidates(kept, alone, cap=100)
     assert (found.one.tolist(), found.other.tolist()) == (again.one.tolist(), again.other.tolist())
-    assert common(keys[:1000], cap=100) == frozenset()
+    assert common(two_each(keys[:2000]), cap=100) == frozenset()

@@ -1,6 +1,7 @@
 """Profiles, block keys and scores: deterministic, symmetric, the same one by one and in bulk."""
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2, workforce_pb2
 from services.mdm.domain.matching import model as model_module
-from services.mdm.domain.matching.bulk import likenesses, scores
+from services.mdm.domain.matching.bulk import Comparer, likenesses, scores
 from services.mdm.domain.matching.comparisons import LEVELS, level, likeness
 from services.mdm.domain.matching.declaration import Comparison
 from services.mdm.domain.matching.defaults import VETO, default_model
@@ -19,7 +20,7 @@ from services.mdm.domain.matching.model import MISSING, MatchModel, Score
 from services.mdm.domain.matching.population import Pairs, population
 from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.matching.stored import from_message, to_message
-from services.mdm.domain.matching.training import trained
+from services.mdm.domain.matching.training import sampled, trained
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
@@ -181,6 +182,30 @@ def test_scores_in_bulk_are_the_scores_one_by_one_whatever_the_records_say(held:
     assert in_bulk == [model.score(records[a], records[b]).millibits for a, b in zip(one, other, strict=True)]
 
 
+@pytest.mark.parametrize("cut", [-20_000, 0, 5_000, 15_000])
+def test_pairs_given_up_early_are_those_below_the_cut(
+    population_and_model: tuple[list[Profile], MatchModel], cut: int
+) -> None:
+    records, model = population_and_model
+    of, pairs = population(records), Pairs(*np.triu_indices(len(records), 1))
+    places, millibits = Comparer(of, model).strong(pairs, cut)
+    whole = scores(likenesses(of, pairs, model), model)
+    assert places.tolist() == np.flatnonzero(whole >= cut).tolist()
+    assert millibits.tolist() == whole[places].tolist()
+    assert 0 < len(places) < len(pairs)
+
+
+@given(st.lists(contents(SUPPLIER), min_size=2, max_size=4), st.integers(-30_000, 30_000))
+@settings(max_examples=40)
+def test_pairs_given_up_early_are_those_below_the_cut_whatever_the_records_say(held: list[Any], cut: int) -> None:
+    of, model = population([profile(SUPPLIER, content, token) for content in held]), default_model(SUPPLIER)
+    pairs = Pairs(*np.triu_indices(len(held), 1))
+    places, millibits = Comparer(of, model).strong(pairs, cut)
+    whole = scores(likenesses(of, pairs, model), model)
+    assert places.tolist() == np.flatnonzero(whole >= cut).tolist()
+    assert millibits.tolist() == whole[places].tolist()
+
+
 def test_a_model_survives_its_message_and_scores_the_same(
     population_and_model: tuple[list[Profile], MatchModel],
 ) -> None:
@@ -224,6 +249,18 @@ def test_records_that_differ_in_spelling_share_block_keys() -> None:
 def test_a_population_that_says_too_little_links_nothing_automatically() -> None:
     names = [supplier(legal_name=f"Acme {number // 2} Surgical") for number in range(60)]
     assert trained(SUPPLIER, population(names))[0].link_millibits is None
+
+
+def test_the_sample_of_a_large_population_follows_from_the_names_of_its_records() -> None:
+    records = some_suppliers()
+    names = [f"systems/erp/sourceRecords/{number}" for number in range(len(records))]
+    pairs = Pairs(*np.triu_indices(len(records), 1))
+    drawn, among = sampled(population(records, names=names), pairs, 40)
+    backwards, _ = sampled(population(records[::-1], names=names[::-1]), pairs, 40)
+    assert 20 < len(drawn) < 60
+    assert list(drawn.profiles) == list(backwards.profiles)[::-1]
+    assert list(zip(among.one.tolist(), among.other.tolist(), strict=True)) == list(combinations(range(len(drawn)), 2))
+    assert sampled(population(records), pairs, len(records))[1] is pairs
 
 
 def test_training_does_not_depend_on_chance() -> None:
