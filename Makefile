@@ -98,8 +98,8 @@ faults: setup ## writers that meet for a minute, CONCORD_FAULTS_SECONDS=600 for 
 	@$(BIN)/python -m pytest --quiet -s tests/faults
 
 .PHONY: bench
-bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS, POPULATION size import_bulk, match_one
-	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS)) $(if $(POPULATION),--population $(POPULATION))
+bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS, POPULATION, LEAVES size import_bulk, match_one, audit_…
+	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS)) $(if $(POPULATION),--population $(POPULATION)) $(if $(LEAVES),--leaves $(LEAVES))
 
 .PHONY: quality
 quality: setup ## measure matching on the given labelled sets, beside the best peers

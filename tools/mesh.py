@@ -170,6 +170,13 @@ class LocalMesh:
         """Return the file that a service's spans go to."""
         return self.directory / "spans" / f"{name}.jsonl"
 
+    def log_key_file(self) -> Path:
+        """Return the file of the keys that the audits of this mesh sign with."""
+        path = self._made(self.directory / "secrets" / "audit-log.keys")
+        if not path.exists():
+            signing_keys.write_key_file(LOG_ORIGIN, path)
+        return path
+
     def _migrate(self, kind: ServiceKind, owner: str, role: str) -> None:
         environment = _inherited() | {
             "CONCORD_MIGRATION_DATABASE_URL": self.postgres.network_url(kind.name, owner),
@@ -191,8 +198,8 @@ class LocalMesh:
             f"{p}_AUTHENTICATION_JWKS_FILE": str(self.issuer.jwks_file),
             f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
         }
-        if kind is AUDIT:
-            return own | {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self._log_key_file())}
+        if kind.module == AUDIT.module:
+            return own | {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self.log_key_file())}
         key_file = self.directory / "secrets" / f"{kind.name}.keys"
         if not self._made(key_file).exists():
             write_key_file(key_file)
@@ -207,12 +214,6 @@ class LocalMesh:
                 f"{p}_HUB_TOKEN_FILE": str(self._token_file(kind)),
             }
         return own
-
-    def _log_key_file(self) -> Path:
-        path = self._made(self.directory / "secrets" / "audit-log.keys")
-        if not path.exists():
-            signing_keys.write_key_file(LOG_ORIGIN, path)
-        return path
 
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")

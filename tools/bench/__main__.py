@@ -1,4 +1,4 @@
-"""`python -m tools.bench [--only a,b] [--records N] [--population N]`: measure, print a table, write build/bench.json.
+"""`python -m tools.bench [--only a,b] [sizes]`: measure, print a table, write build/bench.json.
 
 Exit status 1 when a call failed or answered wrongly, or when rounds left a backlog behind: then there are no figures.
 """
@@ -8,6 +8,7 @@ import sys
 import time
 
 from tools.bench import report
+from tools.bench.audit_log import DEFAULT_SIZE as LEAVES
 from tools.bench.bulk import DEFAULT_SIZE, SMALL
 from tools.bench.figures import write
 from tools.bench.hub import running_hub, running_yardstick
@@ -39,7 +40,10 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=DEFAULT_SIZE, metavar="N", help=told)
     told = f"among how many golden records match_one looks for one; default: {DEFAULT_POPULATION:,}"
     parser.add_argument("--population", type=int, default=DEFAULT_POPULATION, metavar="N", help=told)
+    told = f"how many leaves the large log of audit_batch, audit_single, audit_proof has; default: {LEAVES:,}"
+    parser.add_argument("--leaves", type=int, default=LEAVES, metavar="N", help=told)
     asked = parser.parse_args()
+    sizes = Sizes(asked.records, asked.population, asked.leaves)
     began = time.monotonic()
 
     def progress(text: str) -> None:
@@ -48,7 +52,7 @@ def main() -> int:
     try:
         with running_yardstick(DIRECTORY) as yardstick, running_hub(DIRECTORY) as hub:
             progress("PostgreSQL, audit and hub serve")
-            figures = Programme(hub, yardstick, asked.only, progress, Sizes(asked.records, asked.population)).run()
+            figures = Programme(hub, yardstick, asked.only, progress, sizes).run()
     except (LoadError, UnsteadyError, LookupError, MeshError, PostgresError) as error:
         print(f"nothing measured: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
+from tools.bench.figures import percentile
 from tools.bench.load import INGEST, Load, Outcome
 
 _CONNECTED_S = 10.0
@@ -48,20 +49,25 @@ def send(load: Load) -> Outcome:
         grpc.channel_ready_future(channel).result(_CONNECTED_S)
     metadata = (("authorization", f"Bearer {load.token}"),)
     began, computed = time.perf_counter(), time.process_time()
-    (_ingest if load.kind == INGEST else _call)(load, channels, metadata)
+    took = (_ingest if load.kind == INGEST else _call)(load, channels, metadata)
     seconds, busy = time.perf_counter() - began, time.process_time() - computed
     for channel in channels:
         channel.close()
-    return Outcome(len(load.requests), seconds, busy / seconds)
+    at = [percentile(took, share) * 1000 for share in (0.5, 0.99)] if took else [0.0, 0.0]
+    return Outcome(len(load.requests), seconds, busy / seconds, *at)
 
 
-def _call(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> None:
-    """Make unary calls, at most `window` of them at once."""
+def _call(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list[float]:
+    """Make unary calls, at most `window` of them at once; return the seconds that each took."""
     calls: list[Any] = [channel.unary_unary(load.method) for channel in channels]
     free, failures = threading.Semaphore(load.window), _Failures()
+    took: list[float] = []
 
     def answered(expected: bytes) -> Callable[[Any], None]:
+        sent = time.perf_counter()
+
         def check(future: Any) -> None:
+            took.append(time.perf_counter() - sent)
             try:
                 if expected not in future.result():
                     failures.keep(WrongAnswerError(f"the answer lacks {expected!r}"))
@@ -83,10 +89,11 @@ def _call(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> None:
     for _ in range(load.window):
         free.acquire()
     failures.require_none()
+    return took
 
 
-def _ingest(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> None:
-    """Submit the requests on `window` streams at once, each its share of them."""
+def _ingest(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list[float]:
+    """Submit the requests on `window` streams at once, each its share of them; how long one takes is not told."""
     failures = _Failures()
 
     def submit(number: int) -> None:
@@ -103,6 +110,7 @@ def _ingest(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> None
     for stream in streams:
         stream.join()
     failures.require_none()
+    return []
 
 
 def _require_created(answers: Iterator[bytes], expected: int) -> None:

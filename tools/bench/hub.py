@@ -35,6 +35,9 @@ FROM changes JOIN unnest(%s::text[], %s::bigint[]) AS wanted(record, revision) U
 _SAMPLING = "0.01"
 
 
+AUDIT_LOG = ServiceKind("audit_log", mesh.AUDIT.module, mesh.AUDIT.prefix, ())
+
+
 class Hub:
     """A running hub, what its processes have computed so far, and the way to its records."""
 
@@ -54,6 +57,7 @@ class Hub:
         self.submitter_token_file.write_text(self.submitter)
         self._pair: Sequence[Running] = ()
         self._second: Running | None = None
+        self.log_key_file = running.log_key_file()
 
     @property
     def target(self) -> str:
@@ -96,6 +100,18 @@ class Hub:
         audit = of_processes([self._mesh.services["audit"].process.pid])
         service = of_processes([running.process.pid for running in processes])
         return ProcessorTime(service, audit, of_tree(self._postmaster))
+
+    def audit_log(self) -> Running:
+        """Start one more audit, with a log of its own that nothing else writes to."""
+        return self._mesh.start(AUDIT_LOG, {f"{AUDIT_LOG.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+
+    def used_by_audit(self, audit: Running) -> ProcessorTime:
+        """Return the processor time that an audit and PostgreSQL have used so far."""
+        return ProcessorTime(0.0, of_processes([audit.process.pid]), of_tree(self._postmaster))
+
+    def token(self, permissions: Sequence[str]) -> str:
+        """Return a token with these permissions."""
+        return self._mesh.token("bench@concord.local", permissions)
 
     def await_drained(self) -> bool:
         """Wait until nothing waits for its receipt; false when something still does after a minute."""

@@ -60,11 +60,14 @@ class Outcome:
     """What became of a load: calls that were answered rightly, seconds from the first sent to the last answered.
 
     `busy` is the share of that time that the generator's process was computing: near 1, the rate is its own limit.
+    `p50_ms` and `p99_ms` are how long unary calls took, sent to answered.
     """
 
     calls: int
     seconds: float
     busy: float
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -4,14 +4,16 @@ import itertools
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.mdm.v1 import supplier_pb2
+from tools.bench.audit_log import AuditLog
 from tools.bench.bulk import BulkImport
 from tools.bench.figures import Costs, Figure, Round, percentile
 from tools.bench.hub import Hub
@@ -27,7 +29,8 @@ EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH = (
     *("empty_rpc", "get_supplier", "update_supplier", "ingest", "feed_p99", "second_process", "import_bulk"),
     "match_one",
 )
-NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH)
+BATCHES, SINGLES, PROOF = "audit_batch", "audit_single", "audit_proof"
+NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH, BATCHES, SINGLES, PROOF)
 
 ROUNDS = 5
 _FEED_ROUNDS = 3
@@ -52,10 +55,11 @@ _INGEST_PAIR = "ingest by two processes"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many records are imported in bulk, and among how many one is matched."""
+    """How many records are imported in bulk, among how many one is matched, how many leaves the large log has."""
 
     imported: int
     population: int
+    leaves: int
 
 
 class Programme:
@@ -178,15 +182,23 @@ class Programme:
         )
         return outcome.rate, at_99
 
+    @cached_property
+    def _audit_log(self) -> AuditLog:
+        return AuditLog(self._hub, self._sizes.leaves, self._progress)
+
     def _figure(self, name: str) -> Figure:
-        if name == FEED:
-            return self._feed_figure()
-        if name == SECOND:
-            return self._second_figure()
-        if name == BULK:
-            return self._bulk_figure()
-        if name == MATCH:
-            return MatchOne(self._hub.postgres, self._sizes.population, self._progress).figure(MATCH)
+        apart: Mapping[str, Callable[[], Figure]] = {
+            FEED: self._feed_figure,
+            SECOND: self._second_figure,
+            BULK: self._bulk_figure,
+            MATCH: lambda: MatchOne(self._hub.postgres, self._sizes.population, self._progress).figure(MATCH),
+            BATCHES: lambda: self._audit_log.batch_figure(BATCHES),
+            SINGLES: lambda: self._audit_log.single_figure(SINGLES),
+            PROOF: lambda: self._audit_log.proof_figure(PROOF),
+        }
+        return apart[name]() if name in apart else self._call_figure(name)
+
+    def _call_figure(self, name: str) -> Figure:
         costs, yardstick = Costs.of(self._rounds[name]), Costs.of(self._rounds[EMPTY])
         ratio = yardstick.service / costs.service
         if name != INGESTION:

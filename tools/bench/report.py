@@ -28,6 +28,15 @@ def _quick_and_complete(figure: Figure) -> bool:
     return quick and figure.also.get("candidate_recall", 0) >= 0.99  # noqa: PLR2004 - promised
 
 
+def _appends_in_batches(figure: Figure) -> bool:
+    return figure.value >= 10_000 and (figure.ratio or 99) <= 1.2  # noqa: PLR2004 - promised
+
+
+def _receipts_soon(figure: Figure) -> bool:
+    soon = figure.also.get("receipt_p99", 99) <= 40  # noqa: PLR2004 - promised, milliseconds
+    return soon and figure.value >= 2_000 and (figure.ratio or 99) <= 1.2  # noqa: PLR2004 - promised
+
+
 PROMISES = {
     programme.GET: Promise("ratio ≥ 0.35", lambda figure: (figure.ratio or 0) >= 0.35),  # noqa: PLR2004 - promised
     programme.UPDATE: Promise("ratio ≥ 0.20", lambda figure: (figure.ratio or 0) >= 0.20),  # noqa: PLR2004 - promised
@@ -35,6 +44,9 @@ PROMISES = {
     programme.FEED: Promise("≤ 100 ms", lambda figure: figure.value <= 100),  # noqa: PLR2004 - promised
     programme.BULK: Promise("≥ 3,000, kept ≥ 0.8", _fast_and_steady),
     programme.MATCH: Promise("p50 ≤ 2, p99 ≤ 8 ms, recall ≥ 0.99", _quick_and_complete),
+    programme.BATCHES: Promise("≥ 10,000, ratio ≤ 1.2", _appends_in_batches),
+    programme.SINGLES: Promise("≥ 2,000, p99 ≤ 40 ms, ratio ≤ 1.2", _receipts_soon),
+    programme.PROOF: Promise("< 2 ms", lambda figure: figure.value < 2),  # noqa: PLR2004 - promised
     programme.SECOND: Promise("ratio ≤ 1.15", lambda figure: (figure.ratio or 99) <= 1.15),  # noqa: PLR2004 - promised
 }
 

@@ -6,6 +6,7 @@ Keys are written as in Go's `sumdb/note`: a verifier key is `name+hash+base64`, 
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ class VerifierKey:
             raise MalformedKeyError("a verifier key is not a point of the curve") from error
         return key
 
-    @property
+    @functools.cached_property
     def key_id(self) -> bytes:
         """The four bytes that signatures name the key by."""
         return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_ID_BYTES]
@@ -93,7 +94,7 @@ class SigningKey:
             raise MalformedKeyError("a signing key's hash is not that of its name and key")
         return key
 
-    @property
+    @functools.cached_property
     def verifier(self) -> VerifierKey:
         """The public half."""
         return VerifierKey(self.name, self._private.public_key().public_bytes_raw())
@@ -106,7 +107,7 @@ class SigningKey:
         """Return it as it stands in a key file: a secret."""
         return f"{_PRIVATE}{self.name}+{self.verifier.key_id.hex()}+{_base64(_ED25519 + self.secret)}"
 
-    @property
+    @functools.cached_property
     def _private(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.secret)
 
