@@ -52,7 +52,7 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         with _unpacking(path.name):
             self._archive = zipfile.ZipFile(path)
-        self._names = [entry.filename for entry in self._archive.infolist()]
+        self._names = frozenset(self._archive.namelist())
         self._require_known_members()
         self.checkpoint = Checkpoint.parse(self._read(_CHECKPOINT, LARGEST_NOTE_BYTES))
 
@@ -101,9 +101,9 @@ class Bundle:
 
     def _require_known_members(self) -> None:
         known = (_CHECKPOINT, _LEAVES, _EARLIER, _CONSISTENCY)
-        if len(set(self._names)) < len(self._names):
+        if len(self._names) < len(self._archive.namelist()):
             raise UnreadableError("the bundle has two members of one name")
-        for name in self._names:
+        for name in sorted(self._names):
             # What nothing checks must not travel under the same seal.
             if name not in known and not (name.startswith("proofs/") and name.endswith(".tlog-proof")):
                 raise UnreadableError(f"the bundle has a member that belongs to no bundle: {name[:80]!r}")

@@ -1,60 +1,27 @@
-"""Evidence as an auditor gets it, built without the audit: signed checkpoints, bundles, receipts."""
+"""Evidence as an auditor gets it, built without a log: signed checkpoints, bundles, receipts."""
 
 import base64
 import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clients.verifier.checkpoint import Checkpoint
 from clients.verifier.note import VerifierKey
 from concord.audit.v1.audit_pb2 import Leaf
-from services.witness.domain.signing_key import SigningKey
+from services.audit.domain.signed_note import SigningKey, sign
+from services.witness.domain.signing_key import SigningKey as WitnessSigningKey
 from tests.support import reference_tree
+from tests.support.log_keys import KEY
 
-ORIGIN = "audit.example.org/log"
-WITNESS = SigningKey("witness.example.org", bytes(range(32)))
+WITNESS = WitnessSigningKey("witness.example.org", bytes(range(32)))
 WITNESS_KEY = VerifierKey.parse(WITNESS.verifier_key)
 AT_S = 1_764_500_000
 
 
-@dataclass(frozen=True)
-class LogKey:
-    """A log's signing key, in the test's hands."""
-
-    name: str = ORIGIN
-    seed: bytes = b"the log's thirty-two secret bytes"[:32]
-
-    @property
-    def verifier_key(self) -> str:
-        """The public key as it is handed out."""
-        return f"{self.name}+{self._id.hex()}+{_base64(bytes([1]) + self._public)}"
-
-    @property
-    def key(self) -> VerifierKey:
-        """The public key."""
-        return VerifierKey.parse(self.verifier_key)
-
-    def signed(self, text: str) -> bytes:
-        """Return the note with this key's signature."""
-        signature = _private(self.seed).sign(text.encode())
-        return f"{text}\n— {self.name} {_base64(self._id + signature)}\n".encode()
-
-    @property
-    def _public(self) -> bytes:
-        return _private(self.seed).public_key().public_bytes_raw()
-
-    @property
-    def _id(self) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\n\x01" + self._public).digest()[:4]
-
-
-LOG_KEY = LogKey()
+LOG_KEY = VerifierKey.parse(str(KEY.verifier))
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -67,10 +34,10 @@ def hashes(leaves: Iterable[bytes]) -> list[bytes]:
     return [leaf_hash(leaf) for leaf in leaves]
 
 
-def checkpoint(leaves: Sequence[bytes], key: LogKey = LOG_KEY, *, witnesses: Sequence[SigningKey] = ()) -> bytes:
+def checkpoint(leaves: Sequence[bytes], key: SigningKey = KEY, *, witnesses: Sequence[WitnessSigningKey] = ()) -> bytes:
     """Return the signed checkpoint of a log of these leaves, with cosignatures."""
-    text = f"{key.name}\n{len(leaves)}\n{_base64(reference_tree.root(hashes(leaves)))}\n"
-    return key.signed(text) + "".join(witness.cosign(text, AT_S) for witness in witnesses).encode()
+    text = f"{key.name}\n{len(leaves)}\n{base64_of(reference_tree.root(hashes(leaves)))}\n"
+    return (sign(text, [key]) + "".join(witness.cosign(text, AT_S) for witness in witnesses)).encode()
 
 
 def parsed(leaves: Sequence[bytes], **options: Any) -> Checkpoint:
@@ -99,19 +66,19 @@ def selection(
     if earlier:
         consistent = reference_tree.consistency_path(earlier, hashes(leaves))
         members["earlier/checkpoint"] = checkpoint(leaves[:earlier])
-        members["earlier/consistency"] = "".join(f"{_base64(each)}\n" for each in consistent).encode()
+        members["earlier/consistency"] = "".join(f"{base64_of(each)}\n" for each in consistent).encode()
     return written(path, members)
 
 
 def proof(index: int, leaves: Sequence[bytes], note: bytes) -> bytes:
     """Return a leaf's tlog-proof."""
-    path = [_base64(each) for each in reference_tree.inclusion_path(index, hashes(leaves))]
+    path = [base64_of(each) for each in reference_tree.inclusion_path(index, hashes(leaves))]
     return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *path, "", ""]).encode() + note
 
 
 def line(index: int, leaf: bytes, /, **labels: Any) -> bytes:
     """Return a leaf's line, with other labels than its own where they are named."""
-    return json.dumps(_labels(index, leaf) | {"leaf": _base64(leaf)} | labels).encode() + b"\n"
+    return json.dumps(_labels(index, leaf) | {"leaf": base64_of(leaf)} | labels).encode() + b"\n"
 
 
 def written(path: Path, members: Mapping[str, bytes]) -> Path:
@@ -125,12 +92,9 @@ def written(path: Path, members: Mapping[str, bytes]) -> Path:
 def _labels(index: int, data: bytes) -> dict[str, Any]:
     leaf = Leaf.FromString(data)
     key = {"source_service": leaf.source_service, "record": leaf.record, "revision": leaf.revision}
-    return {"index": index, **key, "leaf_hash": _base64(leaf_hash(data))}
+    return {"index": index, **key, "leaf_hash": base64_of(leaf_hash(data))}
 
 
-def _private(seed: bytes) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(seed)
-
-
-def _base64(data: bytes) -> str:
+def base64_of(data: bytes) -> str:
+    """Return standard Base64."""
     return base64.b64encode(data).decode()

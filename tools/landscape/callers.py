@@ -92,6 +92,8 @@ OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.o
 BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
 AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read", "evidence.reconcile"))
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, BUYER, OPERATOR, AUDITOR)
+AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read", "audit.bundles.export"))
+ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, OPERATOR, AUDITOR)
 
 
 class Hub:

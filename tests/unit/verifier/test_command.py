@@ -10,8 +10,9 @@ import pytest
 
 from clients.verifier.__main__ import PROVEN, REFUTED, UNREADABLE, main
 from tests.support import evidence
-from tests.support.evidence import LOG_KEY, WITNESS
+from tests.support.evidence import WITNESS
 from tests.support.leaves import history
+from tests.support.log_keys import KEY
 
 ROOT = Path(__file__).resolve().parents[3]
 LEAVES = history("suppliers/one", range(1, 6))
@@ -21,7 +22,7 @@ LEAVES = history("suppliers/one", range(1, 6))
 def files(tmp_path: Path) -> Path:
     """A folder with a bundle, and what an auditor holds."""
     evidence.complete(tmp_path / "evidence.zip", LEAVES, evidence.checkpoint(LEAVES, witnesses=[WITNESS]))
-    (tmp_path / "log.vkey").write_text(f"{LOG_KEY.verifier_key}\n")
+    (tmp_path / "log.vkey").write_text(f"{KEY.verifier}\n")
     (tmp_path / "witness.vkey").write_text(f"{WITNESS.verifier_key}\n")
     (tmp_path / "earlier").write_bytes(evidence.checkpoint(LEAVES[:2]))
     kept = evidence.receipts(LEAVES)

@@ -8,8 +8,10 @@ from clients.verifier.checkpoint import Checkpoint, check_log_signature, cosigna
 from clients.verifier.errors import RefutedError, UnreadableError
 from clients.verifier.note import Note, VerifierKey
 from clients.verifier.tlog_proof import TlogProof
-from tests.support.evidence import AT_S, LOG_KEY, ORIGIN, WITNESS, WITNESS_KEY, LogKey, checkpoint, proof
+from services.audit.domain.signed_note import SigningKey, sign
+from tests.support.evidence import AT_S, LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, proof
 from tests.support.leaves import history
+from tests.support.log_keys import KEY, NEWER_KEY, ORIGIN
 
 LEAVES = history("suppliers/one", range(1, 6))
 
@@ -70,36 +72,38 @@ def test_what_is_no_key_is_told(broken: str) -> None:
 def test_what_is_no_checkpoint_is_told(lines: str) -> None:
     root = base64.b64encode(bytes(32)).decode()
     with pytest.raises(UnreadableError):
-        Checkpoint.parse(LOG_KEY.signed(lines.replace("X", root)))
+        Checkpoint.parse(sign(lines.replace("X", root), [KEY]).encode())
 
 
 def test_a_checkpoint_says_who_has_how_much_and_may_have_further_lines() -> None:
     root = base64.b64encode(bytes(32)).decode()
-    read = Checkpoint.parse(LOG_KEY.signed(f"{ORIGIN}\n7\n{root}\nsomething else\n"))
+    read = Checkpoint.parse(sign(f"{ORIGIN}\n7\n{root}\nsomething else\n", [KEY]).encode())
     assert (read.origin, read.size, read.root) == (ORIGIN, 7, bytes(32))
 
 
 def test_a_log_is_believed_by_its_own_key_only() -> None:
     signed = Checkpoint.parse(checkpoint(LEAVES))
-    assert check_log_signature(signed, [LOG_KEY.key]).startswith(f"{ORIGIN}+")
-    other = LogKey(seed=bytes(32)).key
+    assert check_log_signature(signed, [LOG_KEY]).startswith(f"{ORIGIN}+")
+    other = VerifierKey.parse(str(NEWER_KEY.verifier))
     with pytest.raises(RefutedError, match="no given key"):
         check_log_signature(signed, [other])
     # After a change of keys both are given.
-    check_log_signature(signed, [other, LOG_KEY.key])
+    check_log_signature(signed, [other, LOG_KEY])
 
 
 def test_a_key_is_not_believed_about_a_log_of_another_name() -> None:
     text = checkpoint(LEAVES).decode().partition("\n\n")[0] + "\n"
-    foreign = LogKey(name="another.example.org/log")
+    foreign = SigningKey("another.example.org/log", bytes(32))
     with pytest.raises(RefutedError, match="no given key"):
-        check_log_signature(Checkpoint.parse(foreign.signed(text)), [foreign.key])
+        check_log_signature(
+            Checkpoint.parse(sign(text, [foreign]).encode()), [VerifierKey.parse(str(foreign.verifier))]
+        )
 
 
 def test_a_false_signature_of_a_known_key_is_refused() -> None:
     signed = checkpoint(LEAVES).replace(b"\n5\n", b"\n6\n")
     with pytest.raises(RefutedError, match="is false"):
-        check_log_signature(Checkpoint.parse(signed), [LOG_KEY.key])
+        check_log_signature(Checkpoint.parse(signed), [LOG_KEY])
 
 
 def test_a_witness_says_when_it_cosigned() -> None:

@@ -17,8 +17,9 @@ from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Verdict
 from clients.verifier.verification import verify
 from tests.support import evidence
-from tests.support.evidence import LOG_KEY, ORIGIN, WITNESS, WITNESS_KEY, LogKey
+from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY
 from tests.support.leaves import history
+from tests.support.log_keys import NEWER_KEY, ORIGIN
 
 LEAVES = [leaf for record in ("suppliers/one", "suppliers/two") for leaf in history(record, range(1, 5))]
 COSIGNED = evidence.checkpoint(LEAVES, witnesses=[WITNESS])
@@ -36,7 +37,7 @@ def checked(path: Path, leaves: Sequence[bytes] | None = None, **trust: Any) -> 
         file.write_text("".join(f"{json.dumps(each)}\n" for each in evidence.receipts(leaves)))
         trust["receipts"] = kept.read(file)
     with Bundle(path) as bundle:
-        return verify(bundle, Trust(**{"log_keys": [LOG_KEY.key], **trust}))
+        return verify(bundle, Trust(**{"log_keys": [LOG_KEY], **trust}))
 
 
 def names(verdict: Verdict) -> list[tuple[Falsehood, int | None]]:
@@ -125,7 +126,7 @@ def test_a_checkpoint_that_the_witness_did_not_cosign_is_no_proof(path: Path) ->
 
 
 def test_a_checkpoint_by_another_key_is_forged(path: Path) -> None:
-    evidence.complete(path, LEAVES, evidence.checkpoint(LEAVES, LogKey(seed=bytes(32))))
+    evidence.complete(path, LEAVES, evidence.checkpoint(LEAVES, NEWER_KEY))
     assert names(checked(path)) == [(Falsehood.FORGED_CHECKPOINT, None)]
 
 
@@ -189,7 +190,7 @@ def test_a_selection_is_compared_with_the_receipts_of_its_leaves(path: Path) -> 
 def test_an_earlier_checkpoint_that_proves_nothing_is_not_compared(path: Path) -> None:
     evidence.complete(path, LEAVES)
     with pytest.raises(UnreadableError, match="proves nothing"):
-        checked(path, earlier=evidence.parsed(LEAVES[:3], key=LogKey(seed=bytes(32))))
+        checked(path, earlier=evidence.parsed(LEAVES[:3], key=NEWER_KEY))
 
 
 CHECKPOINT, LINES = evidence.checkpoint(LEAVES), b"".join(evidence.line(*each) for each in enumerate(LEAVES))
