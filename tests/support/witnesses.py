@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from clients.verifier.note import VerifierKey
 from services.audit.witness_client import WitnessSettings
 from services.witness.storage.state_directory import StateDirectory
 from services.witness.transport.add_checkpoint import Cosigner, WitnessServer
@@ -16,10 +15,10 @@ GRACE_S = 5.0
 
 
 @contextmanager
-def witness(directory: Path, *log_keys: VerifierKey) -> Iterator[WitnessServer]:
-    """Serve a witness whose state lies in the directory, of the tests' log unless others are named."""
+def witness(directory: Path, *, port: int = 0) -> Iterator[WitnessServer]:
+    """Serve a witness of the tests' log, whose state lies in the directory."""
     state = StateDirectory(directory / "state")
-    server = WitnessServer("127.0.0.1", 0, Cosigner(WITNESS, log_keys or (LOG_KEY,), state, time.time))
+    server = WitnessServer("127.0.0.1", port, Cosigner(WITNESS, [LOG_KEY], state, time.time))
     server.start()
     try:
         yield server
