@@ -1,6 +1,7 @@
 """The audit's composition root: the only module that sees all of its layers."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
 from services.audit.domain.cosignature import WitnessKey
@@ -84,7 +85,10 @@ def started_witnessing(database: Database, settings: WitnessSettings) -> Callabl
         raise ConfigurationError([f"the witness's key file {settings.key_file}: {error}"]) from error
     client = WitnessClient(settings, key)
     witnessing = Witnessing(TreeReader(database), Cosignatures(database), client)
-    witnessing.check()
+    with ExitStack() as undo:
+        undo.callback(client.close)
+        witnessing.check()
+        undo.pop_all()
     elected = Elected(database, "witnessing", witnessing.work, idle_pause_s=settings.pause.total_seconds())
     elected.start()
 

@@ -13,8 +13,9 @@ from clients.verifier.note import VerifierKey
 from concord.audit.v1.audit_pb2 import Leaf
 from services.audit.domain.signed_note import SigningKey, sign
 from services.witness.domain.signing_key import SigningKey as WitnessSigningKey
-from tests.support import reference_tree
 from tests.support.log_keys import KEY
+from tests.support.naive_proofs import consistency_path, inclusion_path
+from tests.support.naive_tree import naive_root
 
 WITNESS = WitnessSigningKey("witness.example.org", bytes(range(32)))
 WITNESS_KEY = VerifierKey.parse(WITNESS.verifier_key)
@@ -36,7 +37,7 @@ def hashes(leaves: Iterable[bytes]) -> list[bytes]:
 
 def checkpoint(leaves: Sequence[bytes], key: SigningKey = KEY, *, witnesses: Sequence[WitnessSigningKey] = ()) -> bytes:
     """Return the signed checkpoint of a log of these leaves, with cosignatures."""
-    text = f"{key.name}\n{len(leaves)}\n{base64_of(reference_tree.root(hashes(leaves)))}\n"
+    text = f"{key.name}\n{len(leaves)}\n{base64_of(naive_root(hashes(leaves)))}\n"
     return (sign(text, [key]) + "".join(witness.cosign(text, AT_S) for witness in witnesses)).encode()
 
 
@@ -64,7 +65,7 @@ def selection(
     members = {"checkpoint": note, "leaves.jsonl": b"".join(line(index, leaves[index]) for index in places)}
     members |= {f"proofs/{index}.tlog-proof": proof(index, leaves, note) for index in places}
     if earlier:
-        consistent = reference_tree.consistency_path(earlier, hashes(leaves))
+        consistent = consistency_path(earlier, hashes(leaves))
         members["earlier/checkpoint"] = checkpoint(leaves[:earlier])
         members["earlier/consistency"] = "".join(f"{base64_of(each)}\n" for each in consistent).encode()
     return written(path, members)
@@ -72,7 +73,7 @@ def selection(
 
 def proof(index: int, leaves: Sequence[bytes], note: bytes) -> bytes:
     """Return a leaf's tlog-proof."""
-    path = [base64_of(each) for each in reference_tree.inclusion_path(index, hashes(leaves))]
+    path = [base64_of(each) for each in inclusion_path(index, hashes(leaves))]
     return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *path, "", ""]).encode() + note
 
 

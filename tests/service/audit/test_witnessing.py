@@ -1,7 +1,7 @@
 """The log and its witness: cosigned soon, served without, refused when behind or beside what was cosigned."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,7 @@ def test_the_process_that_finds_itself_behind_its_witness_says_so_and_ends(
     with witnesses.witness(tmp_path) as witness:
         with logged(databases, FIRST) as database:
             started_witnessing(database, witnesses.settings(tmp_path, witness.port))()
-        with logged(databases) as restored, closing(restored):
+        with logged(databases) as restored:
             with restored.reading() as connection:
                 name = driver(connection).execute("SELECT current_database()").fetchone()
             assert name is not None

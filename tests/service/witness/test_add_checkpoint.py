@@ -14,16 +14,16 @@ from clients.verifier.checkpoint import Checkpoint, cosignatures
 from clients.verifier.note import VerifierKey
 from services.witness.storage.state_directory import StateDirectory
 from services.witness.transport.add_checkpoint import LARGEST_BODY_BYTES
-from tests.support import reference_tree
 from tests.support.evidence import WITNESS, WITNESS_KEY, base64_of, checkpoint, hashes
 from tests.support.log_keys import KEY
+from tests.support.naive_proofs import consistency_path
 from tests.support.witnesses import witness
 
 LEAVES = [str(number).encode() for number in range(20)]
 
 
 def body(old_size: int, leaves: list[bytes]) -> bytes:
-    path = reference_tree.consistency_path(old_size, hashes(leaves)) if 0 < old_size <= len(leaves) else []
+    path = consistency_path(old_size, hashes(leaves)) if 0 < old_size <= len(leaves) else []
     return "\n".join([f"old {old_size}", *map(base64_of, path), "", ""]).encode() + checkpoint(leaves)
 
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from clients.verifier.errors import RefutedError
 from clients.verifier.merkle import EMPTY_ROOT, GrowingTree, check_consistency, check_inclusion, leaf_hash
-from tests.support import reference_tree
 from tests.support.merkle_vectors import vectors
+from tests.support.naive_proofs import consistency_path, inclusion_path
+from tests.support.naive_tree import naive_root
 
 INCLUSION, CONSISTENCY = vectors("inclusion"), vectors("consistency")
 
@@ -49,17 +50,17 @@ def test_a_growing_tree_has_the_defined_root_at_every_size(size: int) -> None:
     tree = GrowingTree()
     for leaf in leaves(size):
         tree.add(leaf)
-    assert (tree.size, tree.root()) == (size, reference_tree.root(leaves(size)))
+    assert (tree.size, tree.root()) == (size, naive_root(leaves(size)))
 
 
 def test_the_empty_tree_has_the_hash_of_nothing() -> None:
-    assert GrowingTree().root() == EMPTY_ROOT == reference_tree.root([])
+    assert GrowingTree().root() == EMPTY_ROOT == naive_root([])
 
 
 @given(size=sizes, data=st.data())
 def test_a_defined_inclusion_path_proves_its_own_leaf_at_its_own_place_only(size: int, data: st.DataObject) -> None:
     held, index = leaves(size), data.draw(st.integers(0, size - 1))
-    path, root = reference_tree.inclusion_path(index, held), reference_tree.root(held)
+    path, root = inclusion_path(index, held), naive_root(held)
     check_inclusion(held[index], index, size, path, root)
     other = data.draw(st.integers(-1, size).filter(lambda each: each != index))
     assert refused(check_inclusion, held[index], other, size, path, root)
@@ -69,8 +70,8 @@ def test_a_defined_inclusion_path_proves_its_own_leaf_at_its_own_place_only(size
 @given(size=sizes, data=st.data())
 def test_a_defined_consistency_path_proves_its_own_beginning_only(size: int, data: st.DataObject) -> None:
     held, earlier = leaves(size), data.draw(st.integers(1, size))
-    path = reference_tree.consistency_path(earlier, held)
-    before, now = reference_tree.root(held[:earlier]), reference_tree.root(held)
+    path = consistency_path(earlier, held)
+    before, now = naive_root(held[:earlier]), naive_root(held)
     check_consistency(earlier, before, size, now, path)
     assert refused(check_consistency, earlier, leaf_hash(b"another"), size, now, path)
     assert refused(check_consistency, earlier, before, size, leaf_hash(b"another"), path)

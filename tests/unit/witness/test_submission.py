@@ -12,9 +12,9 @@ from clients.verifier.note import VerifierKey
 from services.audit.domain.signed_note import SigningKey
 from services.witness.domain import signing_key
 from services.witness.domain.submission import ContradictionError, OtherSizeError, RefusalError, Status, Submission
-from tests.support import reference_tree
 from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, hashes, parsed
 from tests.support.log_keys import NEWER_KEY
+from tests.support.naive_proofs import consistency_path
 
 LEAVES = [str(number).encode() for number in range(9)]
 
@@ -24,7 +24,7 @@ def submission(
 ) -> Submission:
     """Return what a log of these leaves sends to continue its first `old_size`."""
     if proof is None:
-        proof = reference_tree.consistency_path(old_size, hashes(leaves)) if 0 < old_size <= len(leaves) else []
+        proof = consistency_path(old_size, hashes(leaves)) if 0 < old_size <= len(leaves) else []
     lines = [f"old {old_size}", *(base64.b64encode(each).decode() for each in proof), "", ""]
     note = checkpoint(leaves) if key is None else checkpoint(leaves, key)
     return Submission.parse("\n".join(lines).encode() + note)
