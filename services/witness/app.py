@@ -27,5 +27,5 @@ def run(settings: WitnessSettings) -> int:
     except UnreadableError as error:
         raise ConfigurationError([f"{PREFIX}_*: {error}"]) from error
     state = StateDirectory(settings.state_directory)
-    server = WitnessServer(settings.host, settings.port, Cosigner(key, log_keys, state, time.time))
+    server = WitnessServer(settings.server.host, settings.server.port, Cosigner(key, log_keys, state, time.time))
     return serve(SERVICE, server, on_stop=[state.close])

@@ -59,7 +59,10 @@ class WitnessServer:
 
     def __init__(self, host: str, port: int, cosigner: Cosigner) -> None:
         handler = type("Handler", (_Handler,), {"cosigner": cosigner})
-        self._server = ThreadingHTTPServer((host, port), handler)
+        try:
+            self._server = ThreadingHTTPServer((host, port), handler)
+        except OSError as error:
+            raise OSError(f"can't listen on {host}:{port}") from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="witness", daemon=True)
 
