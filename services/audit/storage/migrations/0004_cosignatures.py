@@ -7,7 +7,7 @@ down_revision = "0003"
 
 COSIGNATURES = """
 CREATE TABLE public.cosignatures (
-    tree_size bigint NOT NULL REFERENCES public.checkpoints,
+    tree_size bigint NOT NULL,
     witness text NOT NULL,
     key_id bytea NOT NULL CHECK (octet_length(key_id) = 4),
     line text NOT NULL,
