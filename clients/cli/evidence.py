@@ -91,6 +91,7 @@ def export(
     help="Receipts that a service kept, as JSON lines.",
 )
 @click.option("--earlier", type=_FILE, metavar="FILE", help="A checkpoint that you kept from an earlier check.")
+@click.option("--asked", metavar="TIME", help="When you asked for the bundle, such as 2026-11-30T08:00:00Z.")
 @pass_session
 def verify(
     session: Session,
@@ -99,6 +100,7 @@ def verify(
     witnesses: tuple[Path, ...],
     receipts: tuple[Path, ...],
     earlier: Path | None,
+    asked: str | None,
 ) -> int:
     """Check an evidence bundle offline, with public keys only.
 
@@ -111,7 +113,7 @@ def verify(
     python -m clients.verifier does the same without the rest of this program.
     """
     try:
-        trust = Trust.read(keys, witnesses, receipts, earlier)
+        trust = Trust.read(keys, witnesses, receipts, earlier, asked)
         with Bundle(bundle) as opened:
             verdict = verified(opened, trust)
     except UnreadableError as error:

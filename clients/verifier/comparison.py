@@ -6,6 +6,7 @@ what the services were told when they wrote: so a receipt that the log does not 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from clients.verifier.leaf import LeafKey
 from clients.verifier.receipts import KeptReceipt
@@ -21,24 +22,38 @@ class SeenLeaf:
     is_cut_short: bool
 
 
-def selection_findings(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt]) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is false, how many receipts were compared, and how many are of leaves behind the checkpoint."""
+
+    findings: tuple[Finding, ...] = ()
+    compared: int = 0
+    later: int = 0
+
+
+def compared_selection(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt]) -> Comparison:
     """Compare some leaves of the log, by place: each has to be what its receipt says, if its service kept any."""
-    promised = {receipt.index: receipt for receipt in receipts}
+    kept, found = _by_place(receipts)
     services = {receipt.key.source_service for receipt in receipts}
-    found = []
     for index, leaf in leaves.items():
-        receipt = promised.get(index)
+        receipt = kept.get(index)
         if receipt is not None and receipt.leaf_hash != leaf.leaf_hash:
             found.append(_changed(index, leaf, receipt))
         elif receipt is None and leaf.key.source_service in services:
             found.append(_forged(index, leaf))
-    return found
+    return Comparison(tuple(found), sum(index in kept for index in leaves))
 
 
-def complete_findings(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt]) -> list[Finding]:
-    """Compare all leaves of the log, by place; the first bad one first."""
+def compared_whole(
+    leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt], covered_until: datetime | None
+) -> Comparison:
+    """Compare all leaves of the log, by place; the first bad one first.
+
+    Receipts that were kept before `covered_until` have to be honoured; None where it is not known how new the log is:
+    then a receipt behind its end may be of a later leaf.
+    """
+    kept, found = _by_place(receipts)
     services = {receipt.key.source_service for receipt in receipts}
-    kept = {each.index: each for each in receipts}
     broken = {index: one for index, one in kept.items() if not _honoured(leaves.get(index), one)}
     unpromised = {
         index: leaf
@@ -47,11 +62,33 @@ def complete_findings(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptRec
     }
     now = {leaf.leaf_hash: index for index, leaf in unpromised.items()}
     moved = {index: now[one.leaf_hash] for index, one in broken.items() if one.leaf_hash in now}
-    lost = {index: one for index, one in broken.items() if index not in moved}
-    strange = {index: leaf for index, leaf in unpromised.items() if index not in set(moved.values())}
-    if lost and not strange and not moved and min(lost) >= len(leaves):
-        return [_replayed(lost, len(leaves))]
-    return sorted(_named(lost, strange, moved), key=lambda finding: finding.index or 0)
+    gone = {index: one for index, one in broken.items() if index not in moved}
+    size = len(leaves)
+    lost = {index: one for index, one in gone.items() if index < size or _is_covered(one, covered_until)}
+    arrived = set(moved.values())
+    strange = {index: leaf for index, leaf in unpromised.items() if index not in arrived}
+    if lost and not strange and not moved and min(lost) >= size:
+        found.append(_replayed(lost, size))
+    else:
+        found += sorted(_named(lost, strange, moved), key=lambda finding: finding.index or 0)
+    later = len(gone) - len(lost)
+    return Comparison(tuple(found), len(kept) - later, later)
+
+
+def _by_place(receipts: Sequence[KeptReceipt]) -> tuple[dict[int, KeptReceipt], list[Finding]]:
+    """Return the receipts by the place that they promise, and the places that were promised twice."""
+    kept: dict[int, KeptReceipt] = {}
+    twice = []
+    for receipt in receipts:
+        first = kept.setdefault(receipt.index, receipt)
+        if first.leaf_hash != receipt.leaf_hash:
+            told = f"this place was promised to {first.key} and to {receipt.key}"
+            twice.append(Finding(Falsehood.FORKED_VIEW, told, receipt.index))
+    return kept, twice
+
+
+def _is_covered(receipt: KeptReceipt, covered_until: datetime | None) -> bool:
+    return covered_until is not None and receipt.kept_at < covered_until
 
 
 def _honoured(leaf: SeenLeaf | None, receipt: KeptReceipt | None) -> bool:

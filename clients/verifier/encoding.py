@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from datetime import datetime
 
 from clients.verifier.errors import UnreadableError
 from clients.verifier.merkle import HASH_BYTES
@@ -35,3 +36,14 @@ def number_of(text: str, what: str) -> int:
     if not _DECIMAL.fullmatch(text) or int(text) > _LARGEST:
         raise UnreadableError(f"{what} is not a decimal number: {text[:32]!r}")
     return int(text)
+
+
+def moment_of(text: object, what: str) -> datetime:
+    """Read a time as RFC 3339 writes it, with its zone. Raises UnreadableError."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError as error:
+        raise UnreadableError(f"{what} is no time") from error
+    if moment is None or moment.tzinfo is None:
+        raise UnreadableError(f"{what} is no time with a zone")
+    return moment

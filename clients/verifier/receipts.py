@@ -5,21 +5,25 @@ They lie in the databases of those who changed the records, not in the audit's: 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from clients.verifier.bundle import labelled
-from clients.verifier.encoding import hash_of
+from clients.verifier.encoding import hash_of, moment_of
 from clients.verifier.errors import UnreadableError
 from clients.verifier.leaf import LeafKey
+
+_TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
 class KeptReceipt:
-    """The log's word to a service: this leaf, by its hash, at this place."""
+    """The log's word to a service: this leaf, by its hash, at this place; `kept_at` by the service's own clock."""
 
     index: int
     key: LeafKey
     leaf_hash: bytes
+    kept_at: datetime
 
 
 def read(path: Path) -> list[KeptReceipt]:
@@ -33,6 +37,7 @@ def read(path: Path) -> list[KeptReceipt]:
 
 def _receipts(lines: Iterator[bytes], name: str) -> Iterator[KeptReceipt]:
     for line in lines:
-        told = labelled(line, frozenset(), name)
+        told = labelled(line, frozenset({_TIME}), name)
         key = LeafKey(told["source_service"], told["record"], told["revision"])
-        yield KeptReceipt(told["index"], key, hash_of(told["leaf_hash"], f"a hash of {name}"))
+        digest = hash_of(told["leaf_hash"], f"a hash of {name}")
+        yield KeptReceipt(told["index"], key, digest, moment_of(told[_TIME], f"a time of {name}"))

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from clients.verifier.bundle import Bundle, BundledLeaf
 from clients.verifier.checkpoint import Checkpoint, Cosignature, check_log_signature, cosignatures
-from clients.verifier.comparison import SeenLeaf, complete_findings, selection_findings
+from clients.verifier.comparison import Comparison, SeenLeaf, compared_selection, compared_whole
 from clients.verifier.errors import RefutedError, UnreadableError
 from clients.verifier.leaf import Stated, stated_by
 from clients.verifier.merkle import GrowingTree, check_consistency, check_inclusion, leaf_hash
 from clients.verifier.receipts import KeptReceipt
 from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Finding, Verdict
+
+MOST_BEHIND = timedelta(minutes=1)
+"""So far the newest cosigned checkpoint may trail the log, and clocks one another."""
 
 MOST_FINDINGS = 1000
 """Kept of a bundle in which everything is false; the first ones say enough."""
@@ -39,9 +43,9 @@ def verify(bundle: Bundle, trust: Trust) -> Verdict:
     checkpoint = bundle.checkpoint
     signed_by, cosigned, of_checkpoint = _signatures(checkpoint, trust)
     walk = _walked(bundle, trust)
-    of_receipts = _receipt_findings(bundle, walk, trust.receipts)
+    comparison = _compared(bundle, walk, trust)
     of_history = [] if trust.earlier is None else list(_history_findings(bundle, walk, trust.earlier))
-    of_leaves = sorted([*walk.findings, *of_receipts], key=lambda finding: finding.index or 0)
+    of_leaves = sorted([*walk.findings, *comparison.findings], key=lambda finding: finding.index or 0)
     return Verdict(
         checkpoint=checkpoint,
         is_complete=bundle.is_complete,
@@ -49,9 +53,9 @@ def verify(bundle: Bundle, trust: Trust) -> Verdict:
         signed_by=signed_by,
         cosignatures=tuple(cosigned),
         continues=None if trust.earlier is None else trust.earlier.size,
-        receipts=None if trust.receipts is None else len(trust.receipts),
+        receipts=None if trust.receipts is None else comparison.compared,
         findings=(*of_leaves[:MOST_FINDINGS], *_root_findings(bundle, walk), *of_history, *of_checkpoint),
-        open=tuple(_open(bundle, walk, trust)),
+        open=(*_open(bundle, walk, trust), *_open_by_receipts(walk, trust.receipts, comparison)),
     )
 
 
@@ -156,10 +160,13 @@ def _root_findings(bundle: Bundle, walk: _Walk) -> Iterator[Finding]:
         yield Finding(Falsehood.FALSE_ROOT, told)
 
 
-def _receipt_findings(bundle: Bundle, walk: _Walk, receipts: Sequence[KeptReceipt] | None) -> list[Finding]:
-    if receipts is None:
-        return []
-    return (complete_findings if bundle.is_complete else selection_findings)(walk.seen, receipts)
+def _compared(bundle: Bundle, walk: _Walk, trust: Trust) -> Comparison:
+    if trust.receipts is None:
+        return Comparison()
+    if not bundle.is_complete:
+        return compared_selection(walk.seen, trust.receipts)
+    covered_until = None if trust.asked_at is None else trust.asked_at - MOST_BEHIND
+    return compared_whole(walk.seen, trust.receipts, covered_until)
 
 
 def _history_findings(bundle: Bundle, walk: _Walk, earlier: Checkpoint) -> Iterator[Finding]:
@@ -196,9 +203,18 @@ def _open(bundle: Bundle, walk: _Walk, trust: Trust) -> Iterator[str]:
         yield "that others were shown the same log (no witness was named)"
     if trust.earlier is None:
         yield "that the log continues an earlier one (no earlier checkpoint was given)"
-    if trust.receipts is None:
-        yield "that the leaves are those which the services sent (no receipts were given)"
     if not bundle.is_complete:
         yield "that these are all leaves of the question that was asked (the bundle is a selection)"
     if walk.pruned:
         yield f"what {walk.pruned} pruned leaves say (only their hashes are kept)"
+
+
+def _open_by_receipts(walk: _Walk, receipts: Sequence[KeptReceipt] | None, comparison: Comparison) -> Iterator[str]:
+    if receipts is None:
+        yield "that the leaves are those which the services sent (no receipts were given)"
+        return
+    unknown = {leaf.key.source_service for leaf in walk.seen.values()} - {each.key.source_service for each in receipts}
+    if unknown:
+        yield f"that the leaves of {', '.join(sorted(unknown))} are those which it sent (no receipts of it were given)"
+    if comparison.later:
+        yield f"that this was the newest state ({comparison.later} receipts are of later leaves)"

@@ -23,7 +23,7 @@ def run(settings: WitnessSettings) -> int:
     start_logging(SERVICE, settings.log_level)
     try:
         key = SigningKey.parse(settings.key.value)
-        log_keys = Trust.read([settings.log_keys_file], [], [], None).log_keys
+        log_keys = Trust.read([settings.log_keys_file]).log_keys
     except UnreadableError as error:
         raise ConfigurationError([f"{PREFIX}_*: {error}"]) from error
     state = StateDirectory(settings.state_directory)

@@ -20,6 +20,7 @@ from tests.support.naive_tree import naive_root
 WITNESS = WitnessSigningKey("witness.example.org", bytes(range(32)))
 WITNESS_KEY = VerifierKey.parse(WITNESS.verifier_key)
 AT_S = 1_764_500_000
+KEPT_AT = "2025-11-30T10:50:00+00:00"
 
 
 LOG_KEY = VerifierKey.parse(str(KEY.verifier))
@@ -48,7 +49,7 @@ def parsed(leaves: Sequence[bytes], **options: Any) -> Checkpoint:
 
 def receipts(leaves: Sequence[bytes]) -> list[dict[str, Any]]:
     """Return what the service was told when it sent the leaves."""
-    return [_labels(index, leaf) for index, leaf in enumerate(leaves)]
+    return [_labels(index, leaf) | {"time": KEPT_AT} for index, leaf in enumerate(leaves)]
 
 
 def complete(path: Path, leaves: Sequence[bytes], note: bytes | None = None, **extra: bytes) -> Path:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -83,4 +84,5 @@ def _kept(data: bytes, receipt: Receipt) -> dict[str, Any]:
     """Return what the hub's positions and changes say of a leaf."""
     leaf = Leaf.FromString(data)
     key = {"source_service": leaf.source_service, "record": leaf.record, "revision": leaf.revision}
-    return {"index": receipt.leaf_index, **key, "leaf_hash": evidence.base64_of(receipt.leaf_hash)}
+    at = receipt.receive_time.ToDatetime(UTC).isoformat()
+    return {"index": receipt.leaf_index, **key, "leaf_hash": evidence.base64_of(receipt.leaf_hash), "time": at}

@@ -5,6 +5,7 @@ proof that the log then gives holds. What they can't have is the witness's word 
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,8 @@ def test_a_forked_view_is_named_without_any_receipt(forger: Forger, auditor: Aud
 def test_a_replayed_old_checkpoint_is_named_though_its_witness_cosigned_it(auditor: Auditor) -> None:
     newest = auditor.checkpoint(auditor.exported(auditor.service.clients))
     replayed = auditor.exported(auditor.service.clients, tree_size=len(FIRST))
-    by_receipts = auditor.verdict(replayed)
+    in_an_hour = datetime.now(UTC) + timedelta(hours=1)
+    by_receipts = auditor.verdict(replayed, asked_at=in_an_hour)
     assert kinds(by_receipts) == [(Falsehood.REPLAYED_CHECKPOINT, len(FIRST))]
     assert by_receipts.cosignatures
     assert kinds(auditor.verdict(replayed, receipts=None, earlier=newest)) == [(Falsehood.REPLAYED_CHECKPOINT, None)]

@@ -298,7 +298,7 @@ def _receipts(databases: MeshDatabases, source: str, home: Path) -> Path:
     rows = databases.rows(
         source,
         "SELECT json_build_object('index', leaf_index, 'source_service', %s::text, 'record', record, "
-        "'revision', revision, 'leaf_hash', encode(leaf_hash, 'base64'))::text "
+        "'revision', revision, 'leaf_hash', encode(leaf_hash, 'base64'), 'time', published_at)::text "
         "FROM positions JOIN changes USING (seq) ORDER BY leaf_index",
         source,
     )

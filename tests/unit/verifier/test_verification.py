@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from clients.verifier.bundle import Bundle
 from clients.verifier.errors import UnreadableError
 from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Verdict
-from clients.verifier.verification import verify
+from clients.verifier.verification import MOST_BEHIND, verify
 from tests.support import evidence
 from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY
 from tests.support.leaves import history
@@ -62,8 +63,8 @@ def test_a_selection_proves_its_leaves_and_says_what_it_does_not(path: Path) -> 
     assert [told.partition(" (")[0] for told in verdict.open] == [
         "that others were shown the same log",
         "that the log continues an earlier one",
-        "that the leaves are those which the services sent",
         "that these are all leaves of the question that was asked",
+        "that the leaves are those which the services sent",
     ]
 
 
@@ -99,7 +100,6 @@ REBUILT: dict[str, tuple[Callable[[], list[bytes]], Falsehood, int]] = {
     "reordered": (lambda: [*LEAVES[:2], LEAVES[4], LEAVES[3], LEAVES[2], *LEAVES[5:]], Falsehood.REORDERED_LEAVES, 2),
     "forged": (lambda: [*LEAVES, *history("suppliers/one", [5])], Falsehood.FORGED_APPEND, 8),
     "doubled": (lambda: [*LEAVES, LEAVES[0]], Falsehood.FORGED_APPEND, 8),
-    "replayed": (lambda: LEAVES[:5], Falsehood.REPLAYED_CHECKPOINT, 5),
 }
 
 
@@ -110,6 +110,32 @@ def test_kept_receipts_name_what_was_done_to_a_log_that_was_built_anew(path: Pat
     verdict = checked(path, LEAVES)
     assert (falsehood, index) in names(verdict)
     assert verdict.sentence.startswith("Refuted: ")
+
+
+def test_receipts_behind_the_log_are_later_ones_unless_the_log_was_asked_for_after_them(path: Path) -> None:
+    evidence.complete(path, LEAVES[:5])
+    kept_at = datetime.fromisoformat(evidence.KEPT_AT)
+    for asked_at in (None, kept_at, kept_at + MOST_BEHIND):
+        verdict = checked(path, LEAVES, asked_at=asked_at)
+        assert (verdict.holds, verdict.receipts) == (True, 5)
+        assert "that this was the newest state (3 receipts are of later leaves)" in verdict.open
+    verdict = checked(path, LEAVES, asked_at=kept_at + MOST_BEHIND + timedelta(seconds=1))
+    assert names(verdict) == [(Falsehood.REPLAYED_CHECKPOINT, 5)]
+
+
+def test_leaves_of_a_service_without_receipts_are_told_as_open(path: Path) -> None:
+    evidence.complete(path, [*LEAVES, *history("systems/one", [1], source_service="erp_adapter")])
+    verdict = checked(path, LEAVES)
+    assert verdict.holds
+    assert "that the leaves of erp_adapter are those which it sent (no receipts of it were given)" in verdict.open
+
+
+def test_a_place_that_was_promised_twice_is_a_forked_view(path: Path) -> None:
+    evidence.complete(path, LEAVES)
+    file = path.with_name("receipts.jsonl")
+    told = [*evidence.receipts(LEAVES), evidence.receipts(edited(LEAVES, 2))[2]]
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in told))
+    assert names(checked(path, receipts=kept.read(file))) == [(Falsehood.FORKED_VIEW, 2)]
 
 
 def test_a_rewritten_beginning_is_found_by_the_checkpoint_that_is_held(path: Path) -> None:
