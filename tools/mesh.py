@@ -56,7 +56,6 @@ HUB_FOR_ADAPTERS = (
 )
 AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
 MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", EVIDENCE)
-MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", ("audit.leaves.append",))
 WITNESS = ServiceKind("witness", "services.witness", "CONCORD_WITNESS", ())
 ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
 SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)

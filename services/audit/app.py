@@ -15,8 +15,8 @@ from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.audit_service import AuditService
-from services.audit.transport.completeness import CompletenessMethods
 from services.audit.transport.bundle_methods import BundleMethods
+from services.audit.transport.completeness import CompletenessMethods
 from services.audit.transport.log_methods import LogMethods
 from services.audit.transport.observation import Observation
 from services.audit.witness_client import WitnessClient, WitnessSettings
