@@ -1,4 +1,4 @@
-"""The local mesh: four services as four processes on a real PostgreSQL, with keys and tokens of their own.
+"""The local mesh: four services and the log's witness as processes, on a real PostgreSQL, with keys of their own.
 
 Everything lives in one directory; secrets are files there, and every server listens on loopback.
 """
@@ -6,6 +6,7 @@ Everything lives in one directory; secrets are files there, and every server lis
 import contextlib
 import json
 import os
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from services.audit import signing_keys
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.records.keys import write_key_file
+from services.witness.domain.signing_key import SigningKey
 from tools.guarded_process import GuardedProcess
 from tools.leftovers import wait_until
 from tools.postgres import PostgresServer, free_port
 
 AUDIENCE = "concord"
 LOG_ORIGIN = "concord.local/audit"
+WITNESS_NAME = "witness.concord.local"
 READY_S = 30.0
 TOKEN_LIFETIME = timedelta(days=1)
 
@@ -54,6 +57,7 @@ HUB_FOR_ADAPTERS = (
 )
 AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
 MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", EVIDENCE)
+WITNESS = ServiceKind("witness", "services.witness", "CONCORD_WITNESS", ())
 ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
 SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)
 
@@ -115,16 +119,15 @@ class LocalMesh:
     def start(self, kind: ServiceKind, extra: Mapping[str, str] | None = None) -> Running:
         """Start a service, prepared first if it is not yet, and wait until it serves. Raises MeshError.
 
-        The services that it calls have to run: the audit before all others, the hub before the adapters.
+        The services that it calls have to run: the audit before all others, the hub before the adapters. The audit's
+        witness is started with it.
         """
+        if kind is AUDIT:
+            self._start_free(WITNESS, self._witness_environment())
         if kind not in self._prepared:
             self.prepare(kind)
         _, role = _roles(kind)
-        environment = {**self._environment(kind, role), **(extra or {})}
-        for _ in range(_ATTEMPTS - 1):
-            with contextlib.suppress(PortTakenError):
-                return self._start(kind, environment, free_port())
-        return self._start(kind, environment, free_port())
+        return self._start_free(kind, {**self._environment(kind, role), **(extra or {})})
 
     def start_beside(self, name: str, port: int | None = None) -> Running:
         """Start one more process of a running service, on a port that processes may share (None = a free one)."""
@@ -175,8 +178,13 @@ class LocalMesh:
         """Return the file of the keys that the audits of this mesh sign with."""
         path = self._made(self.directory / "secrets" / "audit-log.keys")
         if not path.exists():
-            signing_keys.write_key_file(LOG_ORIGIN, path)
+            verifier = signing_keys.write_key_file(LOG_ORIGIN, path)
+            self._made(self.public_key("log")).write_text(f"{verifier}\n")
         return path
+
+    def public_key(self, of: str) -> Path:
+        """Return the file with the public key of the `log` or its `witness`, as auditors are given it."""
+        return self.directory / "public" / f"{of}.vkey"
 
     def _migrate(self, kind: ServiceKind, owner: str, role: str) -> None:
         environment = _inherited() | {
@@ -200,7 +208,8 @@ class LocalMesh:
             f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
         }
         if kind.module == AUDIT.module:
-            return own | {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self.log_key_file())}
+            own |= {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self.log_key_file())}
+            return own | (self._witness_of_audit() if kind is AUDIT else {})
         key_file = self.directory / "secrets" / f"{kind.name}.keys"
         if not self._made(key_file).exists():
             write_key_file(key_file)
@@ -216,9 +225,36 @@ class LocalMesh:
             }
         return own
 
+    def _witness_of_audit(self) -> dict[str, str]:
+        return {
+            f"{AUDIT.prefix}_WITNESS_URL": f"http://{self.services[WITNESS.name].target}",
+            f"{AUDIT.prefix}_WITNESS_KEY_FILE": str(self.public_key("witness")),
+        }
+
+    def _witness_environment(self) -> dict[str, str]:
+        p = WITNESS.prefix
+        self.log_key_file()
+        key_file = self._made(self.directory / "secrets" / "witness.key")
+        if not key_file.exists():
+            key = SigningKey(WITNESS_NAME, secrets.token_bytes(32))
+            key_file.touch(mode=0o600)
+            key_file.write_text(f"{key.written}\n")
+            self._made(self.public_key("witness")).write_text(f"{key.verifier_key}\n")
+        return {
+            f"{p}_KEY_FILE": str(key_file),
+            f"{p}_LOG_KEYS_FILE": str(self.public_key("log")),
+            f"{p}_STATE_DIRECTORY": str(self.directory / "witness"),
+        }
+
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")
         return self.issuer.write_token(path, self.token(subject_of(kind), kind.permissions))
+
+    def _start_free(self, kind: ServiceKind, environment: Mapping[str, str]) -> Running:
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(PortTakenError):
+                return self._start(kind, environment, free_port())
+        return self._start(kind, environment, free_port())
 
     def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
         self.services[kind.name] = self._launch(kind, environment, port)

@@ -22,6 +22,8 @@ _ELSEWHERE = {
     "proof": "proving.proof",
     "reconcile": "reconciling.reconcile",
     "tiles": "proving.tiles",
+    "export": "evidence.export",
+    "verify": "evidence.verify",
 }
 
 

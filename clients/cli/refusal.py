@@ -44,6 +44,7 @@ _FIXES: Mapping[str, str] = {
     "INVALID_PAGE_TOKEN": "repeat the command from the beginning",
     "INVALID_READ_TIME": "name a time between the first change and now",
     "LEAF_CONFLICT": "an alarm: two different pieces of evidence for one revision; tell the audit's owner",
+    "LOG_CONTRADICTS_WITNESS": "an alarm: {witness} has seen another log; tell the audit's owner",
     "LOG_INCONSISTENT": "an alarm: the audit's database is not what it has signed; tell the audit's owner",
     "LOG_QUEUE_FULL": "the audit has more to write than it can; repeat later",
     "MAPPING_FAILED": "correct {field} in the system, or: concord quarantine replay NAME --corrected FILE",

@@ -1,20 +1,30 @@
 """The audit's composition root: the only module that sees all of its layers."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
+
 from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
-from services.audit.domain.signed_note import SignedNote, UnverifiedNoteError
+from services.audit.domain.cosignature import WitnessKey
+from services.audit.domain.signed_note import MalformedKeyError, SignedNote, UnverifiedNoteError
 from services.audit.settings import AuditSettings
 from services.audit.signing_keys import read_signer
+from services.audit.storage.bundle_reader import BundleReader
+from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.audit_service import AuditService
+from services.audit.transport.bundle_methods import BundleMethods
 from services.audit.transport.completeness import CompletenessMethods
 from services.audit.transport.log_methods import LogMethods
 from services.audit.transport.observation import Observation
+from services.audit.witness_client import WitnessClient, WitnessSettings
+from services.audit.witnessing import Witnessing
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
+from services.mesh.elected import Elected
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
 from services.mesh.server import GrpcService, build_server
@@ -38,6 +48,7 @@ def audit_services(
         AuditService(log, LeafReader(database), observation).grpc_service(),
         LogMethods(tree, signer.verifiers).service(),
         CompletenessMethods(LeafRanges(database)).service(),
+        BundleMethods(tree, BundleReader(database), Cosignatures(database)).service(),
     ]
 
 
@@ -45,7 +56,7 @@ def run(settings: AuditSettings) -> int:
     """Serve the audit until it is told to stop; return the exit code.
 
     Raises ConfigurationError for a database without the log and for keys that are not the log's, ConcordError
-    LOG_INCONSISTENT, DEPENDENCY_UNAVAILABLE.
+    LOG_INCONSISTENT, LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
     """
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
@@ -59,7 +70,33 @@ def run(settings: AuditSettings) -> int:
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
     )
-    return serve(SERVICE, server, on_stop=[database.close, telemetry.shutdown])
+    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
+    return serve(SERVICE, server, on_stop=[*witnessing, database.close, telemetry.shutdown])
+
+
+def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:
+    """Compare the log with its witness, have its checkpoints cosigned from now on; return what ends that.
+
+    Raises ConfigurationError for a key that is none, ConcordError LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
+    """
+    try:
+        key = WitnessKey.parse(settings.key_file.read_text())
+    except (MalformedKeyError, OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"the witness's key file {settings.key_file}: {error}"]) from error
+    client = WitnessClient(settings, key)
+    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client)
+    with ExitStack() as undo:
+        undo.callback(client.close)
+        witnessing.check()
+        undo.pop_all()
+    elected = Elected(database, "witnessing", witnessing.work, idle_pause_s=settings.pause.total_seconds())
+    elected.start()
+
+    def stop() -> None:
+        elected.stop()
+        client.close()
+
+    return stop
 
 
 def _require_own(newest: SignedCheckpoint | None, signer: LogSigner) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES
+from services.audit.witness_client import WitnessSettings
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
 from services.mesh.server import ServerSettings
@@ -27,10 +28,14 @@ class LogSettings:
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """The audit's settings. `database` is entered in the role that may only read and append."""
+    """The audit's settings. `database` is entered in the role that may only read and append.
+
+    Without a `witness`, whoever holds the database and the log's key can show others another history.
+    """
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
     log: LogSettings
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    witness: WitnessSettings | None = None

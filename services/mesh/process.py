@@ -8,12 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
 
 from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError
-from services.mesh.server import MeshServer
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +25,20 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE_S = 8.0
 _LOOK_EVERY_S = 0.25
 _COLLECT_AFTER = (20_000, 20, 20)
+
+
+class Server(Protocol):
+    """What a process serves with."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+
+    def start(self) -> None:
+        """Serve, in threads."""
+
+    def stop(self, grace_s: float) -> None:
+        """Take no more calls, and end those that run within the grace."""
 
 
 def run(main: Callable[[], int]) -> int:
@@ -43,7 +57,7 @@ def run(main: Callable[[], int]) -> int:
 
 
 def serve(
-    service: str, server: MeshServer, *, on_stop: Sequence[Callable[[], None]] = (), grace_s: float = _GRACE_S
+    service: str, server: Server, *, on_stop: Sequence[Callable[[], None]] = (), grace_s: float = _GRACE_S
 ) -> int:
     """Serve until SIGTERM or SIGINT, then stop the server and run `on_stop` in order; return the exit code.
 

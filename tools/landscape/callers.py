@@ -98,7 +98,10 @@ CONTROLLER = Role(
 )
 OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
 BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
-AUDITOR = Role("auditor@saltmarsh.example.org", ("audit.leaves.read", "audit.log.read", "evidence.reconcile"))
+AUDITOR = Role(
+    "auditor@saltmarsh.example.org",
+    ("audit.leaves.read", "audit.log.read", "audit.bundles.export", "evidence.reconcile"),
+)
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, BUYER, OPERATOR, AUDITOR)
 
 

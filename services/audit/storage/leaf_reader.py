@@ -53,7 +53,7 @@ class LeafReader:
         """Read the next leaves behind place `after`: at most `limit`, fewer where they are large."""
         sizes = (
             select(LEAVES.c.leaf_index, func.octet_length(LEAVES.c.leaf))
-            .where(*_conditions(wanted), *_in_scope(scope), LEAVES.c.leaf_index > (-1 if after is None else after))
+            .where(*conditions(wanted), *in_scope(scope), LEAVES.c.leaf_index > (-1 if after is None else after))
             .order_by(LEAVES.c.leaf_index)
             .limit(limit + 1)
         )
@@ -80,14 +80,14 @@ class LeafReader:
         kind = (LEAVES.c.source_service, LEAVES.c.record_type)
         wanted = LeafFilter(source_service=source_service)
         question = (
-            select(*kind, func.count()).where(*_conditions(wanted), *_in_scope(scope)).group_by(*kind).order_by(*kind)
+            select(*kind, func.count()).where(*conditions(wanted), *in_scope(scope)).group_by(*kind).order_by(*kind)
         )
         with self._database.reading() as connection:
             return [LeafCount(*row) for row in connection.execute(question)]
 
     def _one(self, condition: ColumnElement[bool], scope: Scope) -> HeldLeaf | None:
         with self._database.reading() as connection:
-            held = _held(connection, select(*_HELD_COLUMNS).where(condition, *_in_scope(scope)))
+            held = _held(connection, select(*_HELD_COLUMNS).where(condition, *in_scope(scope)))
         return held[0] if held else None
 
 
@@ -96,7 +96,8 @@ def _held(connection: Connection, question: Select[Any]) -> list[HeldLeaf]:
     return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at, note)) for data, index, digest, at, note in rows]
 
 
-def _conditions(wanted: LeafFilter) -> list[ColumnElement[bool]]:
+def conditions(wanted: LeafFilter) -> list[ColumnElement[bool]]:
+    """Return what leaves have to fulfil to answer."""
     exact = ((LEAVES.c.source_service, wanted.source_service), (LEAVES.c.record, wanted.record))
     conditions = [column == value for column, value in (*exact, (LEAVES.c.actor, wanted.actor)) if value]
     if wanted.start is not None:
@@ -106,7 +107,8 @@ def _conditions(wanted: LeafFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _in_scope(scope: Scope, entities: ColumnElement[Sequence[str]] = LEAVES.c.entities) -> list[ColumnElement[bool]]:
+def in_scope(scope: Scope, entities: ColumnElement[Sequence[str]] = LEAVES.c.entities) -> list[ColumnElement[bool]]:
+    """Return what leaves have to fulfil to be seen."""
     return [] if scope is None else [entities.op("&&")(sqlalchemy.cast(list(scope), LEAVES.c.entities.type))]
 
 
@@ -137,7 +139,7 @@ def _gaps(source_service: str, scope: Scope, after: LeafKey | None) -> Select[An
     key = (held.c.source_service, held.c.record, held.c.revision)
     question = select(*key[:2], held.c.before + 1, held.c.revision - 1).where(held.c.revision > held.c.before + 1)
     if scope is not None:
-        question = question.where(*_in_scope(scope, held.c.entities))
+        question = question.where(*in_scope(scope, held.c.entities))
     if after is not None:
         question = question.where(tuple_(*key) > tuple_(*after))
     return question.order_by(*key)

@@ -28,3 +28,12 @@ CHECKPOINTS = Table(
     Column("key_id", LargeBinary),
     Column("signed_at", DateTime(timezone=True)),
 )
+COSIGNATURES = Table(
+    "cosignatures",
+    _LOG,
+    Column("tree_size", BigInteger, primary_key=True),
+    Column("witness", Text, primary_key=True),
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("line", Text),
+    Column("cosigned_at", DateTime(timezone=True)),
+)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from concord.audit.v1 import audit_pb2
+from concord.audit.v1 import audit_pb2, bundle_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.question import LeafFilter, Scope
@@ -52,8 +52,8 @@ def key_of(request: audit_pb2.GetLeafRequest) -> LeafKey:
     return LeafKey(request.source_service, request.record, request.revision)
 
 
-def filter_of(request: audit_pb2.ListLeavesRequest) -> LeafFilter:
-    """Return what a list is restricted to. Raises ConcordError CONSTRAINT_VIOLATED."""
+def filter_of(request: audit_pb2.ListLeavesRequest | bundle_pb2.ExportBundleRequest) -> LeafFilter:
+    """Return what a list or a bundle is restricted to. Raises ConcordError CONSTRAINT_VIOLATED."""
     require_storable(request, "source_service", "record", "actor")
     return LeafFilter(
         source_service=request.source_service,

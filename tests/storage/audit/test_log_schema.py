@@ -29,6 +29,9 @@ REWRITES = (
     "UPDATE checkpoints SET note = ''",
     "DELETE FROM checkpoints WHERE tree_size > 1",
     "TRUNCATE checkpoints",
+    "UPDATE cosignatures SET line = ''",
+    "DELETE FROM cosignatures",
+    "TRUNCATE cosignatures",
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from clients.cli.application import concord as root
 from tests.support.command_line import CommandLine
-from tests.support.mesh_databases import MeshDatabases, settled
+from tests.support.mesh_databases import SOURCES, MeshDatabases, settled
 from tests.support.waiting import eventually
 from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
 from tools.landscape.callers import ROLES
@@ -212,6 +212,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "count"): (),
     ("audit", "tiles"): ("{home}/tiles",),
     ("audit", "reconcile"): (),
+    ("audit", "export"): ("{home}/evidence.zip", "--record", "{supplier}"),
     ("call",): ("concord.mdm.v1.SystemService/ListSystems", "{{}}"),
     ("whoami",): (),
     ("config", "list"): (),
@@ -225,6 +226,7 @@ APART = {
     ("audit", "proof"),
     ("codes", "promote"),
     ("codes", "withdraw"),
+    ("audit", "verify"),
     ("tree", "compare"),
     ("tree", "promote"),
     ("tree", "withdraw"),
@@ -285,6 +287,34 @@ def test_the_evidence_of_a_change_tells_who_and_why(terminal: Terminal) -> None:
     assert supplier in terminal.concord.done("audit", "list", "--actor", "steward@example.org", "--since", "1h")
     assert terminal.concord("audit", "leaf", f"{supplier}@99").status == 2
     assert terminal.concord.asked("audit", "gaps") == []
+
+
+def test_the_whole_evidence_is_proven_with_the_witness_and_the_receipts_of_every_service(
+    terminal: Terminal, databases: MeshDatabases
+) -> None:
+    home, mesh = Path(terminal.names["home"]), terminal.landscape.mesh
+    bundle, keys = str(home / "whole.zip"), ("--key", str(mesh.public_key("log")))
+    witness = ("--witness", str(mesh.public_key("witness")))
+    settled(databases)
+    terminal.concord.done("audit", "export", bundle)
+    kept = [*(word for source in SOURCES for word in ("--receipts", str(_receipts(databases, source, home))))]
+    proven = terminal.concord.asked("audit", "verify", bundle, *keys, *witness, *kept)
+    assert (proven["holds"], proven["complete"], proven["not_proven"][1:]) == (True, True, [])
+    assert [each["witness"] for each in proven["cosignatures"]] == ["witness.concord.local"]
+
+
+def _receipts(databases: MeshDatabases, source: str, home: Path) -> Path:
+    """Read a service's receipts out of its database, as docs/evidence.md says."""
+    rows = databases.rows(
+        source,
+        "SELECT json_build_object('index', leaf_index, 'source_service', %s::text, 'record', record, "
+        "'revision', revision, 'leaf_hash', encode(leaf_hash, 'base64'), 'time', published_at)::text "
+        "FROM positions JOIN changes USING (seq) ORDER BY leaf_index",
+        source,
+    )
+    file = home / f"{source}.receipts.jsonl"
+    file.write_text("".join(f"{line}\n" for (line,) in rows))
+    return file
 
 
 def test_a_changed_code_map_is_followed_by_the_hub_itself(terminal: Terminal) -> None:

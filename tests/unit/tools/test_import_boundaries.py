@@ -16,8 +16,9 @@ DOMAIN = "A domain speaks to no network and no database"
 SHIPPED = "What is shipped needs no tool and no test"
 CLIENT = "A client knows the contracts and the runtime for callers"
 NO_CLIENT = "No service knows a client"
+VERIFIER = "The verifier needs only cryptography"
 
-SERVICES = ("mdm", "audit", "adapter", "erp_adapter", "saas_adapter")
+SERVICES = ("mdm", "audit", "witness", "adapter", "erp_adapter", "saas_adapter")
 LAYER_NAMES = ("__main__", "app", "transport", "connectors", "storage", "domain")
 
 
@@ -25,7 +26,8 @@ LAYER_NAMES = ("__main__", "app", "transport", "connectors", "storage", "domain"
 def tree(tmp_path: Path) -> Path:
     """A tree of empty modules with the repository's boundaries."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("tools", "clients", "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
+    clients = ("clients", "clients/cli", "clients/verifier")
+    for package in ("tools", *clients, "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     for service in SERVICES:
@@ -56,6 +58,9 @@ def test_an_empty_tree_and_one_without_most_services_break_nothing(tree: Path) -
         ("clients/__init__", "services.mesh.database", CLIENT),
         ("clients/__init__", "tools", SHIPPED),
         ("services/mdm/app", "clients", NO_CLIENT),
+        ("services/audit/app", "clients.verifier", NO_CLIENT),
+        ("clients/verifier/__init__", "clients.cli", VERIFIER),
+        ("clients/verifier/__init__", "google.protobuf", VERIFIER),
     ],
 )
 def test_a_planted_import_of_or_by_a_client_is_caught(tree: Path, module: str, imported: str, boundary: str) -> None:
@@ -80,7 +85,9 @@ def test_what_the_boundaries_allow_passes(tree: Path) -> None:
         "erp_adapter/connectors": "services.erp_adapter.domain, services.adapter.domain, httpx",
         "saas_adapter/app": "services.adapter.app",
         "adapter/storage": "services.mesh",
+        "witness/domain": "clients.verifier.merkle",
     }
+    (tree / "clients" / "verifier" / "merkle.py").touch()
     for module, imported in allowed.items():
         (tree / "services" / f"{module}.py").write_text(f"import {imported}\n")
     assert broken(tree) == []

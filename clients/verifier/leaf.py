@@ -1,0 +1,88 @@
+"""What the bytes of a leaf say of themselves, read from protobuf's wire format without the contract's code.
+
+Of `concord.audit.v1.Leaf` only the key is needed: source_service = 1, record = 2, revision = 3. The last field that
+every leaf has, content_digest = 19, tells a whole leaf from the beginning of one.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+_SOURCE_SERVICE, _RECORD, _REVISION, _CONTENT_DIGEST = 1, 2, 3, 19
+_VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
+_FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
+_LONGEST_VARINT = 10
+
+
+class LeafKey(NamedTuple):
+    """What a leaf is the evidence of."""
+
+    source_service: str
+    record: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.record} revision {self.revision} of {self.source_service}"
+
+
+class Stated(NamedTuple):
+    """What bytes say of themselves: their key, None for what is no leaf; and whether they are the beginning of one."""
+
+    key: LeafKey | None
+    is_cut_short: bool = False
+
+
+class _CutShortError(Exception):
+    """The bytes end before the leaf does."""
+
+
+class _NotALeafError(Exception):
+    """The bytes are not a leaf."""
+
+
+def stated_by(data: bytes) -> Stated:
+    """Return what a leaf's bytes state."""
+    try:
+        return Stated(_key(dict(_fields(data))))
+    except _CutShortError:
+        return Stated(None, is_cut_short=True)
+    except (_NotALeafError, UnicodeDecodeError):
+        return Stated(None)
+
+
+def _key(found: Mapping[int, int | bytes]) -> LeafKey:
+    if _CONTENT_DIGEST not in found:
+        raise _CutShortError
+    service, record, revision = (found.get(number) for number in (_SOURCE_SERVICE, _RECORD, _REVISION))
+    if not isinstance(service, bytes) or not isinstance(record, bytes) or not isinstance(revision, int):
+        raise _NotALeafError
+    return LeafKey(service.decode(), record.decode(), revision)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            value, at = _varint(data, at)
+            yield number, value
+        elif kind == _COUNTED or kind in _FIXED:
+            size, at = _varint(data, at) if kind == _COUNTED else (_FIXED[kind], at)
+            if at + size > len(data):
+                raise _CutShortError
+            yield number, data[at : at + size]
+            at += size
+        else:
+            raise _NotALeafError
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for place in range(_LONGEST_VARINT):
+        if at + place >= len(data):
+            raise _CutShortError
+        byte = data[at + place]
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint has no top bit
+            return value, at + place + 1
+    raise _NotALeafError

@@ -1,0 +1,36 @@
+"""What the witness's process is configured with, below the prefix CONCORD_WITNESS."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.mesh.configuration import Secret
+
+PREFIX = "CONCORD_WITNESS"
+
+
+@dataclass(frozen=True)
+class WitnessServerSettings:
+    """Where the witness listens; `port` 0 takes a free one.
+
+    The interface is HTTP, for loopback: what comes from elsewhere belongs behind a proxy that ends TLS. What passes is
+    signed and secret to nobody.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class WitnessSettings:
+    """The witness's settings.
+
+    `key` is its own, made by `python -m services.witness new-key`. `log_keys_file` holds the public keys of the logs
+    that it witnesses, one a line; several of one log while its key changes. `state_directory` is for this process
+    alone, and whoever takes it away takes away what was witnessed.
+    """
+
+    key: Secret
+    log_keys_file: Path
+    state_directory: Path
+    server: WitnessServerSettings = field(default_factory=WitnessServerSettings)
+    log_level: str = "INFO"

@@ -1,0 +1,1 @@
+"""What the witness remembers: one small file a log."""

@@ -1,0 +1,273 @@
+"""Bundles: what is proven of them, and how each way of being false is named. Built here, without the audit."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clients.verifier import receipts as kept
+from clients.verifier.bundle import Bundle
+from clients.verifier.errors import UnreadableError
+from clients.verifier.trust import Trust
+from clients.verifier.verdict import Falsehood, Verdict
+from clients.verifier.verification import MOST_BEHIND, verify
+from tests.support import evidence
+from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY
+from tests.support.leaves import history
+from tests.support.log_keys import NEWER_KEY, ORIGIN
+
+LEAVES = [leaf for record in ("suppliers/one", "suppliers/two") for leaf in history(record, range(1, 5))]
+COSIGNED = evidence.checkpoint(LEAVES, witnesses=[WITNESS])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "evidence.zip"
+
+
+def checked(path: Path, leaves: Sequence[bytes] | None = None, **trust: Any) -> Verdict:
+    """Check a bundle, with the receipts of these leaves."""
+    if leaves is not None:
+        file = path.with_name("receipts.jsonl")
+        file.write_text("".join(f"{json.dumps(each)}\n" for each in evidence.receipts(leaves)))
+        trust["receipts"] = kept.read(file)
+    with Bundle(path) as bundle:
+        return verify(bundle, Trust(**{"log_keys": [LOG_KEY], **trust}))
+
+
+def names(verdict: Verdict) -> list[tuple[Falsehood, int | None]]:
+    return [(finding.falsehood, finding.index) for finding in verdict.findings]
+
+
+def test_a_whole_log_with_everything_to_compare_leaves_nothing_open(path: Path) -> None:
+    evidence.complete(path, LEAVES, COSIGNED)
+    verdict = checked(path, LEAVES, witnesses=[WITNESS_KEY], earlier=evidence.parsed(LEAVES[:3]))
+    assert verdict.holds
+    assert verdict.caveat == ""
+    assert verdict.sentence == (
+        f"Proven: all 8 leaves are in the log {ORIGIN} as {verdict.signed_by} signed it, "
+        "witness.example.org cosigned it at 2025-11-30T10:53:20Z, "
+        "it continues the checkpoint of 3 leaves that you hold, 8 kept receipts agree with it."
+    )
+
+
+def test_a_selection_proves_its_leaves_and_says_what_it_does_not(path: Path) -> None:
+    verdict = checked(evidence.selection(path, LEAVES, [1, 6]))
+    assert verdict.sentence.startswith(f"Proven: 2 of 8 leaves are in the log {ORIGIN}")
+    assert [told.partition(" (")[0] for told in verdict.open] == [
+        "that others were shown the same log",
+        "that the log continues an earlier one",
+        "that these are all leaves of the question that was asked",
+        "that the leaves are those which the services sent",
+    ]
+
+
+def test_a_selection_continues_the_checkpoint_that_is_held(path: Path) -> None:
+    evidence.selection(path, LEAVES, [1], earlier=3)
+    assert checked(path, earlier=evidence.parsed(LEAVES[:3])).holds
+    assert names(checked(path, earlier=evidence.parsed(LEAVES[:4]))) == [(Falsehood.MISSING_PROOF, None)]
+    assert names(checked(path, earlier=evidence.parsed(LEAVES[1:4]))) == [(Falsehood.REWRITTEN_HISTORY, None)]
+
+
+def test_the_empty_log_is_a_log(path: Path) -> None:
+    assert checked(evidence.complete(path, []), []).holds
+
+
+def test_a_pruned_leaf_is_proven_by_its_hash_and_told_as_open(path: Path) -> None:
+    lines = [evidence.line(index, leaf, **({"leaf": None} if index == 2 else {})) for index, leaf in enumerate(LEAVES)]
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": b"".join(lines)})
+    verdict = checked(path, LEAVES)
+    assert verdict.holds
+    assert "what 1 pruned leaves say (only their hashes are kept)" in verdict.open
+
+
+def edited(leaves: Sequence[bytes], place: int) -> list[bytes]:
+    other = history("suppliers/one", [place + 1], actor="somebody else")
+    return [*leaves[:place], *other, *leaves[place + 1 :]]
+
+
+# What is left of a log that was changed and built anew with the log's own key: every proof in it holds.
+REBUILT: dict[str, tuple[Callable[[], list[bytes]], Falsehood, int]] = {
+    "edited": (lambda: edited(LEAVES, 2), Falsehood.EDITED_LEAF, 2),
+    "deleted": (lambda: LEAVES[:2] + LEAVES[3:], Falsehood.DELETED_LEAF, 2),
+    "inserted": (lambda: [*LEAVES[:4], *history("suppliers/x", [1]), *LEAVES[4:]], Falsehood.INSERTED_LEAF, 4),
+    "reordered": (lambda: [*LEAVES[:2], LEAVES[4], LEAVES[3], LEAVES[2], *LEAVES[5:]], Falsehood.REORDERED_LEAVES, 2),
+    "forged": (lambda: [*LEAVES, *history("suppliers/one", [5])], Falsehood.FORGED_APPEND, 8),
+    "doubled": (lambda: [*LEAVES, LEAVES[0]], Falsehood.FORGED_APPEND, 8),
+}
+
+
+@pytest.mark.parametrize("case", REBUILT)
+def test_kept_receipts_name_what_was_done_to_a_log_that_was_built_anew(path: Path, case: str) -> None:
+    rebuilt, falsehood, index = REBUILT[case]
+    evidence.complete(path, rebuilt())
+    verdict = checked(path, LEAVES)
+    assert (falsehood, index) in names(verdict)
+    assert verdict.sentence.startswith("Refuted: ")
+
+
+def test_receipts_behind_the_log_are_later_ones_unless_the_log_was_asked_for_after_them(path: Path) -> None:
+    evidence.complete(path, LEAVES[:5])
+    kept_at = datetime.fromisoformat(evidence.KEPT_AT)
+    for asked_at in (None, kept_at, kept_at + MOST_BEHIND):
+        verdict = checked(path, LEAVES, asked_at=asked_at)
+        assert (verdict.holds, verdict.receipts) == (True, 5)
+        assert "that this was the newest state (3 receipts are of later leaves)" in verdict.open
+    verdict = checked(path, LEAVES, asked_at=kept_at + MOST_BEHIND + timedelta(seconds=1))
+    assert names(verdict) == [(Falsehood.REPLAYED_CHECKPOINT, 5)]
+
+
+def test_leaves_of_a_service_without_receipts_are_told_as_open(path: Path) -> None:
+    evidence.complete(path, [*LEAVES, *history("systems/one", [1], source_service="erp_adapter")])
+    verdict = checked(path, LEAVES)
+    assert verdict.holds
+    assert "that the leaves of erp_adapter are those which it sent (no receipts of it were given)" in verdict.open
+
+
+def test_a_place_that_was_promised_twice_is_a_forked_view(path: Path) -> None:
+    evidence.complete(path, LEAVES)
+    file = path.with_name("receipts.jsonl")
+    told = [*evidence.receipts(LEAVES), evidence.receipts(edited(LEAVES, 2))[2]]
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in told))
+    assert names(checked(path, receipts=kept.read(file))) == [(Falsehood.FORKED_VIEW, 2)]
+
+
+def test_a_rewritten_beginning_is_found_by_the_checkpoint_that_is_held(path: Path) -> None:
+    evidence.complete(path, edited(LEAVES, 2))
+    assert names(checked(path, earlier=evidence.parsed(LEAVES[:4]))) == [(Falsehood.REWRITTEN_HISTORY, None)]
+    assert names(checked(path, earlier=evidence.parsed(LEAVES))) == [(Falsehood.FORKED_VIEW, None)]
+    assert names(checked(path, earlier=evidence.parsed([*LEAVES, *LEAVES]))) == [(Falsehood.REPLAYED_CHECKPOINT, None)]
+    assert checked(path, earlier=evidence.parsed(LEAVES[:2])).holds
+
+
+def test_a_checkpoint_that_the_witness_did_not_cosign_is_no_proof(path: Path) -> None:
+    evidence.complete(path, LEAVES)
+    assert names(checked(path, witnesses=[WITNESS_KEY])) == [(Falsehood.UNWITNESSED_CHECKPOINT, None)]
+
+
+def test_a_checkpoint_by_another_key_is_forged(path: Path) -> None:
+    evidence.complete(path, LEAVES, evidence.checkpoint(LEAVES, NEWER_KEY))
+    assert names(checked(path)) == [(Falsehood.FORGED_CHECKPOINT, None)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "falsehood"),
+    [
+        ({"leaf": base64.b64encode(LEAVES[3]).decode()}, Falsehood.EDITED_LEAF),
+        ({"leaf": base64.b64encode(LEAVES[2][:-5]).decode()}, Falsehood.TRUNCATED_LEAF),
+        ({"leaf": base64.b64encode(b"\xff").decode()}, Falsehood.TRUNCATED_LEAF),
+        ({"leaf": base64.b64encode(b"\x0f\x00").decode()}, Falsehood.EDITED_LEAF),
+        ({"record": "suppliers/other"}, Falsehood.MISLABELLED_LEAF),
+        ({"revision": 7}, Falsehood.MISLABELLED_LEAF),
+    ],
+)
+def test_a_line_that_is_not_what_was_hashed_is_named(path: Path, changed: dict[str, Any], falsehood: Falsehood) -> None:
+    lines = [evidence.line(index, leaf, **(changed if index == 2 else {})) for index, leaf in enumerate(LEAVES)]
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": b"".join(lines)})
+    assert (falsehood, 2) in names(checked(path))
+
+
+def test_a_leaf_cut_short_is_named_even_where_its_hash_was_made_to_fit(path: Path) -> None:
+    cut = LEAVES[2][:-5]
+    lines = [evidence.line(index, leaf) for index, leaf in enumerate(LEAVES)]
+    told = json.loads(lines[2]) | {
+        "leaf": base64.b64encode(cut).decode(),
+        "leaf_hash": base64.b64encode(evidence.leaf_hash(cut)).decode(),
+    }
+    lines[2] = json.dumps(told).encode() + b"\n"
+    evidence.written(
+        path, {"checkpoint": evidence.checkpoint([*LEAVES[:2], cut, *LEAVES[3:]]), "leaves.jsonl": b"".join(lines)}
+    )
+    assert set(names(checked(path, LEAVES))) == {(Falsehood.TRUNCATED_LEAF, 2)}
+
+
+def test_a_hole_in_a_whole_log_is_named_where_it_begins(path: Path) -> None:
+    lines = [evidence.line(index, leaf) for index, leaf in enumerate(LEAVES) if index != 5]
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": b"".join(lines)})
+    assert names(checked(path))[0] == (Falsehood.MISSING_LEAF, 5)
+
+
+def test_a_missing_revision_is_named_in_a_log_that_is_otherwise_whole(path: Path) -> None:
+    gap = [*history("suppliers/one", [1, 2]), *history("suppliers/one", [4])]
+    assert names(checked(evidence.complete(path, gap))) == [(Falsehood.MISSING_LEAF, 2)]
+
+
+def test_a_proof_of_another_leaf_proves_nothing(path: Path) -> None:
+    members = {"checkpoint": COSIGNED, "leaves.jsonl": evidence.line(1, LEAVES[1])}
+    evidence.written(path, members | {"proofs/1.tlog-proof": evidence.proof(2, LEAVES, COSIGNED)})
+    assert names(checked(path)) == [(Falsehood.FALSE_PROOF, 1)]
+    evidence.written(path, members | {"proofs/2.tlog-proof": evidence.proof(2, LEAVES, COSIGNED)})
+    assert names(checked(path))[0] == (Falsehood.MISSING_PROOF, 1)
+
+
+def test_a_selection_is_compared_with_the_receipts_of_its_leaves(path: Path) -> None:
+    evidence.selection(path, LEAVES, [1, 6])
+    assert checked(path, LEAVES).holds
+    assert names(checked(path, edited(LEAVES, 1))) == [(Falsehood.EDITED_LEAF, 1)]
+    assert names(checked(path, LEAVES[:6])) == [(Falsehood.FORGED_APPEND, 6)]
+
+
+def test_an_earlier_checkpoint_that_proves_nothing_is_not_compared(path: Path) -> None:
+    evidence.complete(path, LEAVES)
+    with pytest.raises(UnreadableError, match="proves nothing"):
+        checked(path, earlier=evidence.parsed(LEAVES[:3], key=NEWER_KEY))
+
+
+CHECKPOINT, LINES = evidence.checkpoint(LEAVES), b"".join(evidence.line(*each) for each in enumerate(LEAVES))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"leaves.jsonl": LINES},
+        {"checkpoint": CHECKPOINT},
+        {"checkpoint": b"nothing", "leaves.jsonl": LINES},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": LINES, "keys/log.vkey": b"trust me"},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": LINES.rstrip()},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": b"[]\n"},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": b"{}\n"},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": b"\xff\n"},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": evidence.line(0, LEAVES[0], revision=True)},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": evidence.line(0, LEAVES[0], index=-1)},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": evidence.line(0, LEAVES[0], leaf=1)},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": evidence.line(0, LEAVES[0], leaf="?")},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": evidence.line(0, LEAVES[0], leaf_hash="AAAA")},
+        {"checkpoint": CHECKPOINT, "leaves.jsonl": LINES + evidence.line(0, LEAVES[0])},
+    ],
+)
+def test_what_is_no_bundle_is_told_and_not_refuted(path: Path, members: dict[str, bytes]) -> None:
+    evidence.written(path, members)
+    with pytest.raises(UnreadableError):
+        checked(path)
+
+
+@pytest.mark.parametrize("broken", [slice(0, 60), slice(30, None), slice(0, 0)])
+def test_a_file_that_is_cut_is_told(path: Path, broken: slice) -> None:
+    evidence.complete(path, LEAVES)
+    path.write_bytes(path.read_bytes()[broken])
+    with pytest.raises(UnreadableError):
+        checked(path)
+
+
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255))
+@settings(max_examples=60)
+def test_whatever_byte_of_a_bundle_is_changed_nothing_breaks_and_no_other_leaf_is_proven(
+    tmp_path_factory: pytest.TempPathFactory, place: int, value: int
+) -> None:
+    path = evidence.complete(tmp_path_factory.mktemp("changed") / "evidence.zip", LEAVES)
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] = value
+    path.write_bytes(data)
+    try:
+        verdict = checked(path)
+        with Bundle(path) as bundle:
+            held = [leaf.data for leaf in bundle.leaves()]
+    except UnreadableError:
+        return
+    assert not verdict.holds or held == LEAVES
