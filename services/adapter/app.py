@@ -25,6 +25,7 @@ from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import Relay
@@ -107,7 +108,8 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     adapter = Adapter(
         service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
     )
-    relay = Relay(database, append_to_audit(audit_channel))
+    append = append_to_audit(audit_channel)
+    relay, denials = Relay(database, append), DenialLog(service, append)
     evidence = OwnEvidence(database), AuditedEvidence(audit_channel, service)
     watch = EvidenceWatch(service, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s)
     server = build_server(
@@ -115,14 +117,17 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
+        note_denial=denials.note,
     )
     adapter.start()
     relay.start()
     watch.start()
+    denials.start()
     ends: Sequence[Callable[[], None]] = (
         adapter.stop,
         watch.stop,
         relay.stop,
+        denials.stop,
         hub_channel.close,
         audit_channel.close,
         database.close,

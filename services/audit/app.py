@@ -14,11 +14,15 @@ from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
+from services.audit.transport.answering import Answering
 from services.audit.transport.audit_service import AuditService
 from services.audit.transport.bundle_methods import BundleMethods
 from services.audit.transport.completeness import CompletenessMethods
 from services.audit.transport.log_methods import LogMethods
 from services.audit.transport.observation import Observation
+from services.audit.transport.question_log import SERVICE, QuestionLog
+from services.audit.transport.question_service import QuestionService
+from services.audit.transport.submission import read_leaves
 from services.audit.witness_client import WitnessClient, WitnessSettings
 from services.audit.witnessing import Witnessing
 from services.mesh.authentication import TokenAuthenticator
@@ -27,10 +31,9 @@ from services.mesh.database import Database
 from services.mesh.elected import Elected
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.records.denial_log import DenialLog
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
-
-SERVICE = "audit"
 
 
 def audit_services(
@@ -43,9 +46,12 @@ def audit_services(
     log, tree = LeafLog(database, signer, most_waiting_leaves=most_waiting_leaves), TreeReader(database)
     _require_own(tree.newest(), signer)
     log.catch_up()
+    reader, questions = LeafReader(database), QuestionLog(log)
+    answering = Answering(reader, questions)
     observation = Observation(telemetry.tracer, telemetry.meter)
     return [
-        AuditService(log, LeafReader(database), observation).grpc_service(),
+        AuditService(log, reader, questions, answering, observation).grpc_service(),
+        QuestionService(answering).grpc_service(),
         LogMethods(tree, signer.verifiers).service(),
         CompletenessMethods(LeafRanges(database)).service(),
         BundleMethods(tree, BundleReader(database), Cosignatures(database)).service(),
@@ -64,14 +70,18 @@ def run(settings: AuditSettings) -> int:
     database = Database(settings.database)
     if not LeafReader(database).is_migrated():
         raise ConfigurationError(["the database holds no log that this role may append to: migrate it first"])
+    log = LeafLog(database, signer)
+    denials = DenialLog(SERVICE, lambda leaves: log.append(read_leaves(leaves)))
     server = build_server(
         audit_services(database, signer, telemetry, most_waiting_leaves=settings.log.most_waiting_leaves),
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
+        note_denial=denials.note,
     )
+    denials.start()
     witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
-    return serve(SERVICE, server, on_stop=[*witnessing, database.close, telemetry.shutdown])
+    return serve(SERVICE, server, on_stop=[denials.stop, *witnessing, database.close, telemetry.shutdown])
 
 
 def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:

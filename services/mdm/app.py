@@ -48,6 +48,7 @@ from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import Relay
@@ -151,13 +152,15 @@ def run(settings: MdmSettings) -> int:
         Receipts(database, feed.news, settings.receipts),
     )
     channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
-    relay = Relay(database, append_to_audit(channel))
+    append = append_to_audit(channel)
+    relay, denials = Relay(database, append), DenialLog(SERVICE, append)
     evidence = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
     server = build_server(
         [*hub_services(storage, feed, settings.feed.stream()), EvidenceMethods(SERVICE, *evidence).service()],
         settings=settings.server,
         authenticator=TokenAuthenticator(settings.authentication),
         telemetry=telemetry,
+        note_denial=denials.note,
     )
     watch = QualityWatch(storage.match_quality, quality_gauges(telemetry.meter))
     jobs = [
@@ -168,6 +171,7 @@ def run(settings: MdmSettings) -> int:
     ]
     feed.start()
     relay.start()
+    denials.start()
     for job in jobs:
         job.start()
     return serve(
@@ -177,6 +181,7 @@ def run(settings: MdmSettings) -> int:
             feed.stop,
             *(job.stop for job in jobs),
             relay.stop,
+            denials.stop,
             channel.close,
             database.close,
             telemetry.shutdown,

@@ -12,6 +12,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.caller import Caller
 from services.mesh.errors import ConcordError
 from services.mesh.server import Call, GrpcService, Handler, MeshServer, ServerSettings, build_server
+from services.mesh.server.denials import NoteDenial, unnoted
 from services.mesh.telemetry import Telemetry
 
 GRACE_S = 5.0
@@ -48,7 +49,11 @@ def _unexpected(_request: Any, call: Call) -> Any:
 
 @contextmanager
 def serving(
-    tokens: Tokens, *services: GrpcService, telemetry: Telemetry | None = None, **settings: Any
+    tokens: Tokens,
+    *services: GrpcService,
+    telemetry: Telemetry | None = None,
+    note_denial: NoteDenial = unnoted,
+    **settings: Any,
 ) -> Iterator[tuple[MeshServer, grpc.Channel]]:
     """Serve on a free port of loopback; yield the server and a channel to it."""
     server = build_server(
@@ -56,6 +61,7 @@ def serving(
         settings=ServerSettings(**settings),
         authenticator=tokens,
         telemetry=telemetry or Telemetry.off(),
+        note_denial=note_denial,
     )
     server.start()
     try:

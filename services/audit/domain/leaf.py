@@ -7,10 +7,14 @@ from typing import NamedTuple, Self
 
 from google.protobuf.message import DecodeError
 
-from concord.audit.v1.audit_pb2 import Leaf
+from concord.audit.v1.audit_pb2 import OPERATION_ASK, OPERATION_DENY, OPERATION_DISCLOSE, Leaf
+from services.audit.domain.term import terms_of
 
 LONGEST_RECORD_BYTES = 1024
 """A record's name in UTF-8, so that it fits an index entry of the log."""
+
+ACTS = {OPERATION_DISCLOSE: "disclosure", OPERATION_DENY: "denial", OPERATION_ASK: "question"}
+"""The record types of leaves that are the evidence of no change, by their operations."""
 
 _LEAF_PREFIX = b"\x00"  # RFC 9162, 2.1.1: a leaf's hash can never be an inner node's
 
@@ -48,13 +52,14 @@ class IncomingLeaf:
     entities: tuple[str, ...]
     occurred_at: datetime
     traceparent: str
+    terms: tuple[int, ...]
     data: bytes
     leaf_hash: bytes
 
     @classmethod
     def of(cls, leaf: Leaf, data: bytes) -> Self:
         """Return the leaf that `data` decodes to, with its hash. Raises FlawedLeafError."""
-        flaws = [*_unstorable_texts(leaf), *_long_names(leaf)]
+        flaws = [*_unstorable_texts(leaf), *_long_names(leaf), *_contradictions(leaf)]
         if flaws:
             raise FlawedLeafError(*flaws)
         return cls(
@@ -64,6 +69,7 @@ class IncomingLeaf:
             entities=tuple(leaf.entities),
             occurred_at=_occurred_at(leaf),
             traceparent=leaf.traceparent,
+            terms=terms_of(leaf),
             data=data,
             leaf_hash=leaf_hash(data),
         )
@@ -100,6 +106,18 @@ def _long_names(leaf: Leaf) -> list[Flaw]:
     if len(leaf.record.encode()) <= LONGEST_RECORD_BYTES:
         return []
     return [Flaw("record", f"must be at most {LONGEST_RECORD_BYTES} bytes in UTF-8")]
+
+
+def _contradictions(leaf: Leaf) -> list[Flaw]:
+    """An act says what was done and is of its own record type; a change says what the record is after it."""
+    act = ACTS.get(leaf.operation)
+    if leaf.WhichOneof("act") != act:
+        return [Flaw("act", f"must be {act}" if act else "must be empty where a record was changed")]
+    if act is not None:
+        return [] if leaf.record_type == act else [Flaw("record_type", f"must be {act}")]
+    if leaf.record_type in ACTS.values():
+        return [Flaw("record_type", "must be that of a record")]
+    return [] if leaf.content_digest else [Flaw("content_digest", "must be told where a record was changed")]
 
 
 def _occurred_at(leaf: Leaf) -> datetime:

@@ -24,13 +24,29 @@ class HeldLeaf:
 
 @dataclass(frozen=True, slots=True)
 class LeafFilter:
-    """Which leaves are asked for; what is empty does not restrict. Occurred at or after `start`, before `end`."""
+    """Which leaves are asked for; what is empty does not restrict. Occurred at or after `start`, before `end`.
+
+    `involved` is the actor or one on whose behalf it acted; `terms` are all of them terms of the leaf; `changes` leaves
+    out what is the evidence of no change.
+    """
 
     source_service: str = ""
     record: str = ""
     actor: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    involved: str = ""
+    record_type: str = ""
+    changes: bool = False
+    terms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the log: the places behind `after` and before `before`, both exclusive."""
+
+    after: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)

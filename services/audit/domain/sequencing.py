@@ -54,12 +54,12 @@ class Appended:
 class Sequencer:
     """Gives places to the leaves of several requests that are committed together.
 
-    `held` are the receipts of leaves that the log holds already, by key; `next_index` is the first free place.
+    `held` are the receipts of leaves that the log holds already, by key; `next_index` is the first free place, also later.
     """
 
     def __init__(self, held: Mapping[LeafKey, Receipt], next_index: int, received_at: datetime) -> None:
         self._held = dict(held)
-        self._next_index = next_index
+        self.next_index = next_index
         self._received_at = received_at
 
     def place(self, leaves: Sequence[IncomingLeaf]) -> Appended:
@@ -72,11 +72,11 @@ class Sequencer:
         for place, leaf in enumerate(leaves):
             receipt = self._held.get(leaf.key) or (fresh[leaf.key][1] if leaf.key in fresh else None)
             if receipt is None:
-                receipt = Receipt(self._next_index + len(fresh), leaf.leaf_hash, self._received_at)
+                receipt = Receipt(self.next_index + len(fresh), leaf.leaf_hash, self._received_at)
                 fresh[leaf.key] = (leaf, receipt)
             elif receipt.leaf_hash != leaf.leaf_hash:
                 raise LeafConflictError(place, leaf.key, receipt)
             receipts.append(receipt)
         self._held |= {key: receipt for key, (_, receipt) in fresh.items()}
-        self._next_index += len(fresh)
+        self.next_index += len(fresh)
         return Appended(tuple(receipts), tuple(fresh.values()))

@@ -12,6 +12,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
+from services.audit.storage import term_index
 from services.audit.storage.growing_tree import GrowingTree, Head
 from services.audit.storage.nodes import read_leaf_hashes
 from services.mesh.database import Database, driver
@@ -106,7 +107,7 @@ class LeafLog:
         return request.outcome
 
     def catch_up(self) -> None:
-        """Sign what the log holds and no checkpoint covers, so many leaves a transaction; to be called at the start.
+        """Sign what no checkpoint covers and index what has no terms, a piece a transaction; to be called at the start.
 
         A log from before it had a tree gets one so, an empty log its first checkpoint. What is done stays done when it
         is interrupted. Raises ConcordError as `append` does.
@@ -118,7 +119,8 @@ class LeafLog:
         with self._database.transaction() as transaction:
             connection = driver(transaction)
             _lock(connection)
-            return bool(self._signed(connection, _CAUGHT_UP_AT_ONCE).unsigned)
+            unsigned = self._signed(connection, _CAUGHT_UP_AT_ONCE).unsigned
+            return term_index.catch_up(connection) or bool(unsigned)
 
     def _enter(self, request: _Request) -> None:
         """Queue a request, with the door closed; one that finds nobody waiting always may."""
@@ -173,6 +175,7 @@ class LeafLog:
             connection = driver(transaction)
             _lock(connection)
             head = self._signed(connection)
+            _index_earlier(connection, head.next_index)
             sequencer = _sequencer(connection, {leaf.key for request in requests for leaf in request.leaves}, head)
             outcomes = [_place(sequencer, request) for request in requests]
             fresh = [each for outcome in outcomes if isinstance(outcome, Appended) for each in outcome.fresh]
@@ -196,7 +199,14 @@ class LeafLog:
 
 
 def _lock(connection: Connection) -> None:
+    """Become the sequencer until the transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))
+
+
+def _index_earlier(connection: Connection, next_index: int) -> None:
+    """Index what a replica of an earlier version appended meanwhile."""
+    while term_index.next_to_index(connection) < next_index:
+        term_index.catch_up(connection)
 
 
 def _sequencer(connection: Connection, keys: set[LeafKey], head: Head) -> Sequencer:
@@ -231,3 +241,4 @@ def _write(connection: Connection, placed: Sequence[tuple[IncomingLeaf, Receipt]
                     receipt.received_at,
                 )
             )
+    term_index.index(connection, ((receipt.leaf_index, leaf.terms) for leaf, receipt in placed))

@@ -4,17 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, any_, func, select, tuple_
 
 from services.audit.domain.gap import Gap
-from services.audit.domain.leaf import LeafKey
-from services.audit.domain.question import GapPage, HeldLeaf, LeafCount, LeafFilter, LeafPage, Scope, fitting
+from services.audit.domain.leaf import ACTS, LeafKey
+from services.audit.domain.question import GapPage, HeldLeaf, LeafCount, LeafFilter, LeafPage, Scope, Stretch, fitting
 from services.audit.domain.sequencing import Receipt
-from services.audit.storage.table import CHECKPOINTS, LEAVES
-from services.mesh.database import Database
+from services.audit.domain.term import TermKind, term
+from services.audit.storage.table import CHECKPOINTS, LEAF_TERMS, LEAVES
+from services.mesh.database import Database, driver
 
 _KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
 _RIGHTS = ("SELECT", "INSERT")
+_HAVING = """
+SELECT leaf_index FROM public.leaf_terms
+WHERE terms @> %s::bigint[] AND leaf_index > %s AND leaf_index < %s LIMIT %s
+"""
+_FEW = 5_000
+"""Leaves that may have the terms asked for and be named one by one."""
 _COVERED_BY = (
     select(CHECKPOINTS.c.note)
     .where(CHECKPOINTS.c.tree_size > LEAVES.c.leaf_index)
@@ -36,7 +43,7 @@ class LeafReader:
 
     def is_migrated(self) -> bool:
         """Tell whether the log is there, for this role to append to. Raises ConcordError DEPENDENCY_UNAVAILABLE."""
-        tables = [func.to_regclass(table.fullname) for table in (LEAVES, CHECKPOINTS)]
+        tables = [func.to_regclass(table.fullname) for table in (LEAVES, CHECKPOINTS, LEAF_TERMS)]
         rights = [func.has_table_privilege(table, right) for table in tables for right in _RIGHTS]
         with self._database.reading() as connection:
             return all(connection.execute(select(*rights)).one())
@@ -49,16 +56,10 @@ class LeafReader:
         """Read the leaf of a change; None when there is none in scope."""
         return self._one(tuple_(*_KEY) == tuple_(*key), scope)
 
-    def leaves(self, wanted: LeafFilter, scope: Scope, *, after: int | None, limit: int) -> LeafPage:
-        """Read the next leaves behind place `after`: at most `limit`, fewer where they are large."""
-        sizes = (
-            select(LEAVES.c.leaf_index, func.octet_length(LEAVES.c.leaf))
-            .where(*conditions(wanted), *in_scope(scope), LEAVES.c.leaf_index > (-1 if after is None else after))
-            .order_by(LEAVES.c.leaf_index)
-            .limit(limit + 1)
-        )
+    def leaves(self, wanted: LeafFilter, scope: Scope, within: Stretch, *, limit: int) -> LeafPage:
+        """Read the first leaves of a stretch: at most `limit`, fewer where they are large."""
         with self._database.reading() as connection:
-            found = connection.execute(sizes).all()
+            found = _firsts(connection, wanted, scope, within, limit + 1)
             count = fitting([size for _, size in found], limit)
             places = [leaf_index for leaf_index, _ in found[:count]]
             held = _held(connection, select(*_HELD_COLUMNS).where(LEAVES.c.leaf_index.in_(places)))
@@ -96,14 +97,60 @@ def _held(connection: Connection, question: Select[Any]) -> list[HeldLeaf]:
     return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at, note)) for data, index, digest, at, note in rows]
 
 
+def _firsts(
+    connection: Connection, wanted: LeafFilter, scope: Scope, within: Stretch, limit: int
+) -> Sequence[tuple[int, int]]:
+    """Read the places of the first leaves, in order, with their sizes."""
+    found = [*conditions(wanted), *in_scope(scope), *_in_stretch(LEAVES, within)]
+    if wanted.terms:
+        found.append(_has_terms(connection, wanted.terms, within))
+    if not wanted.involved:
+        return _sizes(connection, found, limit)
+    # One question after the other, each in the order of its own index: with OR neither would be used.
+    for_it = _has_terms(connection, (term(TermKind.ON_BEHALF_OF, wanted.involved),), within)
+    involved = (LEAVES.c.actor == wanted.involved, for_it)
+    return sorted({row for either in involved for row in _sizes(connection, [*found, either], limit)})[:limit]
+
+
+def _sizes(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[tuple[int, int]]:
+    question = select(LEAVES.c.leaf_index, func.octet_length(LEAVES.c.leaf)).where(*conditions)
+    rows = connection.execute(question.order_by(LEAVES.c.leaf_index).limit(limit))
+    return [(leaf_index, size) for leaf_index, size in rows]
+
+
+def _has_terms(connection: Connection, terms: Sequence[int], within: Stretch) -> ColumnElement[bool]:
+    """Say that a leaf has all of the terms: by its place where few leaves have, by a look at each where many do.
+
+    The database keeps no figures on terms that few leaves have, and would look at every leaf for them.
+    """
+    # Planned anew each time: a plan for any stretch of the log would not use the index of terms.
+    asked = (list(terms), within.after, within.before, _FEW + 1)
+    places = [row[0] for row in driver(connection).execute(_HAVING, asked, prepare=False)]
+    if len(places) <= _FEW:
+        return LEAVES.c.leaf_index == any_(sqlalchemy.cast(places, LEAF_TERMS.c.terms.type))
+    all_of = LEAF_TERMS.c.terms.op("@>")(sqlalchemy.cast(list(terms), LEAF_TERMS.c.terms.type))
+    return LEAVES.c.leaf_index.in_(select(LEAF_TERMS.c.leaf_index).where(all_of, *_in_stretch(LEAF_TERMS, within)))
+
+
+def _in_stretch(table: Table, within: Stretch) -> list[ColumnElement[bool]]:
+    return [table.c.leaf_index > within.after, table.c.leaf_index < within.before]
+
+
 def conditions(wanted: LeafFilter) -> list[ColumnElement[bool]]:
-    """Return what leaves have to fulfil to answer."""
-    exact = ((LEAVES.c.source_service, wanted.source_service), (LEAVES.c.record, wanted.record))
-    conditions = [column == value for column, value in (*exact, (LEAVES.c.actor, wanted.actor)) if value]
+    """Return what leaves have to fulfil to answer, their terms excepted."""
+    exact = (
+        (LEAVES.c.source_service, wanted.source_service),
+        (LEAVES.c.record, wanted.record),
+        (LEAVES.c.record_type, wanted.record_type),
+        (LEAVES.c.actor, wanted.actor),
+    )
+    conditions = [column == value for column, value in exact if value]
     if wanted.start is not None:
         conditions.append(LEAVES.c.occurred_at >= wanted.start)
     if wanted.end is not None:
         conditions.append(LEAVES.c.occurred_at < wanted.end)
+    if wanted.changes:
+        conditions.append(LEAVES.c.record_type.not_in(ACTS.values()))
     return conditions
 
 

@@ -37,3 +37,9 @@ COSIGNATURES = Table(
     Column("line", Text),
     Column("cosigned_at", DateTime(timezone=True)),
 )
+LEAF_TERMS = Table(
+    "leaf_terms",
+    _LOG,
+    Column("leaf_index", BigInteger, primary_key=True),
+    Column("terms", ARRAY(BigInteger)),
+)

@@ -1,20 +1,31 @@
 """From requests to questions the log can answer; what it could not is refused by name."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from concord.audit.v1 import audit_pb2, bundle_pb2
+from concord.audit.v1 import audit_pb2, bundle_pb2, question_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import LeafKey
-from services.audit.domain.question import LeafFilter, Scope
+from services.audit.domain.question import LeafFilter, LeafPage, Scope, Stretch
 from services.audit.transport.rendering import NAME_PREFIX
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server.call import Call
 from services.mesh.validation import constraint_violated
+
+Listing = (
+    audit_pb2.ListLeavesRequest
+    | question_pb2.ListChangesRequest
+    | question_pb2.ListDisclosuresRequest
+    | question_pb2.ListDenialsRequest
+    | question_pb2.ListQuestionsRequest
+)
+"""A request for pages of leaves."""
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 1000
@@ -59,9 +70,19 @@ def filter_of(request: audit_pb2.ListLeavesRequest | bundle_pb2.ExportBundleRequ
         source_service=request.source_service,
         record=request.record,
         actor=request.actor,
-        start=_moment(request.start_time, "start_time") if request.HasField("start_time") else None,
-        end=_moment(request.end_time, "end_time") if request.HasField("end_time") else None,
+        start=start_of(request),
+        end=end_of(request),
     )
+
+
+def start_of(request: Listing) -> datetime | None:
+    """Return since when what is listed occurred. Raises ConcordError CONSTRAINT_VIOLATED."""
+    return _moment(request.start_time, "start_time") if request.HasField("start_time") else None
+
+
+def end_of(request: Listing) -> datetime | None:
+    """Return before when what is listed occurred. Raises ConcordError CONSTRAINT_VIOLATED."""
+    return _moment(request.end_time, "end_time") if request.HasField("end_time") else None
 
 
 def require_storable(request: Message, *fields: str) -> None:
@@ -75,14 +96,13 @@ def require_storable(request: Message, *fields: str) -> None:
         raise constraint_violated(broken)
 
 
-def page_of(request: audit_pb2.ListLeavesRequest | audit_pb2.ListGapsRequest) -> tuple[int | None, int]:
+def page_of(request: audit_pb2.ListGapsRequest) -> tuple[int | None, int]:
     """Return the place in the log that a page begins behind, None for the first, and how much it holds.
 
     Raises ConcordError INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN.
     """
-    limit = page_size(request.page_size, default=DEFAULT_PAGE, largest=LARGEST_PAGE)
     keys = PageToken.decode(request.page_token, request)
-    return None if keys is None else _place(keys), limit
+    return None if keys is None else _place(keys[0]), _limit(request)
 
 
 def token_behind(place: int | None, request: Message) -> str:
@@ -90,8 +110,39 @@ def token_behind(place: int | None, request: Message) -> str:
     return "" if place is None else PageToken.encode([str(place)], request)
 
 
-def _place(keys: tuple[str, ...]) -> int:
-    match = _NAME.fullmatch(f"{NAME_PREFIX}{keys[0]}") if len(keys) == 1 else None
+@dataclass(frozen=True, slots=True)
+class LeafPlace:
+    """Where a page of leaves begins, where its question's first page ends, and how much a page holds."""
+
+    after: int
+    before: int
+    limit: int
+
+    @classmethod
+    def of(cls, request: Listing) -> Self:
+        """Return the place that a request asks for. Raises ConcordError INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN."""
+        keys = PageToken.decode(request.page_token, request, keys=2)
+        after, before = (-1, _HIGHEST_INDEX) if keys is None else map(_place, keys)
+        return cls(after, before, _limit(request))
+
+    def within(self, question: int) -> Stretch:
+        """Return the stretch of the log that the page is of, when the question itself has this place in it."""
+        return Stretch(self.after, min(self.before, question))
+
+
+def token_of(page: LeafPage, within: Stretch, request: Message) -> str:
+    """Return the token of the next page of a stretch; empty behind the last."""
+    if page.next_after is None:
+        return ""
+    return PageToken.encode([str(page.next_after), str(within.before)], request)
+
+
+def _limit(request: Listing | audit_pb2.ListGapsRequest) -> int:
+    return page_size(request.page_size, default=DEFAULT_PAGE, largest=LARGEST_PAGE)
+
+
+def _place(key: str) -> int:
+    match = _NAME.fullmatch(f"{NAME_PREFIX}{key}")
     if match is None or int(match[1]) > _HIGHEST_INDEX:
         message = "the page token is not one of ours"
         raise ConcordError(

@@ -8,6 +8,7 @@ from services.audit.domain.question import HeldLeaf
 from services.audit.domain.sequencing import LeafConflictError
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
+from services.audit.transport.answering import Answering
 from services.audit.transport.asking import (
     filter_of,
     key_of,
@@ -18,6 +19,7 @@ from services.audit.transport.asking import (
     token_behind,
 )
 from services.audit.transport.observation import Observation
+from services.audit.transport.question_log import QuestionLog
 from services.audit.transport.rendering import count_message, entry_message, gap_message, receipt_message
 from services.audit.transport.submission import conflict, read_leaves
 from services.mesh.errors import ConcordError, FieldViolation
@@ -28,9 +30,13 @@ from services.mesh.validation import constraint_violated
 class AuditService:
     """The handlers of `concord.audit.v1.AuditService`; what they raise is in the contract."""
 
-    def __init__(self, log: LeafLog, reader: LeafReader, observation: Observation) -> None:
+    def __init__(
+        self, log: LeafLog, reader: LeafReader, questions: QuestionLog, answering: Answering, observation: Observation
+    ) -> None:
         self._log = log
         self._reader = reader
+        self._questions = questions
+        self._answering = answering
         self._observation = observation
 
     def grpc_service(self) -> GrpcService:
@@ -76,12 +82,8 @@ class AuditService:
 
     def list_leaves(self, request: audit_pb2.ListLeavesRequest, call: Call) -> audit_pb2.ListLeavesResponse:
         """List leaves, oldest first."""
-        wanted = filter_of(request)
-        after, limit = page_of(request)
-        page = self._reader.leaves(wanted, scope_of(call), after=after, limit=limit)
-        return audit_pb2.ListLeavesResponse(
-            leaves=map(entry_message, page.leaves), next_page_token=token_behind(page.next_after, request)
-        )
+        answer = self._answering.page(request, call, filter_of(request))
+        return audit_pb2.ListLeavesResponse(leaves=answer.leaves, next_page_token=answer.next_page_token)
 
     def list_gaps(self, request: audit_pb2.ListGapsRequest, call: Call) -> audit_pb2.ListGapsResponse:
         """List what is missing."""
@@ -99,9 +101,12 @@ class AuditService:
         return audit_pb2.CountLeavesResponse(counts=map(count_message, counts))
 
     def _find(self, request: audit_pb2.GetLeafRequest, call: Call) -> HeldLeaf | None:
-        scope = scope_of(call)
         if not request.name:
-            return self._reader.leaf_of(key_of(request), scope)
+            key = key_of(request)
+            self._questions.keep(request, call)
+            return self._reader.leaf_of(key, scope_of(call))
         if request.source_service or request.record or request.revision:
             raise constraint_violated([FieldViolation("name", "must be empty where the change is told")])
-        return self._reader.leaf_at(leaf_index_of(request.name), scope)
+        leaf_index = leaf_index_of(request.name)
+        was_there = leaf_index < self._questions.keep(request, call)
+        return self._reader.leaf_at(leaf_index, scope_of(call)) if was_there else None

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from concord.audit.v1.audit_pb2 import Leaf, Operation
+from concord.governance.v1.options_pb2 import AuditCategory
 from services.mesh.records.keys import KeyedHash, RecordKey, derive
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Origin:
     reason: str = ""
     traceparent: str = ""
     approval: str = ""
+    method: str = ""
+    category: AuditCategory.ValueType = AuditCategory.AUDIT_CATEGORY_UNSPECIFIED
 
     @classmethod
     def of(cls, call: "Call", request_id: str = "") -> Self:
@@ -56,6 +59,8 @@ class Origin:
             purpose=call.purpose,
             reason=call.reason,
             traceparent=call.traceparent,
+            method=call.policy.full_name,
+            category=call.policy.audit,
         )
 
     @classmethod
@@ -128,6 +133,7 @@ def build_leaf(source_service: str, change: Change, origin: Origin, key: RecordK
         _changed_fields(change, commitments, new),
         _CONTENT_DIGEST,
         _sized(content_digest(change.record, change.revision, new.values())),
+        _called(origin),
     )
     return b"".join(parts)
 
@@ -149,6 +155,12 @@ def _circumstances(origin: Origin, occurred_at: datetime) -> bytes:
     )
     leaf.occurred_at.FromDatetime(occurred_at)
     return leaf.SerializeToString(deterministic=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _called(origin: Origin) -> bytes:
+    """Return what a leaf says of the RPC, which comes behind what it says of the record."""
+    return Leaf(method=origin.method, category=origin.category).SerializeToString(deterministic=True)
 
 
 @functools.lru_cache(maxsize=1024)

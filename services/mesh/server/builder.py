@@ -14,6 +14,7 @@ from services.mesh.authentication import Authenticator
 from services.mesh.server.accounting import Accounting
 from services.mesh.server.call import Stopping
 from services.mesh.server.contract import Contract
+from services.mesh.server.denials import Denials, NoteDenial, unnoted
 from services.mesh.server.gates import Authentication, Authorisation, Deadline
 from services.mesh.server.method import methods_of
 from services.mesh.server.places import Places
@@ -101,9 +102,14 @@ class _Parts:
 
 
 def build_server(
-    services: Sequence[GrpcService], *, settings: ServerSettings, authenticator: Authenticator, telemetry: Telemetry
+    services: Sequence[GrpcService],
+    *,
+    settings: ServerSettings,
+    authenticator: Authenticator,
+    telemetry: Telemetry,
+    note_denial: NoteDenial = unnoted,
 ) -> MeshServer:
-    """Bind a server that serves exactly these services.
+    """Bind a server that serves exactly these services; `note_denial` is told of every call that is not permitted.
 
     Raises ConfigurationError for plaintext that strangers could read, OSError when a port is taken or a certificate
     can't be read, ValueError for handlers that don't match their contracts.
@@ -115,6 +121,7 @@ def build_server(
     stages = Stages(
         telemetry=Accounting(telemetry, parts.stopping, identities=has_identities),
         errors=Refusal(),
+        denials=Denials(note_denial),
         deadline=Deadline(timedelta(seconds=settings.default_deadline_s)),
         authentication=Authentication(authenticator),
         authorisation=Authorisation(),

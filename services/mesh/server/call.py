@@ -16,6 +16,9 @@ from services.mesh.purpose import PURPOSE_KEY, REASON_KEY, stated
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
 
+LONGEST_STATED = {PURPOSE_KEY: 255, REASON_KEY: 1024, REQUEST_ID: 128}
+"""In characters, as `concord.audit.v1.Leaf` bounds them."""
+
 UNKNOWN_CALLER = Caller(subject="", client="")
 _FOREVER_S = 10 * 365 * 24 * 3600.0
 

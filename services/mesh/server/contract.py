@@ -1,6 +1,6 @@
 """The innermost stage: what comes in is what the contract says, what goes out is what the caller may see.
 
-It holds for unary calls and for every message of every stream.
+It holds for unary calls and for every message of every stream, and for what a call states in its metadata.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,12 +9,13 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.governance import clear_restricted
-from services.mesh.server.call import Call
+from services.mesh.purpose import PURPOSE_KEY, REASON_KEY
+from services.mesh.server.call import LONGEST_STATED, REQUEST_ID, Call
 from services.mesh.server.method import Method, Single, Streamed
 from services.mesh.server.request_stream import RequestStream
-from services.mesh.validation import require_valid
+from services.mesh.validation import constraint_violated, require_valid
 
 
 class Contract:
@@ -29,6 +30,7 @@ class Contract:
         incoming, outgoing = self._incoming(method), self._outgoing(method)
 
         def serving(request: Any, call: Call) -> bytes:
+            _require_bounded(call)
             return outgoing(inner(incoming(request, call), call), call)
 
         return serving
@@ -38,6 +40,7 @@ class Contract:
         incoming, outgoing = self._incoming(method), self._outgoing(method)
 
         def serving(request: Any, call: Call) -> Iterator[bytes]:
+            _require_bounded(call)
             for response in inner(incoming(request, call), call):
                 yield outgoing(response, call)
             if call.told_to_stop:
@@ -87,6 +90,18 @@ class Contract:
             return data
 
         return encode
+
+
+def _require_bounded(call: Call) -> None:
+    """Refuse statements that no leaf can hold: the evidence of what the call does would never be taken."""
+    stated = ((PURPOSE_KEY, call.purpose), (REASON_KEY, call.reason), (REQUEST_ID, call.request_id_header))
+    broken = [
+        FieldViolation(key, f"must be at most {LONGEST_STATED[key]} characters long")
+        for key, text in stated
+        if len(text) > LONGEST_STATED[key]
+    ]
+    if broken:
+        raise constraint_violated(broken)
 
 
 def shutting_down() -> ConcordError:

@@ -29,6 +29,8 @@ class Stages:
     # Around everything that can fail, so that every failure has a reason and none leaks a text; inside telemetry, which
     # reports what this stage decided.
     errors: Stage
+    # Around every stage that may refuse, and the handler; inside errors, where a refusal still has its reason.
+    denials: Stage
     # Before any work is done, since nobody waits for what is too late.
     deadline: Stage
     # Before anything is told to a stranger: whether a method exists, what is wrong with a request.
@@ -51,6 +53,7 @@ class Stages:
         return (
             self.telemetry,
             self.errors,
+            self.denials,
             self.deadline,
             self.authentication,
             self.authorisation,

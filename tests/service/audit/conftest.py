@@ -13,11 +13,14 @@ from concord.audit.v1.log_pb2_grpc import LogServiceStub
 from services.audit.app import audit_services
 from services.audit.domain.checkpoint import LogSigner
 from services.audit.storage import MIGRATIONS
+from services.audit.storage.leaf_log import LeafLog
+from services.audit.transport.submission import read_leaves
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
 from services.mesh.database import Database
 from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.errors import ConcordError, from_rpc_error
+from services.mesh.records.denial_log import DenialLog
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.databases import Databases, MigratedDatabase
@@ -86,17 +89,22 @@ def replica(
     telemetry = Telemetry(TelemetrySettings(access_log=False), "audit", exporters=[spans])
     settings = AuthenticationSettings(issuer=issuer.issuer, jwks_file=issuer.jwks_file)
     with migrated.opened() as database:
+        log = LeafLog(database, signer)
+        denials = DenialLog("audit", lambda leaves: log.append(read_leaves(leaves)), pause_s=0.05)
         server = build_server(
             audit_services(database, signer, telemetry),
             settings=ServerSettings(),
             authenticator=TokenAuthenticator(settings),
             telemetry=telemetry,
+            note_denial=denials.note,
         )
         server.start()
+        denials.start()
         try:
             yield Clients(server.port, issuer)
         finally:
             server.stop(GRACE_S)
+            denials.stop()
             telemetry.shutdown()
 
 

@@ -133,6 +133,19 @@ def test_a_broken_constraint_names_the_field(audit: audit_pb2_grpc.AuditServiceS
     assert [violation.field for violation in error.violations] == ["revision"]
 
 
+@pytest.mark.parametrize(
+    ("key", "longest"), [("x-concord-purpose", 255), ("x-concord-reason", 1024), ("x-request-id", 128)]
+)
+def test_a_statement_that_no_leaf_can_hold_is_refused(
+    audit: audit_pb2_grpc.AuditServiceStub, key: str, longest: int
+) -> None:
+    audit.GetLeaf(audit_pb2.GetLeafRequest(name="1"), metadata=(*READER, (key, "x" * longest)))
+    longer = (*READER, (key, "x" * (longest + 1)))
+    error = failure(lambda: audit.GetLeaf(audit_pb2.GetLeafRequest(name="1"), metadata=longer))
+    assert error.reason == reasons.ERROR_REASON_CONSTRAINT_VIOLATED
+    assert [violation.field for violation in error.violations] == [key]
+
+
 def test_an_error_keeps_its_details_on_the_wire(audit: audit_pb2_grpc.AuditServiceStub) -> None:
     error = failure(lambda: audit.GetLeaf(audit_pb2.GetLeafRequest(record="suppliers/none"), metadata=READER))
     assert error.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND

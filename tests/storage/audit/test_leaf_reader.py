@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from services.audit.domain.gap import Gap
 from services.audit.domain.leaf import LeafKey
-from services.audit.domain.question import HeldLeaf, LeafCount, LeafFilter, Scope
+from services.audit.domain.question import HeldLeaf, LeafCount, LeafFilter, Scope, Stretch
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
 
 EVERYTHING = LeafFilter()
+END = 2**63 - 1
+WHOLE = Stretch(-1, END)
 
 
 def append(log: LeafLog, data: Iterable[bytes]) -> None:
@@ -23,9 +25,9 @@ def append(log: LeafLog, data: Iterable[bytes]) -> None:
 
 def all_leaves(reader: LeafReader, wanted: LeafFilter, scope: Scope = None, limit: int = 2) -> list[HeldLeaf]:
     found: list[HeldLeaf] = []
-    after = None
+    after = -1
     while True:
-        page = reader.leaves(wanted, scope, after=after, limit=limit)
+        page = reader.leaves(wanted, scope, Stretch(after, END), limit=limit)
         assert len(page.leaves) <= limit
         found.extend(page.leaves)
         if page.next_after is None:
@@ -74,22 +76,29 @@ def test_leaves_are_listed_by_what_is_asked_in_log_order(log: LeafLog, reader: L
         assert [leaf.data for leaf in found] == [LOG[place] for place in places]
 
 
+def test_a_stretch_ends_before_its_end(log: LeafLog, reader: LeafReader) -> None:
+    append(log, LOG)
+    page = reader.leaves(EVERYTHING, None, Stretch(1, 4), limit=9)
+    assert ([leaf.receipt.leaf_index for leaf in page.leaves], page.next_after) == ([2, 3], None)
+
+
 def test_a_page_that_ends_with_the_last_leaf_is_the_last(log: LeafLog, reader: LeafReader) -> None:
     append(log, LOG[:2])
-    assert reader.leaves(EVERYTHING, None, after=None, limit=2).next_after is None
+    assert reader.leaves(EVERYTHING, None, WHOLE, limit=2).next_after is None
 
 
 def test_leaves_appended_between_two_pages_come_once_and_later(log: LeafLog, reader: LeafReader) -> None:
     append(log, LOG[:3])
-    first = reader.leaves(EVERYTHING, None, after=None, limit=2)
+    first = reader.leaves(EVERYTHING, None, WHOLE, limit=2)
     append(log, LOG[3:4])
-    second = reader.leaves(EVERYTHING, None, after=first.next_after, limit=2)
+    assert first.next_after is not None
+    second = reader.leaves(EVERYTHING, None, Stretch(first.next_after, END), limit=2)
     assert [leaf.data for leaf in (*first.leaves, *second.leaves)] == LOG[:4]
 
 
 def test_a_page_of_large_leaves_is_shorter(log: LeafLog, reader: LeafReader) -> None:
     append(log, history("suppliers/large", range(1, 4), on_behalf_of=["x" * 900_000]))
-    page = reader.leaves(EVERYTHING, None, after=None, limit=100)
+    page = reader.leaves(EVERYTHING, None, WHOLE, limit=100)
     assert (len(page.leaves), page.next_after) == (1, 0)
     assert len(all_leaves(reader, EVERYTHING, limit=100)) == 3
 

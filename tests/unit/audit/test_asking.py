@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from concord.audit.v1.audit_pb2 import GetLeafRequest, ListGapsRequest, ListLeavesRequest
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.audit.transport.asking import filter_of, key_of, leaf_index_of, page_of, token_behind
+from services.audit.domain.question import LeafPage, Stretch
+from services.audit.transport.asking import (
+    LeafPlace,
+    filter_of,
+    key_of,
+    leaf_index_of,
+    page_of,
+    token_behind,
+    token_of,
+)
 from services.mesh.errors import ConcordError
 from services.mesh.pagination import PageToken
 
@@ -68,14 +77,29 @@ def test_a_text_that_the_database_cannot_compare_is_refused() -> None:
 
 
 def test_a_token_continues_its_own_question_only() -> None:
-    request = ListLeavesRequest(record="suppliers/one", page_size=5)
+    request = ListGapsRequest(source_service="mdm", page_size=5)
     request.page_token = token_behind(41, request)
     assert page_of(request) == (41, 5)
-    request.record = "suppliers/two"
+    request.source_service = "erp_adapter"
     with pytest.raises(ConcordError) as refused:
         page_of(request)
     assert refused.value.reason == reasons.ERROR_REASON_INVALID_PAGE_TOKEN
     assert token_behind(None, request) == ""
+
+
+def test_the_pages_of_a_question_end_where_its_first_page_was_asked() -> None:
+    request = ListLeavesRequest(record="suppliers/one", page_size=5)
+    first = LeafPlace.of(request).within(question=60)
+    assert first == Stretch(after=-1, before=60)
+    request.page_token = token_of(LeafPage([], next_after=41), first, request)
+    assert LeafPlace.of(request).within(question=99) == Stretch(after=41, before=60)
+    assert token_of(LeafPage([], next_after=None), first, request) == ""
+
+
+def test_no_token_makes_a_question_see_itself() -> None:
+    request = ListLeavesRequest()
+    request.page_token = PageToken.encode(["3", str(2**63 - 1)], request)
+    assert LeafPlace.of(request).within(question=60).before == 60
 
 
 @pytest.mark.parametrize("keys", [(), ("x",), ("-1",), ("9" * 19,), ("1", "2")])
@@ -87,6 +111,16 @@ def test_a_forged_token_is_refused(keys: tuple[str, ...]) -> None:
     assert refused.value.reason == reasons.ERROR_REASON_INVALID_PAGE_TOKEN
 
 
+@pytest.mark.parametrize("keys", [(), ("1",), ("1", "x"), ("-1", "2"), ("1", "9" * 19), ("1", "2", "3")])
+def test_a_forged_token_of_a_page_of_leaves_is_refused(keys: tuple[str, ...]) -> None:
+    request = ListLeavesRequest()
+    request.page_token = PageToken.encode(keys, request)
+    with pytest.raises(ConcordError) as refused:
+        LeafPlace.of(request)
+    assert refused.value.reason == reasons.ERROR_REASON_INVALID_PAGE_TOKEN
+
+
 @pytest.mark.parametrize(("asked", "given_size"), [(0, 100), (7, 7), (1000, 1000), (1_000_000, 1000)])
 def test_pages_have_a_default_and_a_limit(asked: int, given_size: int) -> None:
-    assert page_of(ListLeavesRequest(page_size=asked))[1] == given_size
+    assert page_of(ListGapsRequest(page_size=asked))[1] == given_size
+    assert LeafPlace.of(ListLeavesRequest(page_size=asked)).limit == given_size

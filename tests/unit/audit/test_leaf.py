@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.domain.leaf import FlawedLeafError, LeafKey, decode, leaf_hash
+from services.mesh.validation import violations
+from tests.support.acts import ACTS, act_bytes
 from tests.support.leaves import BEGINNING, incoming, leaf_bytes, leaf_message
 
 
@@ -73,3 +75,29 @@ def test_a_time_outside_the_calendar_is_refused(seconds: int) -> None:
     leaf.occurred_at.CopyFrom(Timestamp(seconds=seconds))
     with pytest.raises(FlawedLeafError, match="occurred_at"):
         incoming(leaf.SerializeToString())
+
+
+@pytest.mark.parametrize("kind", ACTS)
+def test_an_act_is_a_leaf_without_a_content_digest(kind: str) -> None:
+    data = act_bytes(ACTS[kind])
+    assert violations(decode(data)) == []
+    assert (incoming(data).record_type, incoming(data).key.record) == (kind, f"{kind}s/s1")
+
+
+@pytest.mark.parametrize("kind", ACTS)
+def test_an_act_must_be_what_its_operation_says(kind: str) -> None:
+    leaf = decode(act_bytes(ACTS[kind]))
+    for broken, field in (
+        (leaf_message(operation=leaf.operation), "act"),
+        (leaf_message(**{kind: ACTS[kind]}), "act"),
+        (leaf_message(operation=leaf.operation, **{kind: ACTS[kind]}), "record_type"),
+        (leaf_message(record_type=kind), "record_type"),
+    ):
+        with pytest.raises(FlawedLeafError) as refused:
+            incoming(broken.SerializeToString())
+        assert [flaw.field for flaw in refused.value.flaws] == [field]
+
+
+def test_a_change_must_say_what_the_record_is_after_it() -> None:
+    with pytest.raises(FlawedLeafError, match="content_digest"):
+        incoming(leaf_bytes(content_digest=b""))

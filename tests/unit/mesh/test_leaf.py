@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 
 from concord.audit.v1.audit_pb2 import OPERATION_UPDATE, Leaf
+from concord.governance.v1.options_pb2 import AuditCategory
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.party_pb2 import TaxId
@@ -26,6 +27,7 @@ KEY = RING.new_record_key("suppliers/1")
 ORIGIN = Origin(
     actor="alice", client="desk", on_behalf_of=("bob",), client_address="127.0.0.1", peer_identity="spiffe://desk",
     request_id="3f0c", purpose="correction", reason="letter of 3 March", traceparent="00-1", approval="approvals/1",
+    method="/concord.mdm.v1.SupplierService/UpdateSupplier", category=AuditCategory.AUDIT_CATEGORY_MUTATION,
 )  # fmt: skip
 MARCH = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 OLD = Supplier(legal_name="Medline", duns="123456789", tax_ids=[TaxId(scheme="EIN", value="12-3456789")])
