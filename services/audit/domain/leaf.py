@@ -109,7 +109,7 @@ def _long_names(leaf: Leaf) -> list[Flaw]:
 
 
 def _contradictions(leaf: Leaf) -> list[Flaw]:
-    """An act says what was done and is of its own record type; a change says what the record is after it."""
+    """Find what an act must say (what was done, its own record type) and what a change must (the record's digest)."""
     act = ACTS.get(leaf.operation)
     if leaf.WhichOneof("act") != act:
         return [Flaw("act", f"must be {act}" if act else "must be empty where a record was changed")]

@@ -54,7 +54,7 @@ class Appended:
 class Sequencer:
     """Gives places to the leaves of several requests that are committed together.
 
-    `held` are the receipts of leaves that the log holds already, by key; `next_index` is the first free place, also later.
+    `held` are the receipts of leaves that the log holds already, by key; `next_index` is the first free place.
     """
 
     def __init__(self, held: Mapping[LeafKey, Receipt], next_index: int, received_at: datetime) -> None:

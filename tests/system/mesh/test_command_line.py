@@ -207,6 +207,10 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("audit", "record"): ("{supplier}",),
     ("audit", "list"): ("--limit", "5"),
+    ("audit", "acts"): ("--limit", "5"),
+    ("audit", "disclosures"): ("{supplier}",),
+    ("audit", "denials"): ("--since", "1d"),
+    ("audit", "questions"): ("--purpose", "a-walk", "--limit", "5"),
     ("audit", "leaf"): ("leaves/0",),
     ("audit", "gaps"): (),
     ("audit", "count"): (),
@@ -220,8 +224,9 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own: below, of log-in, of change requests, pins, rules and maps, or of proofs.
+# Each has a test of its own: below, of log-in, of change requests, pins, rules and maps, of proofs, or of events.
 APART = {
+    ("audit", "events"),
     ("audit", "checkpoint"),
     ("audit", "proof"),
     ("codes", "promote"),
