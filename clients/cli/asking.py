@@ -38,7 +38,7 @@ def _circumstances(command: F) -> F:
         _option("--actor", metavar="SUBJECT", told="Only what this subject did, or a service on its behalf."),
     ):
         command = option(command)
-    return pass_session(command)
+    return command
 
 
 _field = _option("--field", metavar="PATH", told="Only changes of this field, such as bank_accounts.")
@@ -49,7 +49,8 @@ _service = _option("--service", "source_service", metavar="SERVICE", told="Only 
 @click.argument("name")
 @_field
 @_circumstances
-def of_record(session: Session, name: str, field: str, limit: int | None, **asked: Any) -> None:
+@pass_session
+def of_record(session: Session, /, name: str, field: str, limit: int | None, **asked: Any) -> None:
     """List who changed one record, revision by revision.
 
     \b
@@ -65,7 +66,8 @@ def of_record(session: Session, name: str, field: str, limit: int | None, **aske
 @_option("--type", "record_type", metavar="TYPE", told="Only changes of such records, such as supplier.")
 @_service
 @_circumstances
-def changes(session: Session, limit: int | None, **asked: Any) -> None:
+@pass_session
+def changes(session: Session, /, limit: int | None, **asked: Any) -> None:
     """List changes by field, actor, purpose, call and time.
 
     \b
@@ -80,7 +82,8 @@ def changes(session: Session, limit: int | None, **asked: Any) -> None:
 @_option("--type", "record_type", metavar="TYPE", told="Only changes of such records, such as system.")
 @_service
 @_circumstances
-def acts(session: Session, limit: int | None, **asked: Any) -> None:
+@pass_session
+def acts(session: Session, /, limit: int | None, **asked: Any) -> None:
     """List administrative acts: changes of how the mesh works.
 
     \b
@@ -95,7 +98,8 @@ def acts(session: Session, limit: int | None, **asked: Any) -> None:
 @click.option("--class", "shown", type=click.Choice(_CLASSES), help="Only disclosures of fields of this class.")
 @_service
 @_circumstances
-def disclosures(session: Session, name: str, shown: str | None, limit: int | None, **asked: Any) -> None:
+@pass_session
+def disclosures(session: Session, /, name: str, shown: str | None, limit: int | None, **asked: Any) -> None:
     """List who was shown sensitive fields of which records.
 
     \b
@@ -110,7 +114,8 @@ def disclosures(session: Session, name: str, shown: str | None, limit: int | Non
 @_option("--method", metavar="METHOD", told="Only calls of this RPC: /PACKAGE.SERVICE/METHOD.")
 @_service
 @_circumstances
-def denials(session: Session, limit: int | None, **asked: Any) -> None:
+@pass_session
+def denials(session: Session, /, limit: int | None, **asked: Any) -> None:
     """List calls that were not permitted, at any service.
 
     \b
@@ -121,7 +126,8 @@ def denials(session: Session, limit: int | None, **asked: Any) -> None:
 
 @click.command("questions", cls=Command)
 @_circumstances
-def questions(session: Session, limit: int | None, **asked: Any) -> None:
+@pass_session
+def questions(session: Session, /, limit: int | None, **asked: Any) -> None:
     """List who asked the audit what.
 
     \b

@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -87,10 +88,11 @@ def test_an_act_is_a_leaf_without_a_content_digest(kind: str) -> None:
 @pytest.mark.parametrize("kind", ACTS)
 def test_an_act_must_be_what_its_operation_says(kind: str) -> None:
     leaf = decode(act_bytes(ACTS[kind]))
+    act: dict[str, Any] = {kind: ACTS[kind]}
     for broken, field in (
         (leaf_message(operation=leaf.operation), "act"),
-        (leaf_message(**{kind: ACTS[kind]}), "act"),
-        (leaf_message(operation=leaf.operation, **{kind: ACTS[kind]}), "record_type"),
+        (leaf_message(**act), "act"),
+        (leaf_message(operation=leaf.operation, **act), "record_type"),
         (leaf_message(record_type=kind), "record_type"),
     ):
         with pytest.raises(FlawedLeafError) as refused:

@@ -15,7 +15,7 @@ from tests.support.acts import ACTS, CONFIDENTIAL, RESTRICTED, act_bytes, disclo
 from tests.support.leaves import BEGINNING, leaf_bytes
 
 GET = "/concord.mdm.v1.SupplierService/GetSupplier"
-SAID = {
+SAID: dict[str, Any] = {
     "client": "console", "client_address": "192.0.2.7", "request_id": "3f0c", "purpose": "payment",
     "reason": "letter of 3 March", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     "approval": "approvals/1", "method": GET,
@@ -40,7 +40,7 @@ def entry(data: bytes, leaf_index: int = 0) -> LeafEntry:
 
 def full_change(operation: str) -> bytes:
     fields = [{"path": path, "new": bytes(32)} for path in ("legal_name", "bank_accounts[0].iban")]
-    said: dict[str, Any] = SAID | {"on_behalf_of": ["carol"], "fields": fields}
+    said = SAID | {"on_behalf_of": ["carol"], "fields": fields}
     return leaf_bytes(operation=Operation.Value(operation), **said)
 
 

@@ -53,7 +53,11 @@ class Audit:
         return [Leaf.FromString(data) for data in self.taken.values()]
 
 
-def refuse(log: DenialLog, actor: str = "mallory", reason: int = reasons.ERROR_REASON_PERMISSION_MISSING) -> None:
+def refuse(
+    log: DenialLog,
+    actor: str = "mallory",
+    reason: reasons.ErrorReason.ValueType = reasons.ERROR_REASON_PERMISSION_MISSING,
+) -> None:
     call = Call(policy=GET_LEAF, caller=Caller(subject=actor, client="tests", entities=("entities/a",)))
     log.note(call, ConcordError(reason, "refused", metadata={"permission": "audit.leaves.read"}))
 
