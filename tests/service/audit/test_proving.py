@@ -51,7 +51,8 @@ def test_evidence_is_proven_by_its_record_and_revision(audit: AuditServiceStub, 
     append(audit, 0, 20)
     by_place = concord.done_unbounded("audit", "proof", "leaves/6")
     assert by_place.startswith("c2sp.org/tlog-proof@v1\nindex 6\n")
-    assert concord.done_unbounded("audit", "proof", "suppliers/one@7") == by_place
+    # To find the leaf of a revision is a question, and so a leaf more: the proof is of a larger tree.
+    assert concord.done_unbounded("audit", "proof", "suppliers/one@7").startswith("c2sp.org/tlog-proof@v1\nindex 6\n")
     assert concord("audit", "proof", "suppliers/one@99").status == 2
 
 

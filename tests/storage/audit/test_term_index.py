@@ -53,9 +53,9 @@ def test_a_log_from_before_the_index_is_indexed_piece_by_piece(
 ) -> None:
     monkeypatch.setattr(term_index, "_CHUNK", 2)
     append_as_an_earlier_version(database, 0, history("suppliers/two", range(1, 6), purpose="payment"))
-    log.index_earlier()
+    log.catch_up()
     assert found(reader) == [0, 1, 2, 3, 4]
-    log.index_earlier()
+    log.catch_up()
     assert found(reader) == [0, 1, 2, 3, 4]
 
 

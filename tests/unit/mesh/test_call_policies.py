@@ -25,6 +25,7 @@ from services.mesh.client import service_config
 FILES: tuple[Any, ...] = (
     adapter_pb2,
     audit_pb2,
+    log_pb2,
     question_pb2,
     change_pb2,
     completeness_pb2,
@@ -33,7 +34,6 @@ FILES: tuple[Any, ...] = (
     import_pb2,
     ingest_pb2,
     item_pb2,
-    log_pb2,
     match_model_service_pb2,
     supplier_pb2,
     system_pb2,
