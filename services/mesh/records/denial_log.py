@@ -98,7 +98,7 @@ class DenialLog:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        lost = len(self._waiting) + len(self._refused)
+        lost = len(self._waiting) + len(self._refused) + bool(self._unlisted)
         if lost:
             _log.error("%d leaves of refused calls never reached the audit", lost)
 
