@@ -29,7 +29,7 @@ class TermKind(StrEnum):
     DISCLOSED = "disclosed"
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=4096)
 def term(kind: TermKind, text: str) -> int:
     """Return the term of a text, between -2^63 and 2^63 - 1."""
     digest = hashlib.sha256(f"{kind}\x00{text}".encode()).digest()
@@ -43,7 +43,10 @@ def disclosed(record: str, classification: Classification.ValueType) -> str:
 
 def terms_of(leaf: Leaf) -> tuple[int, ...]:
     """Return every term of a leaf, each once, in order."""
-    return tuple(sorted({term(kind, text) for kind, text in _texts(leaf) if text}))
+    found = {term(kind, text) for kind, text in _texts(leaf) if text}
+    for field in leaf.fields:
+        found.update(_terms_of_field(field.path))
+    return tuple(sorted(found))
 
 
 def _texts(leaf: Leaf) -> Iterator[tuple[TermKind, str]]:
@@ -51,13 +54,12 @@ def _texts(leaf: Leaf) -> Iterator[tuple[TermKind, str]]:
     yield TermKind.REQUEST, leaf.request_id
     for subject in leaf.on_behalf_of:
         yield TermKind.ON_BEHALF_OF, subject
-    for field in leaf.fields:
-        for path in _asked_paths(field.path):
-            yield TermKind.FIELD, path
     if leaf.category:
         yield TermKind.CATEGORY, str(leaf.category)
     if leaf.HasField("denial"):
         yield TermKind.METHOD, leaf.method
+    if not leaf.HasField("disclosure"):
+        return
     for record in leaf.disclosure.records:
         yield TermKind.DISCLOSED, disclosed(record.record, Classification.CLASSIFICATION_UNSPECIFIED)
         for classification in record.classifications:
@@ -66,7 +68,8 @@ def _texts(leaf: Leaf) -> Iterator[tuple[TermKind, str]]:
 
 
 @functools.lru_cache(maxsize=16_384)
-def _asked_paths(path: str) -> tuple[str, ...]:
-    """Return what a path is asked for by: without keys of elements, and each path above it."""
+def _terms_of_field(path: str) -> tuple[int, ...]:
+    """Return what a path is asked for by: without keys of elements, and each path above it. Most of a leaf's terms."""
     steps = _ELEMENT_KEY.sub("", path).split(".")
-    return tuple(".".join(steps[:length]) for length in range(1, len(steps) + 1))
+    above = (".".join(steps[:length]) for length in range(1, len(steps) + 1))
+    return tuple(term(TermKind.FIELD, asked) for asked in above if asked)
