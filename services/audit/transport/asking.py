@@ -75,12 +75,12 @@ def filter_of(request: audit_pb2.ListLeavesRequest | bundle_pb2.ExportBundleRequ
     )
 
 
-def start_of(request: Listing) -> datetime | None:
+def start_of(request: Listing | bundle_pb2.ExportBundleRequest) -> datetime | None:
     """Return since when what is listed occurred. Raises ConcordError CONSTRAINT_VIOLATED."""
     return _moment(request.start_time, "start_time") if request.HasField("start_time") else None
 
 
-def end_of(request: Listing) -> datetime | None:
+def end_of(request: Listing | bundle_pb2.ExportBundleRequest) -> datetime | None:
     """Return before when what is listed occurred. Raises ConcordError CONSTRAINT_VIOLATED."""
     return _moment(request.end_time, "end_time") if request.HasField("end_time") else None
 

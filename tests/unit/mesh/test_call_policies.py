@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from concord.adapter.v1 import adapter_pb2
-from concord.audit.v1 import audit_pb2, completeness_pb2, log_pb2, question_pb2
+from concord.audit.v1 import audit_pb2, bundle_pb2, completeness_pb2, log_pb2, question_pb2
 from concord.evidence.v1 import evidence_pb2
 from concord.mdm.v1 import (
     change_pb2,
@@ -25,6 +25,7 @@ from services.mesh.client import service_config
 FILES: tuple[Any, ...] = (
     adapter_pb2,
     audit_pb2,
+    bundle_pb2,
     log_pb2,
     question_pb2,
     change_pb2,
