@@ -60,25 +60,31 @@ class Component:
             ),
         )
 
-    def parts(self) -> Iterator["Component"]:
-        """Give what hangs together within it, as a write follows it: the parts are grouped as the whole is."""
+    def parts(self, least: int | None = None) -> Iterator["Component"]:
+        """Give what hangs together within it, as a write follows it: the parts are grouped as the whole is.
+
+        With `least`, millibits, only by pairs that score as much; those below that lead out of a part are told as such.
+        """
         names = self.voices.keys()
         edges = [edge for edge in self.edges if names >= {*edge[:2]}]
         must, cannot = self._inside(self.must), self._inside(self.cannot)
-        links = [*(edge[:2] for edge in edges), *must, *_chained(self.voices.values())]
+        followed = (edge[:2] for edge in edges if least is None or edge.millibits >= least)
+        links = [*followed, *must, *_chained(self.voices.values())]
         place = {name: number for number, part in enumerate(connected(names, links)) for name in part}
         found: dict[int, Component] = {}
         for name, number in place.items():
             found.setdefault(number, Component({}, set())).voices[name] = self.voices[name]
         for edge in edges:
-            found[place[edge.one]].edges.add(edge)
+            one, other = found[place[edge.one]], found[place[edge.other]]
+            for part in (one, other):
+                (part.edges if one is other else part.beyond).add(edge)
         for edge in self.beyond:
             found[place[edge.one if edge.one in names else edge.other]].beyond.add(edge)
         for pair in must:
             found[place[pair[0]]].must.add(pair)
         for pair in cannot:
-            if place[pair[0]] == place[pair[1]]:
-                found[place[pair[0]]].cannot.add(pair)
+            for name in pair:
+                found[place[name]].cannot.add(pair)
         yield from found.values()
 
     def as_it_is(self) -> Partition:

@@ -107,7 +107,7 @@ class Matcher:
         fresh |= self._index(connection, model, fresh)
         evidence = _evidence(connection, model, fresh)
         before = match_index.edges(connection, list(fresh)) if fresh else set()
-        for least in (-_NEVER, _rivalling(model)):
+        for least in (-_NEVER, rivalling(model)):
             component = Component(dict(fresh), set(evidence.edges))
             touched = {*fresh, *also, *_ends({*before, *evidence.edges}, least)}
             whole = self._gather(connection, model.record_type, component, touched, changed, least)
@@ -207,7 +207,7 @@ def _waiting(model: MatchModel, review: Review) -> Waiting:
     return Waiting(pair(review.one, review.other), review.millibits, review.doubt.value, priority)
 
 
-def _rivalling(model: MatchModel) -> int:
+def rivalling(model: MatchModel) -> int:
     """Return from which score on a pair can be linked, or rival one that can; millibits."""
     link = model.link_millibits
     return max(model.review_millibits, link - model.margin_millibits) if link is not None else _NEVER

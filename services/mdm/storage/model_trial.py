@@ -1,7 +1,7 @@
 """What a model would make of the golden records there are: computed from what is stored, nothing is written.
 
 It is ingest's own matching over everybody at once: the same candidates, the same scores, the same groups. Records are
-grouped part by part, as far as they hang together; where more does than a write looks at, all stays as it is here, too.
+grouped part by part, as far as they hang together; where more does than a write looks at, as a write does it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.component import Component
 from services.mdm.storage.match_decisions import MatchDecisions
 from services.mdm.storage.match_population import Gathered, MatchPopulation
-from services.mdm.storage.matcher import MOST_TOGETHER, weighed
+from services.mdm.storage.matcher import MOST_TOGETHER, rivalling, weighed
 from services.mdm.storage.registry import Landscape, Registry
 from services.mdm.storage.stored_models import StoredModels, matched_type
 from services.mdm.storage.transactions import Transactions
@@ -147,15 +147,18 @@ class ModelTrial:
 
 
 def _partition(whole: Component, landscape: Landscape, model: MatchModel) -> Partition:
-    """Return who would belong together, and what would wait."""
-    found = [
-        part.partition(landscape, model) if len(part.voices) <= MOST_TOGETHER else part.as_it_is()
-        for part in whole.parts()
-    ]
+    """Return who would belong together, and what would wait, part by part as a write looks at them."""
+    found = []
+    for part in whole.parts():
+        narrow = [part] if len(part.voices) <= MOST_TOGETHER else part.parts(rivalling(model))
+        for each in narrow:
+            is_too_much = len(each.voices) > MOST_TOGETHER
+            found.append(each.as_it_is() if is_too_much else each.partition(landscape, model))
     return Partition(
         tuple(group for each in found for group in each.groups),
         tuple(join for each in found for join in each.joins),
-        tuple(review for each in found for review in each.reviews),
+        # A pair that leads from one part to another is told by both.
+        tuple({review[:2]: review for each in found for review in each.reviews}.values()),
     )
 
 

@@ -69,7 +69,7 @@ def test_a_match_can_be_tried_out_without_writing(mesh: ServedHub, steward: Clie
 
 
 @pytest.mark.usefixtures("pair")
-def test_where_more_hangs_together_than_a_write_looks_at_all_stays_as_it_is(
+def test_where_more_can_be_linked_together_than_a_write_looks_at_all_stays_as_it_is(
     mesh: ServedHub, steward: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, tuning = _low(steward, mesh)

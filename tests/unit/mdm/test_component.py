@@ -10,6 +10,7 @@ from services.mdm.domain.matching.defaults import LINK, REVIEW, default_model
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.component import Component
+from services.mdm.storage.matcher import rivalling
 from services.mdm.storage.registry import Landscape
 from services.mdm.storage.voices import Voice
 
@@ -42,6 +43,14 @@ def test_the_parts_of_a_population_are_grouped_as_the_whole_is(whole: Component)
     assert sorted(group for each in found for group in each.groups) == sorted(expected.groups)
     assert {join for each in found for join in each.joins} == set(expected.joins)
     assert {review for each in found for review in each.reviews} == set(expected.reviews)
+
+
+@given(components())
+def test_pairs_that_can_neither_link_nor_rival_a_link_change_no_group(whole: Component) -> None:
+    expected = whole.partition(LANDSCAPE, MODEL)
+    found = [part.partition(LANDSCAPE, MODEL) for part in whole.parts(rivalling(MODEL))]
+    assert sorted(group for each in found for group in each.groups) == sorted(expected.groups)
+    assert {join for each in found for join in each.joins} == set(expected.joins)
 
 
 @given(st.sets(pairs))
