@@ -18,7 +18,7 @@ _UNREACHABLE_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 _FIXES: Mapping[str, str] = {
     "ATTRIBUTE_NOT_AUTHORED": "leave out {field}, or have the registration of {system} allow it",
     "AUDIT_BEHIND": "nothing was changed, since money follows it and the audit lags; repeat later",
-    "AUDIT_RECEIPT_PENDING": "the change stands; repeat the command to wait for its evidence",
+    "AUDIT_RECEIPT_PENDING": "the change stands, its evidence follows: concord audit gaps, or concord audit reconcile",
     "AUTHOR_REQUIRED": "{author} gives it up; decide against it: concord change-requests reject {name}",
     "CHANGE_REQUEST_CONFLICT": "concord change-requests compare {name}; choose with --wanted or --present VALUE",
     "CHANGE_REQUEST_OUTDATED": "concord change-requests rebase {name}, then decide again",

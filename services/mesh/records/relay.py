@@ -22,6 +22,7 @@ Why the order is right without waiting for older transactions to end (no xmin ho
 Sequence numbers are drawn one by one (an identity column, CACHE 1), so a later draw is a higher number.
 """
 
+import hashlib
 import logging
 import random
 import threading
@@ -185,8 +186,15 @@ class Relay:
             answer = self._append(call)
             if len(answer) != len(call):
                 raise RelayError(f"{len(answer)} receipts for {len(call)} leaves")
+            if [each.leaf_hash for each in answer] != [_leaf_hash(leaf) for leaf in call]:
+                raise RelayError("a receipt is of other bytes than were sent")
             receipts.extend(answer)
         return receipts
+
+
+def _leaf_hash(leaf: bytes) -> bytes:
+    """Return a leaf's hash after RFC 9162."""
+    return hashlib.sha256(b"\0" + leaf).digest()
 
 
 def _waiting(connection: _Connection, largest: int) -> _Batch:

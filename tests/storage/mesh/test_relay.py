@@ -1,7 +1,7 @@
 """The relay: nothing published before its receipt, nothing lost, one relay at a time."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 
 import pytest
@@ -66,19 +66,18 @@ def test_nothing_is_published_while_the_audit_is_down(ledger: Ledger, database: 
     assert newest(database) == 1
 
 
-@pytest.mark.parametrize("answer", [[], [Receipt()] * 3])
-def test_an_answer_with_another_number_of_receipts_publishes_nothing(
-    ledger: Ledger, database: Database, answer: list[Receipt]
+@pytest.mark.parametrize("answer", [lambda receipts: receipts[:0], lambda receipts: [*receipts, receipts[0]], reversed])
+def test_receipts_that_are_not_one_of_each_leaf_publish_nothing(
+    ledger: Ledger, database: Database, audit: AuditInMemory, answer: Callable[[list[Receipt]], Iterable[Receipt]]
 ) -> None:
     asked = threading.Semaphore(0)
 
-    def miscount(leaves: object) -> list[Receipt]:
-        assert leaves
+    def mistaken(leaves: Sequence[bytes]) -> list[Receipt]:
         asked.release()
-        return answer
+        return list(answer(audit.append(leaves)))
 
     ledger.write("suppliers/1", "suppliers/2")
-    relay = Relay(database, miscount)
+    relay = Relay(database, mistaken)
     relay.start()
     assert asked.acquire(timeout=10)
     assert asked.acquire(timeout=10)
