@@ -9,7 +9,9 @@ from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
 from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.erasure import ErasureMethods
 from services.mdm.transport.exceptions import ExceptionMethods
+from services.mdm.transport.holds import HoldMethods
 from services.mdm.transport.importing import Importing
 from services.mdm.transport.imports import ImportMethods
 from services.mdm.transport.ingest import ingest_service
@@ -123,6 +125,8 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         ).service(),
         SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
         RebuildMethods(storage.rebuilding, deciding).service(),
+        ErasureMethods(storage.erasure, deciding).service(),
+        HoldMethods(storage.transactions, storage.holds, deciding).service(),
     ]
 
 

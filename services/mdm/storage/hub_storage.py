@@ -16,9 +16,11 @@ from services.mdm.storage.code_map_proposals import PROPOSALS as MAPS_PROPOSED
 from services.mdm.storage.code_map_proposals import CodeMapProposals
 from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.duplicate_search import DuplicateSearch
+from services.mdm.storage.erasure import Erasure
 from services.mdm.storage.families import Families
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.holds import Holds
 from services.mdm.storage.import_batches import ImportBatches
 from services.mdm.storage.importing import Importing
 from services.mdm.storage.intake import Intake
@@ -118,6 +120,8 @@ class HubStorage:
     duplicate_search: DuplicateSearch
     search_index: SearchIndex
     purging: Purging
+    holds: Holds
+    erasure: Erasure
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: Receipts | None = None) -> HubStorage:
@@ -159,6 +163,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
     audits = MatchAudits(transactions, store, registry, decisions, new_id)
     request_records = ChangeRequestRecords(store, reader)
     requests = ChangeRequests(transactions, store, request_records, reader, stewardship, new_id)
+    holds = Holds(transactions, store, registry, new_id)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -184,6 +189,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
             requests,
             rules,
             audits,
+            holds,
             (proposals.kept, rules.kept, code_map_proposals.kept),
         ),
         forest=forest,
@@ -215,6 +221,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         duplicate_search=DuplicateSearch(store, registry),
         search_index=SearchIndex(transactions, store, registry),
         purging=Purging(transactions),
+        holds=holds,
+        erasure=Erasure(transactions, store, registry),
     )
 
 
