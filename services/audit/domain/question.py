@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.audit.domain.gap import Gap
+from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import Receipt
 
 Scope = tuple[str, ...] | None
@@ -16,9 +17,10 @@ LARGEST_PAGE_BYTES = 1_500_000
 
 @dataclass(frozen=True, slots=True)
 class HeldLeaf:
-    """A leaf as the log holds it."""
+    """A leaf as the log holds it; `data` is None where it was pruned."""
 
-    data: bytes
+    key: LeafKey
+    data: bytes | None
     receipt: Receipt
 
 

@@ -32,6 +32,7 @@ _COVERED_BY = (
 _HELD_COLUMNS = (
     *(LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at),
     func.coalesce(_COVERED_BY, ""),
+    *_KEY,
 )
 
 
@@ -94,7 +95,10 @@ class LeafReader:
 
 def _held(connection: Connection, question: Select[Any]) -> list[HeldLeaf]:
     rows = connection.execute(question.order_by(LEAVES.c.leaf_index))
-    return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at, note)) for data, index, digest, at, note in rows]
+    return [
+        HeldLeaf(LeafKey(*key), None if data is None else bytes(data), Receipt(index, bytes(digest), at, note))
+        for data, index, digest, at, note, *key in rows
+    ]
 
 
 def _firsts(
@@ -113,7 +117,7 @@ def _firsts(
 
 
 def _sizes(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[tuple[int, int]]:
-    question = select(LEAVES.c.leaf_index, func.octet_length(LEAVES.c.leaf)).where(*conditions)
+    question = select(LEAVES.c.leaf_index, func.coalesce(func.octet_length(LEAVES.c.leaf), 0)).where(*conditions)
     rows = connection.execute(question.order_by(LEAVES.c.leaf_index).limit(limit))
     return [(leaf_index, size) for leaf_index, size in rows]
 

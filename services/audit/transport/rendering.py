@@ -24,13 +24,11 @@ def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
 
 
 def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:
-    """Render a held leaf: decoded for reading, and as the bytes that its hash is over."""
-    return audit_pb2.LeafEntry(
-        name=f"{NAME_PREFIX}{held.receipt.leaf_index}",
-        leaf=decode(held.data),
-        leaf_bytes=held.data,
-        receipt=receipt_message(held.receipt),
-    )
+    """Render a held leaf: decoded for reading, and as the bytes that its hash is over; of a pruned one its key."""
+    name, receipt = f"{NAME_PREFIX}{held.receipt.leaf_index}", receipt_message(held.receipt)
+    if held.data is None:
+        return audit_pb2.LeafEntry(name=name, leaf=audit_pb2.Leaf(**held.key._asdict()), receipt=receipt, pruned=True)
+    return audit_pb2.LeafEntry(name=name, leaf=decode(held.data), leaf_bytes=held.data, receipt=receipt)
 
 
 def gap_message(gap: Gap) -> audit_pb2.Gap:
