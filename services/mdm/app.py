@@ -2,7 +2,7 @@
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
-from services.mdm.storage import purging
+from services.mdm.storage import purging, retention
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.change_requests import ChangeRequestMethods
@@ -172,6 +172,12 @@ def run(settings: MdmSettings) -> int:
         Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
         EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
         Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
+        Elected(
+            database,
+            "retention",
+            lambda: storage.retention.work(settings.retention.periods()),
+            idle_pause_s=retention.PAUSE_S,
+        ),
     ]
     feed.start()
     relay.start()

@@ -74,7 +74,7 @@ class Holds:
         def apply(connection: Connection) -> Answer:
             self._store.lock(connection, [name])
             before = self._store.read(connection, [name]).get(name)
-            if before is None or before.record_type != RECORD_TYPE or not in_scope(before.entities, decision.entities):
+            if before is None or before.record_type != RECORD_TYPE or not _is_whole_in_scope(before, decision):
                 raise missing("hold", name)
             require_etag(name, before.revision, etag)
             if before.state is State.DELETED:
@@ -124,7 +124,10 @@ class Holds:
         return hold
 
     def _entities(self, connection: Connection, subject: str, decision: Decision) -> tuple[str, ...]:
-        """Return the entities that a hold belongs to; none = it is on everything, for callers of every entity."""
+        """Return the entities that a hold covers something of; none = it is on everything, for callers of every entity.
+
+        The audit knows no entity tree: the leaf names the entities below the subject, too.
+        """
         if subject == EVERYTHING:
             if decision.entities is not None:
                 raise missing("hold's subject", subject)
@@ -133,7 +136,8 @@ class Holds:
         if revision is None or not in_scope(revision.entities, decision.entities):
             raise missing("hold's subject", subject)
         require_unerased(revision)
-        return revision.entities
+        below = self._registry.read(connection).within((subject,))
+        return tuple(sorted(below)) if below else revision.entities
 
     def _decide(self, decision: Decision, apply: Callable[[Connection], Answer]) -> hold_pb2.Hold:
         def present(connection: Connection, answer: Answer) -> hold_pb2.Hold:
@@ -165,3 +169,8 @@ def _held(name: str, hold: str) -> ConcordError:
         metadata={"name": name, "hold": hold},
         preconditions=[Precondition("HOLD", hold, "covers it: release the hold first")],
     )
+
+
+def _is_whole_in_scope(hold: Revision, decision: Decision) -> bool:
+    """Tell whether a hold covers nothing that the caller has no say in."""
+    return decision.entities is None or (bool(hold.entities) and decision.entities.issuperset(hold.entities))

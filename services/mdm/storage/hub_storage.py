@@ -53,6 +53,7 @@ from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
+from services.mdm.storage.retention import Retention
 from services.mdm.storage.search_index import SearchIndex
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
@@ -122,6 +123,7 @@ class HubStorage:
     purging: Purging
     holds: Holds
     erasure: Erasure
+    retention: Retention
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: Receipts | None = None) -> HubStorage:
@@ -164,6 +166,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
     request_records = ChangeRequestRecords(store, reader)
     requests = ChangeRequests(transactions, store, request_records, reader, stewardship, new_id)
     holds = Holds(transactions, store, registry, new_id)
+    erasure = Erasure(transactions, store, registry)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -222,7 +225,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         search_index=SearchIndex(transactions, store, registry),
         purging=Purging(transactions),
         holds=holds,
-        erasure=Erasure(transactions, store, registry),
+        erasure=erasure,
+        retention=Retention(transactions, erasure),
     )
 
 

@@ -173,7 +173,8 @@ $$;
 CREATE FUNCTION public.hold_on(name text) RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT h.record FROM public.holds h WHERE NOT h.released AND (h.subject IN ('*', name)
-        OR EXISTS (SELECT FROM public.records r WHERE r.record = name AND h.subject = ANY(r.entities)))
+        OR (h.subject LIKE 'entities/%' AND EXISTS (SELECT FROM public.records held, public.records r
+            WHERE held.record = h.record AND r.record = name AND held.entities && r.entities)))
     ORDER BY h.record LIMIT 1
 $$;
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from concord.audit.v1.audit_pb2 import Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
+from concord.governance.v1 import options_pb2
 from concord.mdm.v1 import erasure_pb2, hold_pb2, merge_pb2, party_pb2, pin_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.change_requests import Target
@@ -21,6 +22,7 @@ from services.mdm.storage.intake import Quarantined
 from services.mdm.storage.merging import Marked, Ruling
 from services.mdm.storage.pins import Asked
 from services.mdm.storage.record_index import purpose
+from services.mdm.storage.retention import ITSELF
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.write_path import Applied
 from services.mesh.database import driver
@@ -217,6 +219,29 @@ def test_a_legal_hold_stops_an_erasure_until_it_is_released(hub: TestHub, subjec
     again = refused(lambda: hub.parts.holds.release(hold.name, released.etag, "settled", decision(request)))
     assert again.reason == reasons.ERROR_REASON_RECORD_DELETED
     assert name in erase(hub, name).records
+
+
+def test_what_ended_long_ago_is_erased_by_the_hub_itself_but_for_what_is_held(hub: TestHub) -> None:
+    kept, gone, held = (founded(hub, f"T{number}", content(f"Ended {number}")) for number in range(3))
+    (bad,) = hub.submit(statement("systems/erp", "T9", content(NAME, lei="wrong")))
+    assert isinstance(bad, Quarantined)
+    hold = hub.parts.holds.place(held, "Case 9", decision(hold_pb2.PlaceHoldRequest()))
+    delete(hub, gone)
+    delete(hub, held)
+    at_once = {options_pb2.RETENTION_RECORD: timedelta(0)}
+    assert hub.parts.retention.work({options_pb2.RETENTION_RECORD: timedelta(days=1)}) is False
+    assert hub.supplier(gone).legal_name == "Ended 1"
+    hub.parts.retention.work(at_once)
+    assert refused(lambda: hub.supplier(gone)).reason == reasons.ERROR_REASON_RECORD_ERASED
+    assert [hub.supplier(name).legal_name for name in (kept, held)] == ["Ended 0", "Ended 2"]
+    (leaf,) = (row[0] for row in hub.rows(f"SELECT leaf FROM changes WHERE record = '{gone}' AND operation = 7"))  # noqa: S608 - ours
+    assert isinstance(leaf, bytes)
+    assert Leaf.FromString(leaf).actor == ITSELF
+    hub.parts.holds.release(hold.name, hold.etag, "settled", decision(hold_pb2.PlaceHoldRequest()))
+    founded(hub, "T9", content("Mended"))
+    hub.parts.retention.work(dict.fromkeys(options_pb2.Retention.values(), timedelta(0)))
+    waiting = hub.rows(f"SELECT record FROM record_keys WHERE record IN ('{held}', '{bad.name}')")  # noqa: S608 - ours
+    assert waiting == []
 
 
 def test_rebuilding_and_lists_go_on_without_what_was_erased(hub: TestHub) -> None:
