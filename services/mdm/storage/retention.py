@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -56,9 +56,9 @@ class Retention:
         What a legal hold covers, or what is too large for a transaction, stays and is told in the log.
         """
         for record_type in RECORD_TYPES:
-            kept = periods.get(_retention_of(record_type.message.DESCRIPTOR))
+            kept = periods.get(_retention_of(record_type.message))
             self._erase(record_type.name, kept, _DELETED, self._erasure.erase_in)
-        kept = periods.get(_retention_of(ingest_pb2.QuarantinedRecord.DESCRIPTOR))
+        kept = periods.get(_retention_of(ingest_pb2.QuarantinedRecord))
         self._erase(QUARANTINED, kept, _SETTLED, self._erasure.erase_alone)
         return False
 
@@ -85,5 +85,5 @@ class Retention:
             _log.warning("%s stays although its retention is over: %s", name, reasons.ErrorReason.Name(error.reason))
 
 
-def _retention_of(message: Descriptor) -> options_pb2.Retention.ValueType:
-    return message.GetOptions().Extensions[options_pb2.message].retention
+def _retention_of(kind: type[Message]) -> options_pb2.Retention.ValueType:
+    return kind.DESCRIPTOR.GetOptions().Extensions[options_pb2.message].retention
