@@ -244,6 +244,29 @@ def test_what_ended_long_ago_is_erased_by_the_hub_itself_but_for_what_is_held(hu
     assert waiting == []
 
 
+def test_a_record_that_was_once_merged_with_an_erased_one_lives_on_and_says_what_it_cannot_explain(
+    hub: TestHub,
+) -> None:
+    lives, goes = founded(hub, "M1", content("Lives on")), founded(hub, "M2", content("Goes", phone="+1 555 0100"))
+    source = hub.rows("SELECT source_record FROM crosswalk WHERE key = 'M2'")[0][0]
+    one, other = (Marked(name, hub.supplier(name).etag) for name in (lives, goes))
+    request = merge_pb2.MergeSuppliersRequest()
+    merged = hub.parts.merging.merge(SUPPLIER, one, other, Ruling("the same", withdraw=True), decision(request))
+    hub.parts.merging.unmerge(str(source), merged.etag, [], "two", decision(request))
+    delete(hub, goes)
+    assert set(erase(hub, goes).records) >= {goes, source}
+    founded(hub, "M1", content("Lives on", phone="+1 555 0199"))
+    assert hub.supplier(lives).phone == "+1 555 0199"
+    pair = (lives, merged.revision)
+
+    def explained() -> object:
+        reader, store = hub.parts.reader, hub.parts.store
+        return hub.parts.transactions.read(lambda c: reader.explain(c, SUPPLIER, store.read_revisions(c, [pair])[pair]))
+
+    error = refused(explained)
+    assert (error.reason, error.metadata["name"]) == (reasons.ERROR_REASON_RECORD_ERASED, source)
+
+
 def test_rebuilding_and_lists_go_on_without_what_was_erased(hub: TestHub) -> None:
     name = founded(hub, "R1", content("Rebuilt"))
     delete(hub, name)
