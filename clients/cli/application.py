@@ -42,6 +42,8 @@ _COMMANDS = {
     "close": "stewarding.close",
     "delete": "stewarding.delete",
     "undelete": "stewarding.undelete",
+    "erase": "erasing.erase",
+    "holds": "holds.holds",
     "merge": "linking.merge",
     "unmerge": "linking.unmerge",
     "decisions": "linking.decisions",

@@ -1,15 +1,14 @@
 """What the bytes of a leaf say of themselves, read from protobuf's wire format without the contract's code.
 
-Of `concord.audit.v1.Leaf` only the key is needed: source_service = 1, record = 2, revision = 3. A whole leaf is told
-from the beginning of one by what it is the evidence of: the content_digest = 19 of a change, or the act itself, which
-is a disclosure = 22, a denial = 23 or a question = 24.
+Of `concord.audit.v1.Leaf` only the key is needed: source_service = 1, record = 2, revision = 3. What a whole leaf ends
+with tells it from the beginning of one: the leaf of a change has a content_digest = 19, that of an act what was done,
+in one of the fields from 22 on.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-_SOURCE_SERVICE, _RECORD, _REVISION = 1, 2, 3
-_EVIDENCED = {19, 22, 23, 24}
+_SOURCE_SERVICE, _RECORD, _REVISION, _CONTENT_DIGEST, _FIRST_ACT = 1, 2, 3, 19, 22
 _VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
 _LONGEST_VARINT = 10
@@ -52,7 +51,7 @@ def stated_by(data: bytes) -> Stated:
 
 
 def _key(found: Mapping[int, int | bytes]) -> LeafKey:
-    if _EVIDENCED.isdisjoint(found):
+    if _CONTENT_DIGEST not in found and max(found, default=0) < _FIRST_ACT:
         raise _CutShortError
     service, record, revision = (found.get(number) for number in (_SOURCE_SERVICE, _RECORD, _REVISION))
     if not isinstance(service, bytes) or not isinstance(record, bytes) or not isinstance(revision, int):

@@ -13,6 +13,7 @@ from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
+from services.audit.storage.pruning import PAUSE_S, LeafPruning
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.answering import Answering
 from services.audit.transport.audit_service import AuditService
@@ -81,7 +82,12 @@ def run(settings: AuditSettings) -> int:
     )
     denials.start()
     witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
-    return serve(SERVICE, server, on_stop=[denials.stop, *witnessing, database.close, telemetry.shutdown])
+    pruning = Elected(
+        database, "pruning", LeafPruning(database, log, settings.retention.evidence).work, idle_pause_s=PAUSE_S
+    )
+    pruning.start()
+    stop = [denials.stop, pruning.stop, *witnessing, database.close, telemetry.shutdown]
+    return serve(SERVICE, server, on_stop=stop)
 
 
 def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """What the audit's process is configured with, below the prefix CONCORD_AUDIT."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES
@@ -27,6 +28,23 @@ class LogSettings:
 
 
 @dataclass(frozen=True)
+class RetentionSettings:
+    """How long the bodies of leaves are kept (RETENTION_EVIDENCE of the contracts), in days; their hashes for ever."""
+
+    evidence_days: int = 2557
+
+    def __post_init__(self) -> None:
+        """Refuse a retention that would prune what has just come."""
+        if self.evidence_days < 1:
+            raise ValueError("evidence is kept for a day at least")
+
+    @property
+    def evidence(self) -> timedelta:
+        """How long bodies are kept; seven years unless told otherwise."""
+        return timedelta(days=self.evidence_days)
+
+
+@dataclass(frozen=True)
 class AuditSettings:
     """The audit's settings. `database` is entered in the role that may only read and append.
 
@@ -39,3 +57,4 @@ class AuditSettings:
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     witness: WitnessSettings | None = None
+    retention: RetentionSettings = field(default_factory=RetentionSettings)

@@ -2,14 +2,16 @@
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
-from services.mdm.storage import purging
+from services.mdm.storage import purging, retention
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
 from services.mdm.transport.deciding import Deciding
+from services.mdm.transport.erasure import ErasureMethods
 from services.mdm.transport.exceptions import ExceptionMethods
+from services.mdm.transport.holds import HoldMethods
 from services.mdm.transport.importing import Importing
 from services.mdm.transport.imports import ImportMethods
 from services.mdm.transport.ingest import ingest_service
@@ -123,6 +125,8 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
         ).service(),
         SurvivorshipMethods(storage.transactions, storage.rules, storage.rebuilding, deciding).service(),
         RebuildMethods(storage.rebuilding, deciding).service(),
+        ErasureMethods(storage.erasure, deciding).service(),
+        HoldMethods(storage.transactions, storage.holds, deciding).service(),
     ]
 
 
@@ -168,6 +172,12 @@ def run(settings: MdmSettings) -> int:
         Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
         EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
         Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
+        Elected(
+            database,
+            "retention",
+            lambda: storage.retention.work(settings.retention.periods()),
+            idle_pause_s=retention.PAUSE_S,
+        ),
     ]
     feed.start()
     relay.start()

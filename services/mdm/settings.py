@@ -1,8 +1,11 @@
 """What the hub's process is configured with, below the prefix CONCORD_MDM."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from concord.governance.v1 import options_pb2
+from services.mdm.storage.retention import Periods
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
 from services.mesh.feed.receipts import ReceiptSettings
@@ -34,6 +37,26 @@ class FeedSettings:
 
 
 @dataclass(frozen=True)
+class RetentionSettings:
+    """How long records are kept after they ended, in days, by the retention classes of the contracts."""
+
+    record_days: int = 2557
+    operational_days: int = 90
+
+    def __post_init__(self) -> None:
+        """Refuse a retention that would erase what has just ended."""
+        if min(self.record_days, self.operational_days) < 1:
+            raise ValueError("records are kept for a day at least after they ended")
+
+    def periods(self) -> Periods:
+        """Return the periods by class: seven years and 90 days unless told otherwise."""
+        return {
+            options_pb2.RETENTION_RECORD: timedelta(days=self.record_days),
+            options_pb2.RETENTION_OPERATIONAL: timedelta(days=self.operational_days),
+        }
+
+
+@dataclass(frozen=True)
 class MdmSettings:
     """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused.
 
@@ -50,3 +73,4 @@ class MdmSettings:
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     spool_limit: int = 100_000
     reconciliation_interval_s: float = 21_600.0
+    retention: RetentionSettings = field(default_factory=RetentionSettings)

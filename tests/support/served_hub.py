@@ -14,6 +14,8 @@ from concord.mdm.v1 import (
     code_map_proposal_pb2_grpc,
     cost_center_pb2_grpc,
     employee_pb2_grpc,
+    erasure_pb2_grpc,
+    hold_pb2_grpc,
     import_pb2_grpc,
     ingest_pb2_grpc,
     item_pb2_grpc,
@@ -78,6 +80,9 @@ WRITER = (
     "mdm.survivorship.write",
     "mdm.survivorship.promote",
     "mdm.goldens.rebuild",
+    "mdm.records.erase",
+    "mdm.holds.read",
+    "mdm.holds.write",
     "mdm.ledgers.write",
     "mdm.codes.write",
     "mdm.codes.promote",
@@ -115,6 +120,8 @@ class Client:
         self.match_models = match_model_service_pb2_grpc.MatchModelServiceStub(channel)
         self.ingest = ingest_pb2_grpc.IngestServiceStub(channel)
         self.imports = import_pb2_grpc.ImportServiceStub(channel)
+        self.erasure = erasure_pb2_grpc.ErasureServiceStub(channel)
+        self.holds = hold_pb2_grpc.HoldServiceStub(channel)
         self.changes = change_pb2_grpc.ChangeServiceStub(channel)
 
 

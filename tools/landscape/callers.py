@@ -90,6 +90,9 @@ CONTROLLER = Role(
     "controller@saltmarsh.example.org",
     (
         *_READ,
+        "mdm.records.erase",
+        "mdm.holds.read",
+        "mdm.holds.write",
         "mdm.trees.promote",
         "mdm.match_models.promote",
         "mdm.survivorship.promote",

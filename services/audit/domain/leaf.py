@@ -7,13 +7,18 @@ from typing import NamedTuple, Self
 
 from google.protobuf.message import DecodeError
 
-from concord.audit.v1.audit_pb2 import OPERATION_ASK, OPERATION_DENY, OPERATION_DISCLOSE, Leaf
+from concord.audit.v1.audit_pb2 import OPERATION_ASK, OPERATION_DENY, OPERATION_DISCLOSE, OPERATION_PRUNE, Leaf
 from services.audit.domain.term import terms_of
 
 LONGEST_RECORD_BYTES = 1024
 """A record's name in UTF-8, so that it fits an index entry of the log."""
 
-ACTS = {OPERATION_DISCLOSE: "disclosure", OPERATION_DENY: "denial", OPERATION_ASK: "question"}
+ACTS = {
+    OPERATION_DISCLOSE: "disclosure",
+    OPERATION_DENY: "denial",
+    OPERATION_ASK: "question",
+    OPERATION_PRUNE: "pruning",
+}
 """The record types of leaves that are the evidence of no change, by their operations."""
 
 _LEAF_PREFIX = b"\x00"  # RFC 9162, 2.1.1: a leaf's hash can never be an inner node's

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.audit.domain.gap import Gap
 from services.audit.domain.sequencing import Receipt
@@ -14,11 +15,24 @@ LARGEST_PAGE_BYTES = 1_500_000
 """Of leaves: a page sends each one twice, as bytes and decoded, and stays below the 4 MiB a client accepts."""
 
 
+class Outline(NamedTuple):
+    """What the log holds of a leaf beside its body, also when that was pruned."""
+
+    source_service: str
+    record: str
+    revision: int
+    record_type: str
+    actor: str
+    entities: Sequence[str]
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class HeldLeaf:
-    """A leaf as the log holds it."""
+    """A leaf as the log holds it; `data` is None where it was pruned."""
 
-    data: bytes
+    outline: Outline
+    data: bytes | None
     receipt: Receipt
 
 

@@ -8,7 +8,17 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, any_, func, sel
 
 from services.audit.domain.gap import Gap
 from services.audit.domain.leaf import ACTS, LeafKey
-from services.audit.domain.question import GapPage, HeldLeaf, LeafCount, LeafFilter, LeafPage, Scope, Stretch, fitting
+from services.audit.domain.question import (
+    GapPage,
+    HeldLeaf,
+    LeafCount,
+    LeafFilter,
+    LeafPage,
+    Outline,
+    Scope,
+    Stretch,
+    fitting,
+)
 from services.audit.domain.sequencing import Receipt
 from services.audit.domain.term import TermKind, term
 from services.audit.storage.table import CHECKPOINTS, LEAF_TERMS, LEAVES
@@ -32,6 +42,7 @@ _COVERED_BY = (
 _HELD_COLUMNS = (
     *(LEAVES.c.leaf, LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.received_at),
     func.coalesce(_COVERED_BY, ""),
+    *(*_KEY, LEAVES.c.record_type, LEAVES.c.actor, LEAVES.c.entities, LEAVES.c.occurred_at),
 )
 
 
@@ -94,7 +105,10 @@ class LeafReader:
 
 def _held(connection: Connection, question: Select[Any]) -> list[HeldLeaf]:
     rows = connection.execute(question.order_by(LEAVES.c.leaf_index))
-    return [HeldLeaf(bytes(data), Receipt(index, bytes(digest), at, note)) for data, index, digest, at, note in rows]
+    return [
+        HeldLeaf(Outline(*outline), None if data is None else bytes(data), Receipt(index, bytes(digest), at, note))
+        for data, index, digest, at, note, *outline in rows
+    ]
 
 
 def _firsts(
@@ -113,7 +127,7 @@ def _firsts(
 
 
 def _sizes(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[tuple[int, int]]:
-    question = select(LEAVES.c.leaf_index, func.octet_length(LEAVES.c.leaf)).where(*conditions)
+    question = select(LEAVES.c.leaf_index, func.coalesce(func.octet_length(LEAVES.c.leaf), 0)).where(*conditions)
     rows = connection.execute(question.order_by(LEAVES.c.leaf_index).limit(limit))
     return [(leaf_index, size) for leaf_index, size in rows]
 

@@ -5,7 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from concord.audit.v1 import audit_pb2
 from services.audit.domain.gap import Gap
 from services.audit.domain.leaf import decode
-from services.audit.domain.question import HeldLeaf, LeafCount
+from services.audit.domain.question import HeldLeaf, LeafCount, Outline
 from services.audit.domain.sequencing import Receipt
 
 NAME_PREFIX = "leaves/"
@@ -24,13 +24,18 @@ def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
 
 
 def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:
-    """Render a held leaf: decoded for reading, and as the bytes that its hash is over."""
-    return audit_pb2.LeafEntry(
-        name=f"{NAME_PREFIX}{held.receipt.leaf_index}",
-        leaf=decode(held.data),
-        leaf_bytes=held.data,
-        receipt=receipt_message(held.receipt),
-    )
+    """Render a held leaf: decoded, and as the bytes that its hash is over; of a pruned one what is left of it."""
+    name, receipt = f"{NAME_PREFIX}{held.receipt.leaf_index}", receipt_message(held.receipt)
+    if held.data is not None:
+        return audit_pb2.LeafEntry(name=name, leaf=decode(held.data), leaf_bytes=held.data, receipt=receipt)
+    return audit_pb2.LeafEntry(name=name, leaf=_outlined(held.outline), receipt=receipt, pruned=True)
+
+
+def _outlined(outline: Outline) -> audit_pb2.Leaf:
+    left = outline._asdict()
+    occurred_at = Timestamp()
+    occurred_at.FromDatetime(left.pop("occurred_at"))
+    return audit_pb2.Leaf(**left, occurred_at=occurred_at)
 
 
 def gap_message(gap: Gap) -> audit_pb2.Gap:

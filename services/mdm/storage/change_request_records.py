@@ -34,7 +34,8 @@ _FOUND_BY = ("record_type", "golden_record", "state", "author")
 """The fields that lists ask for, each an index path of its own."""
 
 _ASKED = (
-    "FROM records r WHERE r.record_type = 'change_request' AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)"
+    "FROM records r JOIN record_keys USING (record) WHERE r.record_type = 'change_request'"
+    " AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)"
 )
 _ASKED += "".join(
     f"""

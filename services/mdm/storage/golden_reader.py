@@ -76,8 +76,19 @@ class GoldenReader:
         return found
 
     def present(self, record_type: RecordType, revision: Revision, *, clear: bool) -> Message:
-        """Return a golden revision as its message with metadata; with `clear` RESTRICTED values too."""
-        message = self._store.content(revision, record_type.message, clear=clear)
+        """Return a golden revision as its message with metadata; with `clear` RESTRICTED values too.
+
+        Raises RECORD_ERASED.
+        """
+        return self._described(self._store.content(revision, record_type.message, clear=clear), revision)
+
+    def remains(self, record_type: RecordType, revision: Revision) -> Message:
+        """Return what is left of a golden revision when its record was erased: that it was there, and is deleted."""
+        message = self._described(record_type.message(), revision)
+        message.state = int(State.DELETED)  # type: ignore[attr-defined] # every master has the metadata fields
+        return message
+
+    def _described(self, message: Message, revision: Revision) -> Message:
         message.name = revision.record  # type: ignore[attr-defined] # every master has the metadata fields
         message.etag = etag_of(revision.record, revision.revision)  # type: ignore[attr-defined]
         message.revision = revision.revision  # type: ignore[attr-defined]

@@ -16,9 +16,11 @@ from services.mdm.storage.code_map_proposals import PROPOSALS as MAPS_PROPOSED
 from services.mdm.storage.code_map_proposals import CodeMapProposals
 from services.mdm.storage.code_map_trial import CodeMapTrial
 from services.mdm.storage.duplicate_search import DuplicateSearch
+from services.mdm.storage.erasure import Erasure
 from services.mdm.storage.families import Families
 from services.mdm.storage.forest import Forest
 from services.mdm.storage.golden_reader import GoldenReader
+from services.mdm.storage.holds import Holds
 from services.mdm.storage.import_batches import ImportBatches
 from services.mdm.storage.importing import Importing
 from services.mdm.storage.intake import Intake
@@ -51,6 +53,7 @@ from services.mdm.storage.registrations import Registrations
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.rematching import Rematching
 from services.mdm.storage.rendering import Rendering
+from services.mdm.storage.retention import Retention
 from services.mdm.storage.search_index import SearchIndex
 from services.mdm.storage.source_reader import SourceReader
 from services.mdm.storage.stewardship import Stewardship
@@ -118,6 +121,9 @@ class HubStorage:
     duplicate_search: DuplicateSearch
     search_index: SearchIndex
     purging: Purging
+    holds: Holds
+    erasure: Erasure
+    retention: Retention
 
 
 def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: Receipts | None = None) -> HubStorage:
@@ -159,6 +165,8 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
     audits = MatchAudits(transactions, store, registry, decisions, new_id)
     request_records = ChangeRequestRecords(store, reader)
     requests = ChangeRequests(transactions, store, request_records, reader, stewardship, new_id)
+    holds = Holds(transactions, store, registry, new_id)
+    erasure = Erasure(transactions, store, registry)
     return HubStorage(
         transactions=transactions,
         store=store,
@@ -184,6 +192,7 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
             requests,
             rules,
             audits,
+            holds,
             (proposals.kept, rules.kept, code_map_proposals.kept),
         ),
         forest=forest,
@@ -215,6 +224,9 @@ def hub_storage(database: Database, sealer: Sealer, spool_limit: int, receipts: 
         duplicate_search=DuplicateSearch(store, registry),
         search_index=SearchIndex(transactions, store, registry),
         purging=Purging(transactions),
+        holds=holds,
+        erasure=erasure,
+        retention=Retention(transactions, erasure),
     )
 
 

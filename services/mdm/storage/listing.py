@@ -31,6 +31,7 @@ _CHANGES = sa.table(
     sa.column("entities", ARRAY(sa.Text)),
 )
 _POSITIONS = sa.table("positions", sa.column("seq", sa.BigInteger), sa.column("position", sa.BigInteger))
+_KEYS = sa.table("record_keys", sa.column("record", sa.Text))
 _REVISIONS = sa.table(
     "revisions",
     sa.column("record", sa.Text),
@@ -129,7 +130,8 @@ class Listing:
         )
 
     def _in_scope(self, question: Question, rows: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-        wanted: list[sa.ColumnElement[bool]] = []
+        # What was erased is in no list, not even as of a time when it was there.
+        wanted: list[sa.ColumnElement[bool]] = [sa.exists().where(_KEYS.c.record == rows.c.record)]
         if not question.show_deleted:
             wanted.append(rows.c.state == int(State.ACTIVE))
         if question.entities is not None:

@@ -46,7 +46,8 @@ from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head, RecordStore, Revision, State
 
 _ASKED = """
-FROM records r WHERE r.record_type = 'pin' AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)
+FROM records r JOIN record_keys USING (record)
+WHERE r.record_type = 'pin' AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)
 AND NOT EXISTS (
     SELECT FROM unnest(%(paths)s::text[], %(values)s::text[]) AS asked(path, value) WHERE NOT EXISTS (
         SELECT FROM record_index i WHERE i.record_type = 'pin' AND i.record = r.record AND i.path = asked.path

@@ -167,6 +167,11 @@ class Quarantine:
         return frozenset(IndexEntry(path, value, restricted=False) for path, value in pairs)
 
 
+def sought_under(system: str, key: str) -> tuple[str, str]:
+    """Return the index values under which submissions of a (system, key) lie, also from before the registration."""
+    return _value(system, system, key), _value(UNKNOWN, system, key)
+
+
 def _value(place: str, system: str, key: str) -> str:
     """Return the index value: short, however long what a submission says it is."""
     parts = (part.encode() for part in (place, system, key))

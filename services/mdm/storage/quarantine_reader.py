@@ -10,7 +10,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.records.store import RecordStore, Revision
 
 _PAGE = """
-SELECT r.record FROM records r
+SELECT r.record FROM records r JOIN record_keys USING (record)
 WHERE r.record_type = %(type)s
 AND (%(before)s::text IS NULL
     OR (split_part(r.record, '/', 4), r.record) < (split_part(%(before)s, '/', 4), %(before)s))

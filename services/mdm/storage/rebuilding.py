@@ -25,8 +25,10 @@ from services.mesh.records.store import RecordStore
 
 Kind = rebuild_pb2.GoldenDifference.Kind
 
-_CHUNK = "SELECT record FROM records WHERE record_type = %s AND record > %s ORDER BY record LIMIT %s"
-_COUNT = "SELECT count(*) FROM records WHERE record_type = %s"
+# What was erased is made from nothing any more.
+_PRESENT = "FROM records JOIN record_keys USING (record) WHERE record_type = %s"
+_CHUNK = f"SELECT record {_PRESENT} AND record > %s ORDER BY record LIMIT %s"
+_COUNT = f"SELECT count(*) {_PRESENT}"
 
 
 @dataclass(frozen=True)

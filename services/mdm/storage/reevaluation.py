@@ -42,7 +42,10 @@ UPDATE reevaluations SET after = %(after)s, finished = %(finished)s, examined = 
     changed = changed + %(changed)s, updated_at = clock_timestamp()
 WHERE record_type = %(type)s
 """
-_CHUNK_OF = "SELECT record FROM records WHERE record_type = %s AND record > %s ORDER BY record LIMIT %s"
+_CHUNK_OF = """
+SELECT record FROM records JOIN record_keys USING (record)
+WHERE record_type = %s AND record > %s ORDER BY record LIMIT %s
+"""
 # A transaction that read what was registered before may still write by it; its record must be looked at afterwards.
 _OLDER_AT_WORK = """
 SELECT EXISTS (

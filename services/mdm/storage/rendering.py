@@ -13,6 +13,8 @@ from services.mdm.storage import crosswalk
 from services.mdm.storage.change_request_records import RECORD_TYPE as REQUESTED
 from services.mdm.storage.change_requests import ChangeRequests
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
+from services.mdm.storage.holds import RECORD_TYPE as HELD
+from services.mdm.storage.holds import Holds
 from services.mdm.storage.match_audits import RECORD_TYPE as AUDITED
 from services.mdm.storage.match_audits import MatchAudits
 from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
@@ -49,6 +51,7 @@ class Rendering:
         requests: ChangeRequests,
         rules: SurvivorshipRules,
         audits: MatchAudits,
+        holds: Holds,
         proposals: Iterable[Proposals[Any]],
     ) -> None:
         self._store = store
@@ -62,6 +65,7 @@ class Rendering:
             REQUESTED: lambda revision, clear: requests.present(revision, clear=clear),
             PINNED: lambda revision, clear: pins.present(revision, clear=clear),
             RULES: lambda revision, _clear: rules.present(revision),
+            HELD: lambda revision, _clear: holds.present(revision),
             "system": lambda revision, _clear: present_registered(store, revision, system_pb2.System),
             "ledger": lambda revision, _clear: present_registered(store, revision, ledger_pb2.Ledger),
             "code_list": lambda revision, _clear: present_registered(store, revision, reference_data_pb2.CodeList),
@@ -96,7 +100,7 @@ class Rendering:
             revision=published.revision,
             operation=int(published.operation),  # type: ignore[arg-type] # the same numbers in both contracts
             traceparent=published.traceparent,
-            content=_packed(self._message(revision, clear)),
+            content=self._content(revision, clear),
             crosswalk=[
                 change_pb2.CrosswalkEntry(system=c.system, key=c.key, source_record=c.source_record)
                 for c in crossings
@@ -104,15 +108,18 @@ class Rendering:
             ],
         )
         change.change_time.FromDatetime(published.occurred_at)
-        if revision.state is State.MERGED:
+        if revision.state is State.MERGED and not revision.erased:
             change.merged_into = merged_into(self._store, revision)
         return change
 
-    def _message(self, revision: Revision, clear: bool) -> Message:  # noqa: FBT001 - passed on
+    def _content(self, revision: Revision, clear: bool) -> PackedMessage | None:  # noqa: FBT001 - passed on
+        """Return the record as the revision says it; of what was erased what is left, None = nothing."""
         record_type = record_types.by_name(revision.record_type)
-        if record_type is not None:
-            return self._reader.present(record_type, revision, clear=clear)
-        return self._present[revision.record_type](revision, clear)
+        if record_type is None:
+            return None if revision.erased else _packed(self._present[revision.record_type](revision, clear))
+        if revision.erased:
+            return _packed(self._reader.remains(record_type, revision))
+        return _packed(self._reader.present(record_type, revision, clear=clear))
 
 
 def _without_clearance(present: Callable[[Revision], Message]) -> Present:

@@ -120,7 +120,13 @@ class MasterReads:
             self._of_its_own(connection, request.name, call)
             revisions = self._parts.store.history(connection, request.name, before=before, limit=size + 1)
             clear = may_see_restricted(call)
-            shown = [self._parts.reader.present(self._type, revision, clear=clear) for revision in revisions[:size]]
+            reader = self._parts.reader
+            shown = [
+                reader.remains(self._type, revision)
+                if revision.erased
+                else reader.present(self._type, revision, clear=clear)
+                for revision in revisions[:size]
+            ]
             token = PageToken.encode((str(revisions[size - 1].revision),), request) if len(revisions) > size else ""
             return self._response(call, **{self._type.plural: shown, "next_page_token": token})
 

@@ -3,11 +3,18 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from concord.audit.v1.act_pb2 import Denial, Disclosure, Question
-from concord.audit.v1.audit_pb2 import OPERATION_ASK, OPERATION_DENY, OPERATION_DISCLOSE, Leaf, Operation
+from concord.audit.v1.act_pb2 import Denial, Disclosure, Pruning, Question
+from concord.audit.v1.audit_pb2 import (
+    OPERATION_ASK,
+    OPERATION_DENY,
+    OPERATION_DISCLOSE,
+    OPERATION_PRUNE,
+    Leaf,
+    Operation,
+)
 from services.mesh.records.leaf import Origin
 
-Act = Disclosure | Denial | Question
+Act = Disclosure | Denial | Question | Pruning
 
 
 class _Kind(NamedTuple):
@@ -21,6 +28,7 @@ _KINDS: dict[type[Act], _Kind] = {
     Disclosure: _Kind("disclosure", OPERATION_DISCLOSE),
     Denial: _Kind("denial", OPERATION_DENY),
     Question: _Kind("question", OPERATION_ASK),
+    Pruning: _Kind("pruning", OPERATION_PRUNE),
 }
 
 

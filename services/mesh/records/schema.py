@@ -155,6 +155,75 @@ CREATE CONSTRAINT TRIGGER require_change_row AFTER INSERT ON public.revisions
 """
 """SQL script, frozen: a service's first migration runs it with `migrations.run_script`."""
 
+ERASURE_1 = """
+CREATE TABLE public.holds (
+    record text COLLATE "C" PRIMARY KEY,
+    revision bigint NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    released boolean NOT NULL
+);
+CREATE INDEX holds_in_force ON public.holds (subject) WHERE NOT released;
+
+CREATE FUNCTION public.ends_in_erasure(name text) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM public.records r JOIN public.changes c USING (record, revision)
+        WHERE r.record = name AND c.operation = 7)
+$$;
+
+CREATE FUNCTION public.hold_on(name text) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT h.record FROM public.holds h WHERE NOT h.released AND (h.subject IN ('*', name)
+        OR (h.subject LIKE 'entities/%' AND EXISTS (SELECT FROM public.records held, public.records r
+            WHERE held.record = h.record AND r.record = name AND held.entities && r.entities)))
+    ORDER BY h.record LIMIT 1
+$$;
+
+CREATE FUNCTION public.permit_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF ROW(NEW.record, NEW.revision, NEW.record_type, NEW.state, NEW.source_time, NEW.created_at)
+        IS DISTINCT FROM ROW(OLD.record, OLD.revision, OLD.record_type, OLD.state, OLD.source_time, OLD.created_at)
+        OR NEW.body <> '' OR NEW.sealed IS NOT NULL OR NEW.inputs IS NOT NULL
+        OR NOT public.ends_in_erasure(OLD.record) OR public.hold_on(OLD.record) IS NOT NULL THEN
+        RAISE EXCEPTION 'rows of % change by an erasure only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.permit_destruction() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT public.ends_in_erasure(OLD.record) OR public.hold_on(OLD.record) IS NOT NULL THEN
+        RAISE EXCEPTION 'keys are destroyed by an erasure only' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+
+CREATE FUNCTION public.erase_records(names text[]) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    emptied bigint;
+BEGIN
+    IF EXISTS (SELECT FROM unnest(names) AS name WHERE NOT public.ends_in_erasure(name)) THEN
+        RAISE EXCEPTION 'a record does not end in its erasure' USING ERRCODE = 'restrict_violation';
+    END IF;
+    UPDATE public.revisions SET body = '', sealed = NULL, inputs = NULL WHERE record = ANY(names);
+    GET DIAGNOSTICS emptied = ROW_COUNT;
+    DELETE FROM public.record_keys WHERE record = ANY(names);
+    RETURN emptied;
+END $$;
+REVOKE EXECUTE ON FUNCTION public.erase_records(text[]) FROM PUBLIC;
+
+DROP TRIGGER refuse_rewrite ON public.revisions;
+CREATE TRIGGER refuse_rewrite BEFORE DELETE OR TRUNCATE ON public.revisions
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+CREATE TRIGGER permit_erasure BEFORE UPDATE ON public.revisions
+    FOR EACH ROW EXECUTE FUNCTION public.permit_erasure();
+CREATE TRIGGER permit_destruction BEFORE DELETE ON public.record_keys
+    FOR EACH ROW EXECUTE FUNCTION public.permit_destruction();
+CREATE TRIGGER refuse_rewrite BEFORE DELETE OR TRUNCATE ON public.holds
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewrite();
+"""
+"""SQL script, frozen: what lets a service erase records, and only those that end in a revision that says so (7)."""
+
 OPERATIONAL_TABLES: Mapping[str, str] = {
     "alembic_version": "which migrations ran; the owner alone writes it",
     "changes": "is the change row; refuses every rewrite",
@@ -184,6 +253,15 @@ GRANT SELECT, INSERT (record, revision, record_type, operation, entities, tracep
 GRANT SELECT, DELETE ON public.spool TO {role};
 GRANT SELECT, UPDATE (position) ON public.feed_floor TO {role};
 GRANT SELECT, INSERT, DELETE, UPDATE (record, revision) ON public.idempotency TO {role};
+"""
+
+
+def grant_erasure(role: str) -> str:
+    """Return the SQL that lets `role` erase by the guarded function, and keep legal holds."""
+    _require_name(role)
+    return f"""
+GRANT SELECT, INSERT, UPDATE (revision, released) ON public.holds TO {role};
+GRANT EXECUTE ON FUNCTION public.erase_records(text[]) TO {role};
 """
 
 

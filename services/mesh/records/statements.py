@@ -110,3 +110,5 @@ WHERE c.record = %(record)s AND (%(before)s::bigint IS NULL OR c.revision < %(be
     AND (%(position)s::bigint IS NULL OR p.position <= %(position)s)
 ORDER BY c.revision DESC LIMIT %(limit)s
 """
+
+ERASE: Final = "SELECT public.erase_records(%s::text[])"

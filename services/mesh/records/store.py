@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from psycopg import errors
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from services.mesh.arrays import number_array, text_array
 from services.mesh.database import clock, driver
 from services.mesh.errors import ConcordError
 from services.mesh.records import statements
-from services.mesh.records.keys import RecordKey, SealBroken, WrappedKey
+from services.mesh.records.keys import RecordKey, WrappedKey
 from services.mesh.records.leaf import Change, Origin, build_leaf
 from services.mesh.records.sealing import CutContent, SealedContent, Sealer
 from services.mesh.records.values import flatten
@@ -100,6 +101,11 @@ class Revision:
     key: WrappedKey | None = field(repr=False)
     read_at: datetime = field(compare=False, repr=False)
     """When it was read, by the database's clock."""
+
+    @property
+    def erased(self) -> bool:
+        """Whether its record was erased, now or since: its key is destroyed, and nothing of it is to be opened."""
+        return self.key is None
 
     @property
     def head(self) -> Head:
@@ -203,38 +209,61 @@ class RecordStore:
         parameters = {"record": record, "before": before, "position": position, "limit": limit}
         return _revisions(connection, statements.HISTORY, parameters)
 
-    def content(self, revision: Revision, kind: type[M], *, clear: bool = True) -> M:
-        """Return the revision's content; with `clear` its RESTRICTED values too, unless its key was destroyed.
+    def erase(self, connection: Connection, heads: Collection[Head], origin: Origin) -> dict[str, Revision]:
+        """End records that are locked in a revision that says that they were erased; destroy keys and contents.
 
-        Raises SealBroken.
+        Return these revisions. The database refuses records under a legal hold. Raises as `append`.
         """
-        key = self.sealer.ring.unwrap(revision.key) if clear and revision.sealed and revision.key else None
+        drafts = [
+            RevisionDraft(
+                record=head.record,
+                record_type=head.record_type,
+                operation=Operation.OPERATION_ERASE,
+                content=Empty(),
+                head=head,
+                state=State.DELETED,
+                entities=head.entities,
+            )
+            for head in heads
+        ]
+        made = self.append(connection, drafts, origin)
+        driver(connection).execute(statements.ERASE, (text_array(list(made)),))
+        return made
+
+    def content(self, revision: Revision, kind: type[M], *, clear: bool = True) -> M:
+        """Return the revision's content; with `clear` its RESTRICTED values too.
+
+        Raises ConcordError RECORD_ERASED, SealBroken.
+        """
+        stored = require_unerased(revision)
+        key = self.sealer.ring.unwrap(stored) if clear and revision.sealed else None
         return self.sealer.unseal(key, revision.revision, SealedContent(revision.body, revision.sealed), kind)
 
     def inputs(self, revision: Revision) -> bytes:
-        """Return the draft's `inputs`; empty when there were none or the record's key was destroyed."""
-        return self._opened_inputs(revision, self.sealer.ring.unwrap(revision.key) if revision.key else None)
+        """Return the draft's `inputs`; empty when there were none. Raises as `content`."""
+        return self._opened_inputs(revision, self._key_of(revision))
 
     def opened(self, revision: Revision, kind: type[M]) -> tuple[M, bytes]:
         """Return the revision's content, RESTRICTED values included, and its inputs: both with one opening of its key.
 
-        What a destroyed key leaves is told at `content` and `inputs`. Raises SealBroken.
+        Raises as `content`.
         """
-        key = self.sealer.ring.unwrap(revision.key) if revision.key else None
+        key = self._key_of(revision)
         content = self.sealer.unseal(key, revision.revision, SealedContent(revision.body, revision.sealed), kind)
         return content, self._opened_inputs(revision, key)
 
-    def _opened_inputs(self, revision: Revision, key: RecordKey | None) -> bytes:
-        if revision.sealed_inputs is None or key is None:
+    def _key_of(self, revision: Revision) -> RecordKey:
+        return self.sealer.ring.unwrap(require_unerased(revision))
+
+    def _opened_inputs(self, revision: Revision, key: RecordKey) -> bytes:
+        if revision.sealed_inputs is None:
             return b""
         return self.sealer.unseal_bytes(key, f"{_INPUTS} {revision.revision}", revision.sealed_inputs)
 
     def _key_for(self, draft: RevisionDraft) -> RecordKey:
         if draft.head is None:
             return self.sealer.ring.new_record_key(draft.record)
-        if draft.head.key is None:
-            raise SealBroken(f"{draft.record}: its key was destroyed")
-        return self.sealer.ring.unwrap(draft.head.key)
+        return self.sealer.ring.unwrap(require_unerased(draft.head))
 
     def _made(self, draft: RevisionDraft, key: RecordKey, content: "_Content", now: datetime) -> Revision:
         """Return the revision that a draft becomes."""
@@ -273,6 +302,18 @@ class RecordStore:
             previous=flatten(draft.previous) if draft.previous is not None else {},
         )
         return build_leaf(self.source_service, change, origin, key)
+
+
+def require_unerased(known: Revision | Head) -> WrappedKey:
+    """Return the key of a record. Raises ConcordError RECORD_ERASED when it was destroyed."""
+    if known.key is None:
+        raise ConcordError(
+            reasons.ERROR_REASON_RECORD_ERASED,
+            f"{known.record} was erased",
+            metadata={"name": known.record},
+            resource=(known.record_type, known.record),
+        )
+    return known.key
 
 
 class _Content(NamedTuple):

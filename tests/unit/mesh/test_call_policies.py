@@ -12,6 +12,8 @@ from concord.evidence.v1 import evidence_pb2
 from concord.mdm.v1 import (
     change_pb2,
     cost_center_pb2,
+    erasure_pb2,
+    hold_pb2,
     import_pb2,
     ingest_pb2,
     item_pb2,
@@ -31,7 +33,9 @@ FILES: tuple[Any, ...] = (
     change_pb2,
     completeness_pb2,
     cost_center_pb2,
+    erasure_pb2,
     evidence_pb2,
+    hold_pb2,
     import_pb2,
     ingest_pb2,
     item_pb2,
