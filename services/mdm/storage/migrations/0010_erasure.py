@@ -3,8 +3,8 @@
 from services.mesh.migrations import granted_role, run_script
 from services.mesh.records.schema import ERASURE_1, grant_erasure, guard_table
 
-revision = "0013"
-down_revision = "0011"
+revision = "0010"
+down_revision = "0009"
 
 HOLDS = guard_table("holds")
 

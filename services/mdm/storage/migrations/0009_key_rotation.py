@@ -2,7 +2,7 @@
 
 from services.mesh.migrations import granted_role, run_script
 
-revision = "0011"
+revision = "0009"
 down_revision = "0008"
 
 ROTATION = """
