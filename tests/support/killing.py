@@ -6,8 +6,7 @@ import random
 import signal
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,13 +17,12 @@ import grpc
 import psycopg
 
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
-from concord.mdm.v1 import system_pb2
 from services.mesh.client import FixedToken, open_channel
 from tests.support.fork_server import ForkServer
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.waiting import eventually
 from tests.support.whole_evidence import Evidence
-from tests.support.write_load import ENTITY, SYSTEM, WriteLoad, append_again, decide, tell, under_load
+from tests.support.write_load import WriteLoad, append_again, decide, register, tell, under_load
 from tools.leftovers import wait_until
 from tools.mesh import AUDIT, MDM, LocalMesh, Running
 from tools.postgres import PostgresServer
@@ -92,6 +90,21 @@ class Mesh:
     clients: Sequence[Client]
     audit: AuditServiceStub
     evidence: Evidence
+
+    def kill_all(self, names: Collection[str]) -> None:
+        """Kill every process of these names."""
+        for victim in self._named(names):
+            victim.kill()
+
+    def revive_all(self, names: Collection[str]) -> None:
+        """Start every process of these names, and wait until they serve."""
+        with ThreadPoolExecutor(len(self.victims)) as threads:
+            for victim in self._named(names):
+                victim.revive(threads)
+        assert all(victim.runs() for victim in self.victims)
+
+    def _named(self, names: Collection[str]) -> list[Victim]:
+        return [victim for victim in self.victims if victim.name in names]
 
     def kill_backend(self, chance: random.Random) -> bool:
         """Kill one backend, at which PostgreSQL ends all others and recovers; False when there is none."""
@@ -188,21 +201,22 @@ def running_mesh(directory: Path) -> Iterator[Mesh]:
         postgres = stack.enter_context(PostgresServer.start(directory / "postgres"))
         _keep_commits(postgres)
         mesh = stack.enter_context(LocalMesh(directory / "mesh", postgres))
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(mesh.prepare, (AUDIT, MDM)))
         victims = []
         for kind in (AUDIT, MDM):
             running = mesh.start(kind, {f"{kind.prefix}_SERVER_REUSE_PORT": "true"})
             forks = stack.enter_context(ForkServer(kind.module, f"{kind.module}.app"))
             victims += [_service(running, forks, directory / f"{kind.name}-{number}.log") for number in (1, 2)]
         victims.append(_relay(mesh.services["mdm"], stack, directory / "relay.log"))
-        with ThreadPoolExecutor(len(victims)) as threads:
-            for victim in victims:
-                victim.revive(threads)
-        for name in ("mdm", "audit"):
-            mesh.kill(name)  # its place is taken by processes that start faster
         clients = [Client(_channel(stack, mesh, "mdm")) for _ in range(STEWARDS + SUBMITTERS)]
         audit = AuditServiceStub(_channel(stack, mesh, "audit"))
-        _register(clients[0])
-        yield Mesh(postgres, victims, clients, audit, Evidence(postgres, mesh.log_key_file()))
+        made = Mesh(postgres, victims, clients, audit, Evidence(postgres, mesh.log_key_file()))
+        for name in ("mdm", "audit"):
+            mesh.kill(name)  # its place is taken by processes that start faster
+        made.revive_all({victim.name for victim in victims})
+        register(clients[0])
+        yield made
 
 
 def _keep_commits(postgres: PostgresServer) -> None:
@@ -234,18 +248,3 @@ def _relay(hub: Running, stack: ExitStack, log: Path) -> Victim:
 def _channel(stack: ExitStack, mesh: LocalMesh, name: str) -> grpc.Channel:
     token = FixedToken(mesh.token("tester", (*EVERYTHING, "audit.leaves.append")))
     return stack.enter_context(open_channel(mesh.services[name].target, token=token))
-
-
-def _register(client: Client) -> None:
-    entity = system_pb2.Entity(name=ENTITY, display_name="Group")
-    client.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
-    for name, rank in (("systems/hub", 1), (SYSTEM, 10)):
-        system = system_pb2.System(
-            name=name,
-            display_name=name,
-            kind="test",
-            entity=ENTITY,
-            trust_rank=rank,
-            authored_attributes=["supplier"],
-        )
-        client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=system, request_id=str(uuid.uuid4())))

@@ -34,8 +34,14 @@ class Evidence:
         self._signer = read_signer(LOG_ORIGIN, log_key_file)
 
     def await_drained(self) -> None:
-        """Wait until every change has its receipt."""
-        eventually(lambda: self._rows("mdm", _SPOOL) == [(0,)], timeout_s=_DRAINED_S, describe="the spool")
+        """Wait until every change has its receipt, and PostgreSQL has recovered if it has to."""
+        eventually(self._is_drained, timeout_s=_DRAINED_S, describe="the spool")
+
+    def _is_drained(self) -> bool:
+        try:
+            return self._rows("mdm", _SPOOL) == [(0,)]
+        except psycopg.OperationalError:
+            return False
 
     def require_whole(self) -> int:
         """Require that changes, positions and leaves are one another's, gapless; return how many there are.

@@ -19,7 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.audit.v1.audit_pb2 import AppendLeavesRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
-from concord.mdm.v1 import ingest_pb2, supplier_pb2
+from concord.mdm.v1 import ingest_pb2, supplier_pb2, system_pb2
 from services.mesh.errors import ConcordError, from_rpc_error
 from tests.support.hub import A_DAY, statement
 from tests.support.served_hub import Client
@@ -78,6 +78,22 @@ class WriteLoad:
     def _note(self, refusal: ConcordError) -> None:
         if refusal.code not in _REPEATABLE:
             self.wrong.append(f"{refusal.code} {refusal.reason}: {refusal}")
+
+
+def register(client: Client) -> None:
+    """Register the entity and the systems that the writers speak of."""
+    entity = system_pb2.Entity(name=ENTITY, display_name="Group")
+    client.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
+    for name, rank in (("systems/hub", 1), (SYSTEM, 10)):
+        system = system_pb2.System(
+            name=name,
+            display_name=name,
+            kind="test",
+            entity=ENTITY,
+            trust_rank=rank,
+            authored_attributes=["supplier"],
+        )
+        client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=system, request_id=str(uuid.uuid4())))
 
 
 def decide(load: WriteLoad, client: Client) -> None:
