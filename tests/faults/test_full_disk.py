@@ -85,11 +85,12 @@ def test_a_full_disk_refuses_with_a_reason_and_loses_nothing(small: Path, tmp_pa
         audit, client = AuditServiceStub(channels[0]), Client(channels[1])
         register(client)
         load = WriteLoad()
-        with under_load(load, [partial(decide, load, client)] * WRITERS):
+        with under_load(load, [partial(decide, load, client, revisions=1)] * WRITERS):
             eventually(lambda: len(load.acknowledged) > WRITERS)
             with filled(small):
                 eventually(lambda: spool_full(client), timeout_s=60, describe="a hub whose spool is full")
                 refusal = eventually(lambda: append_refused(postgres, audit), timeout_s=30)
+                assert refusal is not None
                 assert refusal.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
                 acknowledged = len(load.acknowledged)
             eventually(lambda: len(load.acknowledged) > acknowledged + WRITERS, timeout_s=60)

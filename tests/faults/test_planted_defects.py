@@ -40,6 +40,6 @@ def test_without_a_defect_the_named_tests_pass(checkout: Path) -> None:
 
 @pytest.mark.parametrize("planted", DEFECTS, ids=[defect.name for defect in DEFECTS], indirect=True)
 def test_a_planted_defect_is_found(checkout: Path, planted: Defect) -> None:
-    status, printed = tested(checkout, planted.found_by)
+    status, printed = tested(checkout, "--exitfirst", planted.found_by)
     assert status == _SOME_FAILED, printed
-    assert "failed" in printed.splitlines()[-1], printed
+    assert f"FAILED {planted.found_by}" in printed, printed

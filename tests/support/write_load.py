@@ -8,6 +8,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -48,6 +49,10 @@ class Acknowledged:
     request_id: str = ""
 
 
+class PostponedError(Exception):
+    """The hub took a submission back to its sender: the audit is behind."""
+
+
 @dataclass
 class WriteLoad:
     """What all writers share: when it is over, what was acknowledged, what should never have been answered."""
@@ -64,9 +69,11 @@ class WriteLoad:
             try:
                 return attempt()
             except grpc.RpcError as error:
-                self._note(from_rpc_error(error))
-                self.repeats += 1
-                self.over.wait(_PAUSE_S)
+                self.note(from_rpc_error(error))
+            except PostponedError:
+                pass  # counted below, with all that comes again
+            self.repeats += 1
+            self.over.wait(_PAUSE_S)
         return None
 
     def take(self, written: Acknowledged, expected_revision: int) -> None:
@@ -75,7 +82,8 @@ class WriteLoad:
             self.wrong.append(f"{written} answers a write that makes revision {expected_revision}")
         self.acknowledged.append(written)
 
-    def _note(self, refusal: ConcordError) -> None:
+    def note(self, refusal: ConcordError) -> None:
+        """Note what a service refused; that it is under repair is all it may say."""
         if refusal.code not in _REPEATABLE:
             self.wrong.append(f"{refusal.code} {refusal.reason}: {refusal}")
 
@@ -96,13 +104,13 @@ def register(client: Client) -> None:
         client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=system, request_id=str(uuid.uuid4())))
 
 
-def decide(load: WriteLoad, client: Client) -> None:
-    """Create suppliers and change each some times, as stewards do."""
+def decide(load: WriteLoad, client: Client, revisions: int = REVISIONS_A_RECORD) -> None:
+    """Create suppliers and change each until it has so many revisions, as stewards do; changes wait for receipts."""
     while not load.over.is_set():
-        _decide_one(load, client)
+        _decide_one(load, client, revisions)
 
 
-def _decide_one(load: WriteLoad, client: Client) -> None:
+def _decide_one(load: WriteLoad, client: Client, revisions: int) -> None:
     content = supplier_pb2.Supplier(legal_name=_name(), entities=[ENTITY])
     creation = supplier_pb2.CreateSupplierRequest(supplier=content, request_id=str(uuid.uuid4()))
     created = load.until_answered(lambda: client.suppliers.CreateSupplier(creation, timeout=_DEADLINE_S))
@@ -110,7 +118,7 @@ def _decide_one(load: WriteLoad, client: Client) -> None:
         return
     supplier = created.supplier
     load.take(Acknowledged(supplier.name, supplier.revision, content.legal_name, creation.request_id), 1)
-    for revision in range(2, REVISIONS_A_RECORD + 1):
+    for revision in range(2, revisions + 1):
         change = supplier_pb2.UpdateSupplierRequest(
             supplier=supplier_pb2.Supplier(name=supplier.name, legal_name=_name()),
             update_mask=FieldMask(paths=["legal_name"]),
@@ -141,6 +149,8 @@ def tell(load: WriteLoad, client: Client) -> None:
 
 def _taken(client: Client, said: ingest_pb2.SourceRecord) -> ingest_pb2.SubmitSourceRecordsResponse:
     (answer,) = submit(client, said)
+    if answer.outcome == ingest_pb2.SubmitSourceRecordsResponse.OUTCOME_POSTPONED:
+        raise PostponedError
     assert not answer.HasField("error"), answer
     return answer
 
@@ -169,15 +179,14 @@ def _shuffled(url: str, chance: random.Random) -> list[bytes]:
 @contextmanager
 def under_load(load: WriteLoad, writers: Sequence[Callable[[], None]]) -> Iterator[WriteLoad]:
     """Let writers write for the time of the block."""
-    threads = [threading.Thread(target=writer) for writer in writers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield load
-    finally:
-        load.over.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(len(writers)) as threads:
+        writing = [threads.submit(writer) for writer in writers]
+        try:
+            yield load
+        finally:
+            load.over.set()
+        for each in writing:
+            each.result()
 
 
 def _name() -> str:
