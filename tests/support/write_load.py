@@ -167,7 +167,7 @@ def append_again(load: WriteLoad, url: str, audit: AuditServiceStub, chance: ran
         except psycopg.OperationalError:
             load.repeats += 1
         except grpc.RpcError as error:
-            load._note(from_rpc_error(error))
+            load.note(from_rpc_error(error))
 
 
 def _shuffled(url: str, chance: random.Random) -> list[bytes]:
