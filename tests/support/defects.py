@@ -38,11 +38,16 @@ DEFECTS = (
         "tests/storage/mesh/test_relay.py::test_nothing_is_published_while_the_audit_is_down",
     ),
     Defect(
-        "an answer is given before its transaction is committed",
-        "services/mesh/database.py",
-        "        with self._typed_errors(), self.engine.begin() as connection:\n            yield connection\n",
-        "        connection = self.engine.connect()\n        yield connection\n"
-        "        __import__('threading').Thread(target=lambda: (connection.commit(), connection.close())).start()\n",
+        "a receipt is given before its leaf is committed",
+        _LOG,
+        "        with self._database.transaction() as transaction:\n"
+        "            connection = driver(transaction)\n            _lock(connection)\n"
+        "            head = self._signed(connection)\n",
+        "        opened = self.opened = self._database.engine.connect()\n"
+        "        with __import__('contextlib').ExitStack() as afterwards:\n"
+        "            connection = driver(opened)\n"
+        "            afterwards.callback(threading.Thread(target=connection.commit).start)\n"
+        "            _lock(connection)\n            head = self._signed(connection)\n",
         "tests/service/audit/test_appending.py::test_no_receipt_is_given_before_the_commit",
     ),
     Defect(
