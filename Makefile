@@ -94,7 +94,7 @@ test-systems: setup ## run the tests that need further real systems than `make t
 	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
 
 .PHONY: faults
-faults: setup ## writers that meet for a minute, CONCORD_FAULTS_SECONDS=600 for longer
+faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
 	@$(BIN)/python -m pytest --quiet -s tests/faults
 
 .PHONY: bench

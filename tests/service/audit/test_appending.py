@@ -100,7 +100,8 @@ def test_no_receipt_is_given_before_the_commit(
         driver(blocker).execute("SELECT pg_advisory_xact_lock(42)")
         answer = threads.submit(append, audit, leaf_bytes())
         eventually(lambda: _waits_for_lock(database))
-        assert not answer.done()
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=0.3)
         assert held(audit) == 0
         driver(blocker).rollback()
         assert answer.result()[0].leaf_index == 0

@@ -63,8 +63,10 @@ def test_a_strong_identifier_is_taken_once(hub: TestHub) -> None:
 def test_a_repeat_returns_the_first_answer_and_another_body_is_refused(hub: TestHub) -> None:
     request_id = str(uuid.uuid4())
     first = create(hub, wanted(legal_name="BD"), decision(wanted(legal_name="BD"), request_id))
+    made = hub.rows("SELECT count(*) FROM revisions")
     again = create(hub, wanted(legal_name="BD"), decision(wanted(legal_name="BD"), request_id))
     assert again == first
+    assert hub.rows("SELECT count(*) FROM revisions") == made
     with pytest.raises(ConcordError) as refused:
         create(hub, wanted(legal_name="X"), decision(wanted(legal_name="X"), request_id))
     assert refused.value.reason == reasons.ERROR_REASON_REQUEST_ID_REUSED
