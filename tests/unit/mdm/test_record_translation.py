@@ -17,6 +17,7 @@ from services.mdm.domain.explanation import explain
 from services.mdm.domain.record_translation import Cause, Mark, RecordTranslation, marks, translated
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.domain.slot import slots_of
 from services.mdm.domain.survivorship import Trust
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -163,7 +164,8 @@ def test_where_each_code_has_one_of_its_own_a_source_gets_back_what_it_said(
     maps = {ERP: of(**codes)}
     golden, own = made(record_type, {ERP: content}, maps), made(record_type, {ERP: content}, {})
     found = translated(record_type, golden.content, ERP, maps[ERP], golden.marks)
-    assert (found.content, found.left_out) == (own.content, ())
+    # Values of a repeated field have no order of their own: the hub's is by what they are called there.
+    assert (slots_of(record_type, found.content), found.left_out) == (slots_of(record_type, own.content), ())
 
 
 @given(contents(), all_maps)
