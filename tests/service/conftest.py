@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.databases import Databases
-from tools.postgres import PostgresServer
+from tests.support.quick_server import quick_server
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases() -> Iterator[Databases]:
     """Databases on the embedded server."""
-    with PostgresServer.start(tmp_path_factory.mktemp("postgresql")) as server:
+    with quick_server() as server:
         yield Databases(server)

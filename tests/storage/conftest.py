@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.databases import Databases
-from tools.postgres import PostgresServer, debian_binaries, embedded_binaries
+from tests.support.quick_server import quick_server
+from tools.postgres import debian_binaries, embedded_binaries
 
 BINARIES = {"postgresql18": embedded_binaries(), "debian15": debian_binaries()}
 
 
 @pytest.fixture(scope="session", params=[version for version, binaries in BINARIES.items() if binaries])
-def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Databases on a server of each version."""
     version: str = request.param
-    with PostgresServer.start(tmp_path_factory.mktemp(version), binaries=BINARIES[version]) as server:
+    with quick_server(BINARIES[version]) as server:
         yield Databases(server)
