@@ -23,7 +23,6 @@ from services.audit.storage.bundle_reader import BundleReader
 from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.asking import filter_of, scope_of
-from services.audit.transport.question_log import QuestionLog
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call, GrpcService
 from services.mesh.validation import constraint_violated
@@ -32,13 +31,10 @@ from services.mesh.validation import constraint_violated
 class BundleMethods:
     """The handlers of `concord.audit.v1.BundleService`; what they raise is in the contract."""
 
-    def __init__(
-        self, tree: TreeReader, reader: BundleReader, cosignatures: Cosignatures, questions: QuestionLog
-    ) -> None:
+    def __init__(self, tree: TreeReader, reader: BundleReader, cosignatures: Cosignatures) -> None:
         self._tree = tree
         self._reader = reader
         self._cosignatures = cosignatures
-        self._questions = questions
 
     def service(self) -> GrpcService:
         """Return the handlers by method name."""
@@ -51,8 +47,6 @@ class BundleMethods:
         wanted, scope = filter_of(request), scope_of(call)
         checkpoint = self._checkpoint(request.tree_size or self._cosignatures.newest_size())
         earlier = self._earlier(request.earlier_tree_size, checkpoint)
-        # The bundle is of a tree that was signed before: who takes evidence away is evidence of later ones.
-        self._questions.keep(request, call)
         leaves = self._reader.leaves(wanted, scope, checkpoint.tree_size)
         if wanted == LeafFilter() and scope is None:
             members = self._complete(checkpoint, leaves)

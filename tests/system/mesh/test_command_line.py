@@ -198,6 +198,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("discrepancies",): ("--settled", "--limit", "5"),
     ("watch",): ("--from-beginning", "--limit", "5"),
     ("feed",): (),
+    ("holds", "list"): (),
     ("quarantine", "list"): (),
     ("quarantine", "show"): ("{quarantined}",),
     ("quarantine", "replay"): ("{quarantined}", "--validate-only"),
@@ -226,6 +227,9 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
 }
 # Each has a test of its own: below, of log-in, of change requests, pins, rules and maps, of proofs, or of events.
 APART = {
+    ("erase",),
+    ("holds", "place"),
+    ("holds", "release"),
     ("audit", "events"),
     ("audit", "checkpoint"),
     ("audit", "proof"),
@@ -304,7 +308,9 @@ def test_the_whole_evidence_is_proven_with_the_witness_and_the_receipts_of_every
     terminal.concord.done("audit", "export", bundle)
     kept = [*(word for source in SOURCES for word in ("--receipts", str(_receipts(databases, source, home))))]
     proven = terminal.concord.asked("audit", "verify", bundle, *keys, *witness, *kept)
-    assert (proven["holds"], proven["complete"], proven["not_proven"][1:]) == (True, True, [])
+    assert (proven["holds"], proven["complete"]) == (True, True)
+    # What the audit writes itself, such as questions, nobody else keeps receipts of.
+    assert [each for each in proven["not_proven"][1:] if "the leaves of audit" not in each] == []
     assert [each["witness"] for each in proven["cosignatures"]] == ["witness.concord.local"]
 
 
