@@ -24,10 +24,15 @@ def tell(story: Story, landscape: Landscape, correction: Correction) -> None:
     _read_leaf(story, landscape, correction)
 
 
+# Refused calls, questions and the like change nothing: they have evidence, and no revision.
+_ACTS = {field.name for field in Leaf.DESCRIPTOR.oneofs_by_name["act"].fields}
+
+
 def _compare(story: Story, landscape: Landscape) -> None:
     leaves: dict[str, dict[str, int]] = defaultdict(dict)
     for count in landscape.callers.audit(AUDITOR).CountLeaves(CountLeavesRequest()).counts:
-        leaves[count.source_service][count.record_type] = count.count
+        if count.record_type not in _ACTS:
+            leaves[count.source_service][count.record_type] = count.count
     rows: list[tuple[str, str, int, int, int]] = []
     for service in ("mdm", *ADAPTERS):
         revisions = counting.revisions(landscape.postgres, service)
