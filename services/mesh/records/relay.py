@@ -54,17 +54,21 @@ _IDLE_PAUSE_S = 0.05
 _STANDBY_PAUSE_S = 0.2
 _LONGEST_BACKOFF_S = 5.0
 
-_WAITING = """
+# Each leaf is looked up by itself (LIMIT keeps it so): how much waits is not known to the planner, and a join would
+# read all changes that there ever were, many times a second.
+WAITING = """
 WITH waiting AS (
     SELECT array_agg(seq ORDER BY seq) AS numbers, max(seq) AS last, count(*) AS size FROM spool GROUP BY xid
 ), counted AS (
     SELECT numbers, last, size, sum(size) OVER (ORDER BY last) - size AS before FROM waiting
 )
-SELECT counted.last, changes.seq, changes.leaf
-FROM counted CROSS JOIN LATERAL unnest(counted.numbers) AS number JOIN changes ON changes.seq = number
+SELECT counted.last, number, evidence.leaf
+FROM counted CROSS JOIN LATERAL unnest(counted.numbers) AS number
+CROSS JOIN LATERAL (SELECT leaf FROM changes WHERE seq = number LIMIT 1) AS evidence
 WHERE before = 0 OR before + size <= %s
-ORDER BY counted.last, changes.seq
+ORDER BY counted.last, number
 """
+"""The last number of its transaction, number and leaf of each change in the first transactions that wait, in order."""
 # The numbers go on from the newest that is committed: the lock that comes before is a statement of its own, so that
 # this one sees it. A relay that finds fewer rows in the spool than it took to the audit publishes nothing.
 _PUBLISH = """
@@ -199,7 +203,7 @@ def _leaf_hash(leaf: bytes) -> bytes:
 
 def _waiting(connection: _Connection, largest: int) -> _Batch:
     """Read the transactions that are first to be published: as many as a batch holds, or one that is larger."""
-    rows = connection.execute(_WAITING, (largest,), prepare=True, binary=True).fetchall()
+    rows = connection.execute(WAITING, (largest,), prepare=True, binary=True).fetchall()
     places = {last: place for place, (last, _, _) in enumerate(rows, start=1)}
     return _Batch([row[1] for row in rows], [row[2] for row in rows], [places[row[0]] for row in rows])
 

@@ -11,7 +11,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 from services.mesh.records import positions
-from services.mesh.records.relay import Relay
+from services.mesh.records.relay import WAITING, Relay
 from services.mesh.records.spool import SpoolGuard, backlog
 from tests.support.databases import MigratedDatabase
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
@@ -210,3 +210,17 @@ def _refusal(guard: SpoolGuard) -> ConcordError | None:
     except ConcordError as error:
         return error
     return None
+
+
+def test_looking_for_what_waits_never_reads_all_changes(
+    ledger: Ledger, database: Database, audit: AuditInMemory, migrated: MigratedDatabase
+) -> None:
+    for number in range(100):
+        ledger.write(*(f"suppliers/{number}-{place}" for place in range(10)))
+    publish_everything(database, audit)
+    with migrated.opened_by_owner() as owner, owner.transaction() as connection:
+        driver(connection).execute("ANALYZE changes, spool")
+    with closing(database.connect("test")) as raw:
+        plan = "\n".join(line for (line,) in raw.execute(f"EXPLAIN {WAITING}", (5000,)))
+    assert "on changes" in plan
+    assert "Seq Scan on changes" not in plan
