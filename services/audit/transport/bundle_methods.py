@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator
 
 from concord.audit.v1 import bundle_pb2
-from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.bundle import (
     CHECKPOINT,
     CONSISTENCY,
@@ -22,8 +21,9 @@ from services.audit.domain.tlog_proof import tlog_proof
 from services.audit.storage.bundle_reader import BundleReader
 from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.tree_reader import TreeReader
+from services.audit.transport.absence import checkpoint_of, not_found
 from services.audit.transport.asking import filter_of, scope_of
-from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.errors import FieldViolation
 from services.mesh.server import Call, GrpcService
 from services.mesh.validation import constraint_violated
 
@@ -45,7 +45,7 @@ class BundleMethods:
     ) -> Iterator[bundle_pb2.ExportBundleResponse]:
         """Stream a bundle."""
         wanted, scope = filter_of(request), scope_of(call)
-        checkpoint = self._checkpoint(request.tree_size or self._cosignatures.newest_size())
+        checkpoint = checkpoint_of(self._tree, request.tree_size or self._cosignatures.newest_size())
         earlier = self._earlier(request.earlier_tree_size, checkpoint)
         leaves = self._reader.leaves(wanted, scope, checkpoint.tree_size)
         if wanted == LeafFilter() and scope is None:
@@ -81,15 +81,8 @@ class BundleMethods:
             told = f"must not be above the bundle's own checkpoint, of {checkpoint.tree_size} leaves"
             raise constraint_violated([FieldViolation("earlier_tree_size", told)])
         hashes = self._tree.consistency_proof(tree_size, checkpoint.tree_size)
-        note = self._note(self._checkpoint(tree_size))
+        note = self._note(checkpoint_of(self._tree, tree_size))
         return [Member(EARLIER_CHECKPOINT, [note]), Member(CONSISTENCY, [consistency_lines(hashes)])]
-
-    def _checkpoint(self, tree_size: int) -> SignedCheckpoint:
-        """Return the checkpoint of so many leaves, the newest for 0."""
-        found = self._tree.checkpoint(tree_size) if tree_size else self._tree.newest()
-        if found is None:
-            raise _not_found("Checkpoint", str(tree_size), f"the log has signed none of {tree_size} leaves")
-        return found
 
     def _note(self, checkpoint: SignedCheckpoint) -> bytes:
         return (checkpoint.note + self._cosignatures.lines(checkpoint.tree_size)).encode()
@@ -99,14 +92,5 @@ def _not_empty(leaves: Iterator[BundledLeaf]) -> Iterator[BundledLeaf]:
     """Return the leaves, at least one. Raises ConcordError RECORD_NOT_FOUND."""
     first = next(leaves, None)
     if first is None:
-        raise _not_found("Leaf", "", "none answers the question")
+        raise not_found("Leaf", "", "none answers the question")
     return itertools.chain([first], leaves)
-
-
-def _not_found(kind: str, name: str, told: str) -> ConcordError:
-    return ConcordError(
-        reasons.ERROR_REASON_RECORD_NOT_FOUND,
-        f"no such {kind.lower()}: {told}",
-        metadata={"name": name},
-        resource=(f"concord.audit.v1.{kind}", name),
-    )

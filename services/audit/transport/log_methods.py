@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.audit.v1 import log_pb2
-from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain import tile
 from services.audit.domain.checkpoint import SignedCheckpoint
 from services.audit.domain.signed_note import VerifierKey
 from services.audit.domain.tile import TileAddress
 from services.audit.domain.tlog_proof import tlog_proof
 from services.audit.storage.tree_reader import TreeReader
+from services.audit.transport.absence import checkpoint_of, not_found
 from services.audit.transport.asking import leaf_index_of
-from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.errors import FieldViolation
 from services.mesh.server import Call, GrpcService
 from services.mesh.validation import constraint_violated
 
@@ -39,16 +39,16 @@ class LogMethods:
 
     def get_checkpoint(self, request: log_pb2.GetCheckpointRequest, _call: Call) -> log_pb2.GetCheckpointResponse:
         """Return a checkpoint and the keys to compare with one's own."""
-        checkpoint = self._checkpoint(request.tree_size)
+        checkpoint = checkpoint_of(self._tree, request.tree_size)
         return log_pb2.GetCheckpointResponse(checkpoint=_message(checkpoint), verifier_keys=self._verifiers)
 
     def get_inclusion_proof(
         self, request: log_pb2.GetInclusionProofRequest, _call: Call
     ) -> log_pb2.GetInclusionProofResponse:
         """Prove that a leaf is at its place."""
-        leaf_index, checkpoint = leaf_index_of(request.name), self._checkpoint(request.tree_size)
+        leaf_index, checkpoint = leaf_index_of(request.name), checkpoint_of(self._tree, request.tree_size)
         if leaf_index >= checkpoint.tree_size:
-            raise _not_found("Leaf", request.name, f"the checkpoint of {checkpoint.tree_size} leaves does not cover it")
+            raise not_found("Leaf", request.name, f"the checkpoint of {checkpoint.tree_size} leaves does not cover it")
         hashes = self._tree.inclusion_proof(leaf_index, checkpoint.tree_size)
         return log_pb2.GetInclusionProofResponse(
             hashes=hashes,
@@ -60,7 +60,7 @@ class LogMethods:
         self, request: log_pb2.GetConsistencyProofRequest, _call: Call
     ) -> log_pb2.GetConsistencyProofResponse:
         """Prove that a tree is the beginning of a larger one."""
-        checkpoint = self._checkpoint(request.second_tree_size)
+        checkpoint = checkpoint_of(self._tree, request.second_tree_size)
         if request.first_tree_size > checkpoint.tree_size:
             told = f"must not be above the later one's, {checkpoint.tree_size}"
             raise constraint_violated([FieldViolation("first_tree_size", told)])
@@ -70,18 +70,10 @@ class LogMethods:
     def get_tile(self, request: log_pb2.GetTileRequest, _call: Call) -> log_pb2.GetTileResponse:
         """Return hashes of the tree."""
         address = TileAddress(request.level, request.index)
-        hashes = self._tree.tile(address, self._checkpoint(request.tree_size).tree_size)
+        hashes = self._tree.tile(address, checkpoint_of(self._tree, request.tree_size).tree_size)
         if not hashes:
-            raise _not_found("Tile", tile.path(address), "the tree does not reach so far")
+            raise not_found("Tile", tile.path(address), "the tree does not reach so far")
         return log_pb2.GetTileResponse(hashes=b"".join(hashes), path=tile.path(address, len(hashes)))
-
-    def _checkpoint(self, tree_size: int) -> SignedCheckpoint:
-        """Return the checkpoint of so many leaves, the newest for 0."""
-        found = self._tree.checkpoint(tree_size) if tree_size else self._tree.newest()
-        if found is None:
-            told = f"the log has signed none of {tree_size} leaves"
-            raise _not_found("Checkpoint", str(tree_size), told)
-        return found
 
 
 def _message(checkpoint: SignedCheckpoint) -> log_pb2.Checkpoint:
@@ -89,13 +81,4 @@ def _message(checkpoint: SignedCheckpoint) -> log_pb2.Checkpoint:
     sign_time.FromDatetime(checkpoint.signed_at)
     return log_pb2.Checkpoint(
         tree_size=checkpoint.tree_size, root_hash=checkpoint.root, note=checkpoint.note, sign_time=sign_time
-    )
-
-
-def _not_found(kind: str, name: str, told: str) -> ConcordError:
-    return ConcordError(
-        reasons.ERROR_REASON_RECORD_NOT_FOUND,
-        f"no such {kind.lower()}: {told}",
-        metadata={"name": name},
-        resource=(f"concord.audit.v1.{kind}", name),
     )

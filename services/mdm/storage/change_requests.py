@@ -39,6 +39,7 @@ from services.mdm.storage.change_request_records import (
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.scope import in_scope
+from services.mdm.storage.second_person import require_second_person
 from services.mdm.storage.stewardship import (
     Decision,
     Merge,
@@ -366,12 +367,8 @@ def _require_active(golden: Revision) -> None:
 
 
 def _require_second(held: HeldRequest, decision: Decision) -> None:
-    if decision.key.principal in {held.said.author, *held.said.contributors}:
-        raise ConcordError(
-            reasons.ERROR_REASON_SECOND_PERSON_REQUIRED,
-            "who wrote it, or chose in it, does not decide on it",
-            metadata={"name": held.revision.record, "author": held.said.author},
-        )
+    told, said = "who wrote it, or chose in it, does not decide on it", held.said
+    require_second_person(held.revision.record, said.author, decision.key.principal, told, said.contributors)
 
 
 def _require_choices(held: HeldRequest, now: Slots, sides: Mapping[str, Side]) -> None:

@@ -22,6 +22,7 @@ from services.mdm.storage.registrations import missing
 from services.mdm.storage.registry import Registry
 from services.mdm.storage.regrouping import Regrouping, too_many_changes
 from services.mdm.storage.scope import in_scope
+from services.mdm.storage.second_person import require_second_person
 from services.mdm.storage.stewardship import Decision, require_unmerged
 from services.mdm.storage.transactions import Transactions
 from services.mesh.arrays import text_array
@@ -148,12 +149,7 @@ class Erasure:
     def _require_second_person(self, connection: Connection, name: str, principal: str) -> None:
         row = driver(connection).execute(_DELETION, (name,)).fetchone()
         author = Leaf.FromString(row[0]).actor if row else ""
-        if author == principal:
-            raise ConcordError(
-                reasons.ERROR_REASON_SECOND_PERSON_REQUIRED,
-                "who deleted it does not erase it",
-                metadata={"name": name, "author": author},
-            )
+        require_second_person(name, author, principal, "who deleted it does not erase it")
 
     def _answered(self, connection: Connection, answer: Answer) -> Erased:
         pair = (answer.record, answer.revision)

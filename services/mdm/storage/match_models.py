@@ -14,8 +14,8 @@ from services.mdm.storage import match_keys as keys
 from services.mdm.storage import model_register
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.model_register import State
-from services.mdm.storage.proposals import require_second_person
 from services.mdm.storage.registrations import missing
+from services.mdm.storage.second_person import require_second_person
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.stored_models import RECORD_TYPE, StoredModels, invalid, matched_type, name_of
 from services.mdm.storage.transactions import Transactions
@@ -87,7 +87,7 @@ class MatchModels:
 
         def apply(connection: Connection) -> Answer:
             revision, record = self._waiting(connection, name, etag, decision)
-            require_second_person(name, record.author, decision)
+            require_second_person(name, record.author, decision.key.principal)
             # It can score: it is trained, and its type is still matched as it was then.
             self._stored.model(connection, record)
             self._retire(connection, record, decision.origin)

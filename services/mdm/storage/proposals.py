@@ -17,6 +17,7 @@ from services.mdm.storage import record_index
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.registrations import missing
 from services.mdm.storage.scope import in_scope
+from services.mdm.storage.second_person import require_second_person
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
 from services.mesh.database import driver
@@ -95,7 +96,7 @@ class Proposals(Generic[P]):
         def apply(connection: Connection) -> Answer:
             revision, proposal = self.held(connection, name, decision.entities)
             require_etag(name, revision.revision, etag)
-            require_second_person(name, proposal.author, decision)
+            require_second_person(name, proposal.author, decision.key.principal)
             proposal.state, proposal.decider = self._kind.STATE_PROMOTED, decision.key.principal
             enact(connection, proposal)
             return self._append(connection, name, proposal, revision, revision.entities, decision.origin)
@@ -190,16 +191,6 @@ class Proposals(Generic[P]):
             return self.present(self._store.read_revisions(connection, [pair])[pair])
 
         return self._transactions.once(decision.key, decision.request, apply, present, rehearsal=decision.rehearsal)
-
-
-def require_second_person(name: str, author: str, decision: Decision) -> None:
-    """Raise SECOND_PERSON_REQUIRED for who wrote what is to be made true."""
-    if author == decision.key.principal:
-        raise ConcordError(
-            reasons.ERROR_REASON_SECOND_PERSON_REQUIRED,
-            "who proposed it does not promote it",
-            metadata={"name": name, "author": author},
-        )
 
 
 def set_by_the_hub(proposal: P, fields: tuple[str, ...] = OUTPUT_ONLY) -> list[FieldViolation]:
