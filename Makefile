@@ -29,7 +29,7 @@ proto: setup ## generate code from the contracts into gen/
 
 .PHONY: lock
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
-	@for name in bootstrap service dev tryton scim; do \
+	@for name in bootstrap service dev build tryton scim; do \
 	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 TYPED := $(wildcard services tools tests clients)
@@ -59,6 +59,7 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 	step "style" $(BIN)/ruff check --quiet .; \
 	step "types" $(BIN)/mypy --no-error-summary $(TYPED); \
 	step "import boundaries" when-broken $(BIN)/lint-imports --no-logo; \
+	step "containers" $(BIN)/hadolint deploy/image/Containerfile deploy/image/base.Containerfile; \
 	step "contracts" $(BIN)/python -m tools.contracts.check; \
 	step "house rules" $(BIN)/python -m tools.house.check; \
 	[ -z "$$failed" ] && echo "» all clean in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
@@ -104,6 +105,14 @@ bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest sel
 .PHONY: quality
 quality: setup ## measure matching on the given labelled sets, beside the best peers
 	@$(BIN)/python -m tools.quality
+
+# Neither needs the environment: Python, and one of podman, buildah and docker.
+.PHONY: image base-image
+image: ## build the container images; ENGINE, BASE, REPOSITORY, TAG choose how
+	@$(PYTHON) -m tools.image --engine '$(ENGINE)' build --base '$(BASE)' --tag '$(TAG)' $(if $(REPOSITORY),--repository '$(REPOSITORY)')
+
+base-image: ## make a base for `make image` without a registry, from Debian's archive; MIRROR names another one
+	@$(PYTHON) -m tools.image --engine '$(ENGINE)' base --mirror '$(MIRROR)'
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted
