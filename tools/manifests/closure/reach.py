@@ -83,7 +83,7 @@ def _lets_through(rule: Object, side: str, other: End, port: Port) -> bool:
 
 
 def _is(entry: Object, port: Port) -> bool:
-    return entry.get("protocol", "TCP") == port.protocol and entry.get("port", port.number) == port.number
+    return bool(entry.get("protocol", "TCP") == port.protocol and entry.get("port", port.number) == port.number)
 
 
 def _meets(peer: Object, other: End) -> bool:
@@ -92,7 +92,7 @@ def _meets(peer: Object, other: End) -> bool:
         # An address is met by a block around it; pods only by a block around everything.
         if other.network is None:
             return block.prefixlen == 0
-        return bool(ipaddress.IPv4Network(other.network).subnet_of(block))
+        return ipaddress.IPv4Network(other.network).subnet_of(block)
     if other.network is not None or not _selects(peer.get("podSelector", {}), other.labels):
         return False
     if "namespaceSelector" not in peer:
