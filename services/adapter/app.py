@@ -44,7 +44,7 @@ from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry, current_traceparent
 
 _GRACE_S = 4.0
-_WORKERS_END_S = 3.0
+_WORKERS_END_S = 2.0
 
 
 class Adapter:

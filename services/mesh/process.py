@@ -27,6 +27,7 @@ _SIGNALLED = 128
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE_S = 6.0
 _LONGEST_STOP_S = 9.0
+_LONGEST_END_S = 0.5
 _LOOK_EVERY_S = 0.25
 _COLLECT_AFTER = (20_000, 20, 20)
 
@@ -105,8 +106,11 @@ def serve(
     # A signal that another thread of the process receives does not end this thread's wait: look now and then.
     while not stop_asked.wait(_LOOK_EVERY_S):
         pass
-    _end_by(_LONGEST_STOP_S)
-    return _stop([*on_signal, lambda: server.stop(grace_s), *on_stop])
+    _end_by(_LONGEST_STOP_S, STOPPED_WITH_FAILURES)
+    code = _stop([*on_signal, lambda: server.stop(grace_s), *on_stop])
+    # Python itself waits for threads of pools, and those of calls that were cut off may be at work for long.
+    _end_by(_LONGEST_END_S, code)
+    return code
 
 
 def _settle_memory() -> None:
@@ -119,12 +123,12 @@ def _settle_memory() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def _end_by(seconds: float) -> None:
-    """End the process after a while, whatever it is at: also Python itself waits for threads that are at work."""
+def _end_by(seconds: float, code: int) -> None:
+    """End the process after a while, whatever it is at, with an exit code."""
 
     def cut_off() -> None:
-        _log.error("not stopped after %g s: what still runs is broken off", seconds)
-        os._exit(STOPPED_WITH_FAILURES)
+        _log.warning("what still runs is broken off with the process")
+        os._exit(code)
 
     timer = threading.Timer(seconds, cut_off)
     timer.daemon = True

@@ -17,6 +17,7 @@ from services.mesh.server.contract import Contract
 from services.mesh.server.denials import Denials, NoteDenial, unnoted
 from services.mesh.server.gates import Authentication, Authorisation, Deadline
 from services.mesh.server.health import Health
+from services.mesh.server.line import Line
 from services.mesh.server.method import methods_of
 from services.mesh.server.places import Places
 from services.mesh.server.refusal import Refusal
@@ -27,7 +28,7 @@ from services.mesh.server.stages import Stages
 from services.mesh.server.transport_security import credentials, require_safe
 from services.mesh.telemetry import Telemetry
 
-# The transport's own refusal has no reason: up to this factor the contract stage refuses, with one.
+# The transport's own refusal has no reason: up to this factor of a limit our stages refuse, with one.
 _HARD_LIMIT_FACTOR = 2
 
 # An access token with many entities is long, and it travels with every call.
@@ -86,9 +87,9 @@ class _Parts:
     def __init__(self, settings: ServerSettings, services: Sequence[str]) -> None:
         self.health = Health(services)
         self.stopping = Stopping()
-        self.workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="call")
-        self.writers = ThreadPoolExecutor(settings.writers, thread_name_prefix="write")
-        self.places = Places(settings.streams)
+        self.workers = Line(settings.workers, settings.waiting, name="call")
+        self.writers = Line(settings.writers, settings.waiting, name="write")
+        self.places = Places(settings.streams, settings.waiting)
         self.probes: grpc.Server | None = None
         self.health_port: int | None = None
         if settings.health_port is not None:
@@ -125,7 +126,7 @@ def build_server(
         places=parts.places,
         contract=Contract(settings.max_request_bytes, settings.max_response_bytes),
     )
-    server = grpc.server(parts.workers, options=_options(settings))
+    server = grpc.server(parts.workers, options=_options(settings), maximum_concurrent_rpcs=_most_calls(settings))
     parts.health.serve(server)
     if settings.reflection:
         described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
@@ -133,6 +134,12 @@ def build_server(
     threads = Threads(streams=parts.places.threads, writers=parts.writers)
     server.add_generic_rpc_handlers([Routing(methods, stages, telemetry.tracer_provider, threads)])
     return MeshServer(server, _bind(server, settings), parts)
+
+
+def _most_calls(settings: ServerSettings) -> int:
+    """Return how many calls may be there at all, those included that only wait to be refused."""
+    served = settings.workers + settings.writers + settings.streams + 2 * settings.waiting
+    return served * _HARD_LIMIT_FACTOR
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
