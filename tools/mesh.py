@@ -129,10 +129,10 @@ class LocalMesh:
         _, role = _roles(kind)
         return self._start_free(kind, {**self._environment(kind, role), **(extra or {})})
 
-    def start_beside(self, name: str, port: int | None = None) -> Running:
+    def start_beside(self, name: str, port: int | None = None, extra: Mapping[str, str] | None = None) -> Running:
         """Start one more process of a running service, on a port that processes may share (None = a free one)."""
         before = self.services[name]
-        shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true"}
+        shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true", **(extra or {})}
         running = self._launch(before.kind, shared, free_port() if port is None else port)
         self._beside.append(running)
         return running

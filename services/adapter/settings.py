@@ -22,7 +22,8 @@ class AdapterSettings:
     """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems_file`.
 
     `spool_limit` is the number of unpublished changes above which nothing is pulled or delivered.
-    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's; with 0 the adapter makes
+    none by itself.
     """
 
     database: DatabaseSettings
@@ -35,3 +36,8 @@ class AdapterSettings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     spool_limit: int = 100_000
     reconciliation_interval_s: float = 21_600.0
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is none."""
+        if self.reconciliation_interval_s < 0:
+            raise ValueError("reconciliation_interval_s must not be below 0")
