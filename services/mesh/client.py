@@ -137,7 +137,7 @@ def open_channel(  # noqa: PLR0913 - what a channel can differ in
     its own, else the policy's, else `default_deadline_s`. The token goes along with every call, as call
     credentials over TLS, as plain metadata to loopback. Trace context goes along, with a span for calls other than
     pure subscriptions when `telemetry` is given. Raises ValueError for plaintext to other machines unless allowed,
-    OSError or ValueError for TLS files of no use.
+    OSError or ConfigurationError for TLS files of no use.
     """
     if tls is None and not allow_plaintext:
         require_loopback(target)

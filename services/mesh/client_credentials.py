@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import httpx
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError
 from services.mesh.https import require_https, trusting
 
@@ -137,7 +138,7 @@ class ClientCredentials:
         try:
             context = trusting(settings.ca_file)
             return httpx.post(settings.token_url, data=form, auth=client, verify=context, timeout=_TIMEOUT_S)
-        except (httpx.HTTPError, OSError, ValueError) as error:
+        except (httpx.HTTPError, OSError, ConfigurationError) as error:
             raise _unavailable(type(error).__name__) from error
 
 

@@ -4,6 +4,8 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.mesh.configuration import ConfigurationError
+
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -17,9 +19,9 @@ def require_https(url: str, what: str) -> None:
 def trusting(ca_file: Path | None) -> ssl.SSLContext:
     """Return the context of a client that trusts the authorities in a file (None = the system's).
 
-    Raises OSError for a file that can't be read, ValueError for one without certificates.
+    Raises OSError for a file that can't be read, ConfigurationError for one without certificates.
     """
     try:
         return ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError as error:
-        raise ValueError(f"{ca_file}: holds no certificate of an authority") from error
+        raise ConfigurationError([f"{ca_file}: holds no certificate of an authority"]) from error

@@ -38,5 +38,5 @@ class PeerSettings:
 
 
 def open_peer(peer: PeerSettings, telemetry: Telemetry) -> grpc.Channel:
-    """Open a channel to a service; the caller closes it. Raises OSError, ValueError for TLS files of no use."""
+    """Open a channel to a service; the caller closes it. Raises OSError, ConfigurationError for TLS files of no use."""
     return open_channel(peer.target, token=peer.token(), tls=peer.tls, telemetry=telemetry)

@@ -10,6 +10,7 @@ from typing import Protocol
 from jwt import PyJWK, PyJWKClient, PyJWKSet, PyJWTError
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError
 from services.mesh.followed_files import FollowedFiles
 from services.mesh.https import require_https, trusting
@@ -89,7 +90,7 @@ class UrlKeys:
         try:
             self._keys = {str(key.key_id): key for key in self._client().get_signing_keys()}
             self._answered = True
-        except (PyJWTError, OSError, ValueError) as error:
+        except (PyJWTError, OSError, ValueError, ConfigurationError) as error:
             self._answered = False
             _log.warning("the token issuer's keys can't be fetched: %s", type(error).__name__)
 

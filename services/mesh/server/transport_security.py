@@ -13,8 +13,8 @@ from services.mesh.server.settings import ServerSettings, ServerTls
 def credentials(tls: ServerTls) -> grpc.ServerCredentials:
     """Return credentials that follow the files: a changed certificate serves the next handshake.
 
-    Files that are missing or half replaced keep the old identity in service. Raises OSError, ValueError when they are
-    of no use now.
+    Files that are missing or half replaced keep the old identity in service. Raises OSError, ConfigurationError when
+    they are of no use now.
     """
     paths = [path for path in (tls.certificate_file, tls.key_file, tls.client_ca_file) if path is not None]
     files = FollowedFiles("the server's TLS identity", paths, lambda: _read(tls))
