@@ -40,12 +40,17 @@ def read_signer(origin: str, path: Path) -> LogSigner:
         raise ConfigurationError([f"{path}: {error}"]) from error
 
 
+def new_key(origin: str) -> SigningKey:
+    """Return a fresh key. Raises MalformedKeyError for an origin that can't name a key."""
+    return SigningKey.parse(SigningKey(origin, secrets.token_bytes(_SEED_BYTES)).written())
+
+
 def write_key_file(origin: str, path: Path) -> VerifierKey:
     """Make a key file with one fresh key, readable by its owner only, and return the key to give to auditors.
 
     Raises MalformedKeyError for an origin that can't name a key, FileExistsError.
     """
-    key = SigningKey.parse(SigningKey(origin, secrets.token_bytes(_SEED_BYTES)).written())
+    key = new_key(origin)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(f"{key.written()}\n")
     return key.verifier

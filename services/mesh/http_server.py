@@ -4,6 +4,7 @@ import logging
 import ssl
 import sys
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
@@ -81,15 +82,25 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "concord"
     sys_version = ""
     timeout = _SLOWEST_READ_S
+    # A body that waits for its head to be acknowledged costs 40 ms.
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Log a request."""
         _log.debug(format, *args)
 
-    def answer(self, status: int, text: str, content_type: str = "text/plain; charset=utf-8") -> None:
+    def answer(
+        self,
+        status: int,
+        text: str,
+        content_type: str = "text/plain; charset=utf-8",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Answer a request."""
         body = text.encode()
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -99,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
 class _HealthHandler(Handler):
     """Answers probes, and nothing else."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         """Answer `/healthz`."""
         if self.path == HEALTH_PATH:
             self.answer(HTTPStatus.OK, "ok\n")

@@ -154,9 +154,14 @@ class _Keys:
         )
 
 
+def new_key_line(version: int) -> str:
+    """Return the line of a key file with a fresh key; secret."""
+    return f"v{version} {base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
+
+
 def write_key_file(path: Path) -> None:
     """Make a key file with one fresh key `v1`, readable by its owner only; FileExistsError if it is there."""
-    line = f"v1 {base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
+    line = new_key_line(1)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(line)
 

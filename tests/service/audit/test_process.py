@@ -14,7 +14,7 @@ import pytest
 
 from concord.audit.v1.audit_pb2 import AppendLeavesRequest, ListGapsRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development.issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, READ, Clients
 from tests.support.checkpoints import recomputed
 from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.development.issuer import DevelopmentIssuer
 from services.mesh import signing_keys
-from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.errors import ConcordError
 from services.mesh.signing_keys import FileKeys, UrlKeys
 
