@@ -29,7 +29,7 @@ proto: setup ## generate code from the contracts into gen/
 
 .PHONY: lock
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
-	@for name in bootstrap service dev build tryton scim; do \
+	@for name in bootstrap service dev build tryton scim manifests; do \
 	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 TYPED := $(wildcard services tools tests clients)
@@ -113,6 +113,10 @@ image: ## build the container images; ENGINE, BASE, REPOSITORY, TAG choose how
 
 base-image: ## make a base for `make image` without a registry, from Debian's archive; MIRROR names another one
 	@$(PYTHON) -m tools.image --engine '$(ENGINE)' base --mirror '$(MIRROR)'
+
+.PHONY: manifests
+manifests: setup ## render deploy/k8s and check it: schemas of three releases, checkov, closure, edges
+	@$(BIN)/python -m tools.manifests
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted

@@ -85,7 +85,6 @@ class Worker:
         """Finish the document at hand and end the threads; what is left goes on with the next start."""
         self.ask_to_stop()
         self._thread.join(timeout_s)
-        self.outpost.connector.close()
 
     def interrupt(self) -> None:
         """End the turn after the document at hand and look at the system's state again."""
@@ -141,6 +140,8 @@ class Worker:
             self._woken.clear()
             self._woken.wait(self._once())
         self._step_down()
+        with self._turn:
+            self.outpost.connector.close()
 
     def _once(self) -> float:
         """Take a turn, if it is ours to take; return how long to rest after it."""

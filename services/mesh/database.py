@@ -18,6 +18,11 @@ from services.mesh.validation import constraint_violated
 
 _LONGEST_IDLE_TRANSACTION_MS = 60_000
 
+# A machine that is gone says nothing: whoever waits for it, database or client, has to find out before anybody else can
+# go on. Both sides ask the other's kernel after ten seconds without a word, and give up within twenty.
+_KEEPALIVES: Mapping[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+_UNACKNOWLEDGED_MS = 20_000
+
 # The plan of a prepared statement, or of a trigger's, is made once and kept, maybe since the tables were empty: it has
 # to be the one that is right when they are large. What transactions do is to look single records up.
 _LOOK_UPS = {
@@ -169,6 +174,8 @@ def _connect(
         "statement_timeout": timeout_ms,
         # A process that froze must not keep its locks.
         "idle_in_transaction_session_timeout": _LONGEST_IDLE_TRANSACTION_MS,
+        **{f"tcp_{name}": value for name, value in _KEEPALIVES.items()},
+        "tcp_user_timeout": _UNACKNOWLEDGED_MS,
         **(further or {}),
     }
     return psycopg.connect(
@@ -178,4 +185,6 @@ def _connect(
         connect_timeout=settings.connect_timeout_s,
         options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         autocommit=autocommit,
+        tcp_user_timeout=_UNACKNOWLEDGED_MS,
+        **_KEEPALIVES,
     )

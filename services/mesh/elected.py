@@ -3,14 +3,16 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 
 from services.mesh.database import Database
 from services.mesh.errors import ConcordError
+from services.mesh.process import NotStartedError
 
 _CLASS = 0x434F4E44
 _ELECT = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
@@ -41,9 +43,13 @@ class Elected:
         """Start the thread."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin to stop, without waiting."""
+        self._stopping.set()
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish the piece at hand, give up the election, end the thread."""
-        self._stopping.set()
+        self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
@@ -67,7 +73,34 @@ class Elected:
 
     def _wait_for_election(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         while not self._stopping.is_set():
-            row = connection.execute(_ELECT, (_CLASS, self._name)).fetchone()
-            if row and row[0]:
+            if _stand(connection, self._name):
                 return
             self._stopping.wait(_STANDBY_PAUSE_S)
+
+
+def scheduled(database: Database, name: str, work: Callable[[], bool], *, interval_s: float) -> list[Elected]:
+    """Return the job that works once in every interval; none for an interval of 0: then something else calls."""
+    return [Elected(database, name, work, idle_pause_s=interval_s)] if interval_s > 0 else []
+
+
+def stop_all(jobs: Sequence[Elected], timeout_s: float = 2.0) -> None:
+    """Stop jobs at the same time; a piece that takes longer is left to break off with the process."""
+    until = time.monotonic() + timeout_s
+    for job in jobs:
+        job.ask_to_stop()
+    for job in jobs:
+        job.stop(max(0.0, until - time.monotonic()))
+
+
+@contextmanager
+def election(database: Database, name: str) -> Iterator[None]:
+    """Be elected for a job for the time of the block. Raises NotStartedError while another process is."""
+    with closing(database.connect(name)) as connection:
+        if not _stand(connection, name):
+            raise NotStartedError(f"another process is elected for {name}: it runs it, or has it on its own schedule")
+        yield
+
+
+def _stand(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> bool:
+    row = connection.execute(_ELECT, (_CLASS, name)).fetchone()
+    return bool(row and row[0])

@@ -5,7 +5,7 @@ import logging
 from opentelemetry.metrics import Meter
 
 from services.mesh.database import Database
-from services.mesh.elected import Elected
+from services.mesh.elected import Elected, scheduled
 from services.mesh.evidence.comparison import OwnSide, Page, Side, compare
 
 _MOST_NAMED = 100
@@ -30,9 +30,9 @@ class EvidenceWatch:
             "concord.evidence.compared", description="Changes that the last whole reconciliation compared."
         )
 
-    def job(self, database: Database, interval_s: float) -> Elected:
-        """Return the job that makes one run in every interval, in one replica at a time."""
-        return Elected(database, "reconciliation", self.work, idle_pause_s=interval_s)
+    def jobs(self, database: Database, interval_s: float) -> list[Elected]:
+        """Return the job that makes one run in every interval, in one replica at a time; none for an interval of 0."""
+        return scheduled(database, "reconciliation", self.work, interval_s=interval_s)
 
     def work(self) -> bool:
         """Compare the next ranges; False at the end of a run. Raises ConcordError."""

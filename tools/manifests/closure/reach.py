@@ -1,0 +1,132 @@
+"""Who can call whom: what the network policies let through, as a cluster's network would decide it."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tools.manifests.edges import Edges, Port
+from tools.manifests.manifests import Defect, Manifests, Object, Pod, matches
+
+DIRECTIONS = {"Ingress": "from", "Egress": "to"}
+
+_ODD_PORT = Port(9, "TCP")  # one that nobody asks for
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a call: pods of the mesh, pods elsewhere (with their namespace's labels), or an address."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: Mapping[str, str] | None = None
+    network: str | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is in the mesh's namespace, so that our policies hold for it."""
+        return self.namespace is None and self.network is None
+
+
+def matrix_defects(
+    manifests: Manifests, edges: Edges, pods: Mapping[str, Sequence[Pod]], networks: Mapping[str, str]
+) -> Iterator[Defect]:
+    """Find calls that the policies let through without an edge, and edges that they do not let through."""
+    ours = [End(name, pod.labels) for name, each in pods.items() for pod in each]
+    ends = [*ours, *_others(edges, networks)]
+    ports = sorted({port for edge in edges.edges for port in edge.ports} | _declared(pods) | {_ODD_PORT})
+    reach = Reach(manifests)
+    wanted = set(_wanted(edges, pods))
+    for caller, callee in ((a, b) for a in ends for b in ends if a.is_ours or b.is_ours):
+        for port in ports:
+            call = (caller.name, callee.name, port)
+            if reach.allows(caller, callee, port) != (call in wanted):
+                told = "is no edge, and is let through" if call not in wanted else "is an edge, and is not let through"
+                yield Defect(f"{caller.name} to {callee.name}", "reach", f"a call on {port} {told}")
+
+
+class Reach:
+    """The policies of one namespace. Raises ValueError for a selector by expressions, which we do not use."""
+
+    def __init__(self, manifests: Manifests) -> None:
+        self._policies = [policy["spec"] for policy in manifests.of("NetworkPolicy")]
+        self._rules: dict[tuple[str, frozenset[tuple[str, str]]], list[Object] | None] = {}
+
+    def allows(self, caller: End, callee: End, port: Port) -> bool:
+        """Tell whether a call gets out at one end and in at the other."""
+        return self._passes("Egress", caller, callee, port) and self._passes("Ingress", callee, caller, port)
+
+    def _passes(self, direction: str, at: End, other: End, port: Port) -> bool:
+        if not at.is_ours:
+            return True
+        rules = self._rules_of(direction, at.labels)
+        side = DIRECTIONS[direction]
+        return rules is None or any(_lets_through(rule, side, other, port) for rule in rules)
+
+    def _rules_of(self, direction: str, labels: Mapping[str, str]) -> list[Object] | None:
+        """Return the rules for pods; None where no policy isolates them."""
+        key = (direction, frozenset(labels.items()))
+        if key not in self._rules:
+            policies = [spec for spec in self._policies if direction in spec.get("policyTypes", [])]
+            held = [spec for spec in policies if _selects(spec["podSelector"], labels)]
+            rules = [rule for spec in held for rule in spec.get(direction.lower()) or []]
+            self._rules[key] = rules if held else None
+        return self._rules[key]
+
+
+def _lets_through(rule: Object, side: str, other: End, port: Port) -> bool:
+    ports = rule.get("ports")
+    if ports and not any(_is(entry, port) for entry in ports):
+        return False
+    peers = rule.get(side)
+    return not peers or any(_meets(peer, other) for peer in peers)
+
+
+def _is(entry: Object, port: Port) -> bool:
+    return bool(entry.get("protocol", "TCP") == port.protocol and entry.get("port", port.number) == port.number)
+
+
+def _meets(peer: Object, other: End) -> bool:
+    if "ipBlock" in peer:
+        block = ipaddress.IPv4Network(peer["ipBlock"]["cidr"])
+        # An address is met by a block around it; pods only by a block around everything.
+        if other.network is None:
+            return block.prefixlen == 0
+        return ipaddress.IPv4Network(other.network).subnet_of(block)
+    if other.network is not None or not _selects(peer.get("podSelector", {}), other.labels):
+        return False
+    if "namespaceSelector" not in peer:
+        return other.is_ours
+    return other.namespace is not None and _selects(peer["namespaceSelector"], other.namespace)
+
+
+def _selects(selector: Object, labels: Mapping[str, str]) -> bool:
+    if "matchExpressions" in selector:
+        raise ValueError("a policy selects by expressions: select by labels")
+    return matches(selector.get("matchLabels", {}), labels)
+
+
+def _others(edges: Edges, networks: Mapping[str, str]) -> Iterator[End]:
+    for name, peer in edges.peers.items():
+        if name in networks:
+            yield End(name, network=networks[name])
+        else:
+            yield End(name, labels=peer.get("pods", {}), namespace=peer["namespace"])
+    yield End("a pod elsewhere", namespace={"kubernetes.io/metadata.name": "elsewhere"})
+    yield End("an address elsewhere", network="192.0.2.77/32")
+
+
+def _declared(pods: Mapping[str, Sequence[Pod]]) -> set[Port]:
+    declared: set[Port] = set()
+    for pod in (pod for each in pods.values() for pod in each):
+        for container in pod.containers:
+            declared |= {Port(port["containerPort"], port.get("protocol", "TCP")) for port in container.ports}
+    return declared
+
+
+def _wanted(edges: Edges, pods: Mapping[str, Any]) -> Iterator[tuple[str, str, Port]]:
+    """Yield every edge's calls, one for each workload where the edges file says `any`."""
+    for edge in edges.edges:
+        for caller in pods if edge.caller == "any" else (edge.caller,):
+            for port in edge.ports:
+                yield caller, edge.callee, port
