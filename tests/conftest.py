@@ -1,6 +1,7 @@
 """How property tests run here: a busy machine is no failure.
 
-Every run draws other examples, so that a few each time come to many; `--hypothesis-profile=thorough` draws many at once.
+Every run draws other examples, so that a few each time come to many; `--hypothesis-profile=thorough` draws many at
+once.
 """
 
 from hypothesis import HealthCheck, settings
