@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from services.audit import signing_keys
-from services.mdm.domain.registry import RECORD_TYPES
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development import workloads
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.records.keys import write_key_file
 from services.witness.domain.signing_key import SigningKey
 from tools.guarded_process import GuardedProcess
@@ -43,23 +43,15 @@ class ServiceKind:
     permissions: tuple[str, ...]
 
 
-EVIDENCE = ("audit.leaves.append", "audit.leaves.reconcile")
-HUB_FOR_ADAPTERS = (
-    "mdm.source_records.write",
-    "mdm.source_records.read",
-    "mdm.changes.read",
-    "mdm.systems.read",
-    "mdm.entities.read",
-    "mdm.codes.read",
-    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
-    "mdm.restricted.read",
-    *EVIDENCE,
-)
 AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
-MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", EVIDENCE)
+MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", workloads.MDM.permissions)
 WITNESS = ServiceKind("witness", "services.witness", "CONCORD_WITNESS", ())
-ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
-SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)
+ERP_ADAPTER = ServiceKind(
+    "erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", workloads.ERP_ADAPTER.permissions
+)
+SAAS_ADAPTER = ServiceKind(
+    "saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", workloads.SAAS_ADAPTER.permissions
+)
 
 
 class MeshError(Exception):

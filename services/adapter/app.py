@@ -19,7 +19,6 @@ from services.adapter.systems_file import ServedSystem, SystemsFileError, read_s
 from services.adapter.transport.adapter_service import adapter_service
 from services.adapter.worker import Patience, Worker
 from services.mesh.authentication import TokenAuthenticator
-from services.mesh.client import TokenFile, open_channel
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
 from services.mesh.elected import stop_all
@@ -29,6 +28,7 @@ from services.mesh.evidence.reconciliation import reconcile
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
+from services.mesh.peer import open_peer
 from services.mesh.process import serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
@@ -117,10 +117,7 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     start_logging(service, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, service)
     database = Database(settings.database)
-    hub_channel, audit_channel = (
-        open_channel(peer.target, token=TokenFile(peer.token_file), telemetry=telemetry)
-        for peer in (settings.hub, settings.audit)
-    )
+    hub_channel, audit_channel = (open_peer(peer, telemetry) for peer in (settings.hub, settings.audit))
     sealer = Sealer(KeyRing.from_file(settings.key_file))
     adapter = Adapter(
         service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
@@ -161,8 +158,7 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
 
 def reconcile_adapter(service: str, settings: AdapterSettings) -> Report:
     """Compare all evidence of an adapter with the audit's. Raises ConcordError."""
-    token = TokenFile(settings.audit.token_file)
-    with closing(Database(settings.database)) as database, open_channel(settings.audit.target, token=token) as channel:
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
         return reconcile(service, OwnEvidence(database), AuditedEvidence(channel, service))
 
 

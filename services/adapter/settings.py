@@ -5,16 +5,9 @@ from pathlib import Path
 
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
+from services.mesh.peer import PeerSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
-
-
-@dataclass(frozen=True)
-class PeerSettings:
-    """Where another service of the mesh is, and which token the adapter shows it."""
-
-    target: str
-    token_file: Path
 
 
 @dataclass(frozen=True)

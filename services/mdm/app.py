@@ -40,7 +40,6 @@ from services.mdm.transport.systems import system_service
 from services.mdm.transport.translations import TranslationMethods
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
-from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
 from services.mesh.elected import Elected, election, scheduled, stop_all
 from services.mesh.evidence.audited import AuditedEvidence
@@ -54,6 +53,7 @@ from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
+from services.mesh.peer import open_peer
 from services.mesh.process import serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
@@ -163,7 +163,7 @@ def run(settings: MdmSettings) -> int:
         settings.spool_limit,
         Receipts(database, feed.news, settings.receipts),
     )
-    channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
+    channel = open_peer(settings.audit, telemetry)
     append = append_to_audit(channel)
     relay, denials = Relay(database, append), DenialLog(SERVICE, append)
     evidence = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
@@ -214,8 +214,7 @@ def run(settings: MdmSettings) -> int:
 
 def reconcile(settings: MdmSettings) -> Report:
     """Compare all of the hub's evidence with the audit's. Raises ConcordError."""
-    token = TokenFile(settings.audit.token_file)
-    with closing(Database(settings.database)) as database, open_channel(settings.audit.target, token=token) as channel:
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
         return whole_comparison(SERVICE, OwnEvidence(database), AuditedEvidence(channel, SERVICE))
 
 

@@ -10,18 +10,11 @@ from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
 from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.peer import PeerSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 
 PREFIX = "CONCORD_MDM"
-
-
-@dataclass(frozen=True)
-class AuditSettings:
-    """Where the audit is and which token the hub's relay shows it."""
-
-    target: str
-    token_file: Path
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ class MdmSettings:
     database: DatabaseSettings
     authentication: AuthenticationSettings
     key_file: Path
-    audit: AuditSettings
+    audit: PeerSettings
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     feed: FeedSettings = field(default_factory=FeedSettings)

@@ -16,6 +16,8 @@ from typing import Any
 import grpc
 import psycopg
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from concord.adapter.v1.adapter_pb2 import SyncSystemRequest
 from concord.adapter.v1.adapter_pb2_grpc import AdapterServiceStub
@@ -303,12 +305,16 @@ def test_an_audit_told_to_stop_gives_the_receipts_that_it_owes(
     replicas: Replicas, first: tuple[Replica, Replica], second_audit: Replica
 ) -> None:
     first[0].running.process.kill()
-    audit = AuditServiceStub(replicas.channel(second_audit))
+    channel = replicas.channel(second_audit)
+    audit = AuditServiceStub(channel)
+    health: Any = HealthStub(channel)
     requests = [AppendLeavesRequest(leaves=history(f"suppliers/owed-{number}", [1])) for number in range(20)]
     with psycopg.connect(replicas.mesh.postgres.url("audit")) as committing:
         committing.execute("LOCK TABLE leaves IN SHARE MODE")
         owed = [audit.AppendLeaves.future(request, timeout=20) for request in requests]
         await_waiting(committing, "leaves")
+        # Calls of one channel come in their order: all others have come.
+        health.Check(HealthCheckRequest(), timeout=10)
         with told_to_stop(second_audit.running):
             eventually(lambda: not second_audit.serving("readiness"))
             assert second_audit.serving("liveness")

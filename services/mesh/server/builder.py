@@ -108,8 +108,8 @@ def build_server(
 ) -> MeshServer:
     """Bind a server that serves exactly these services; `note_denial` is told of every call that is not permitted.
 
-    Raises ConfigurationError for plaintext that strangers could read, OSError when a port is taken or a certificate
-    can't be read, ValueError for handlers that don't match their contracts.
+    Raises ConfigurationError for plaintext that strangers could read and for a certificate of another key, OSError when
+    a port is taken or a certificate can't be read, ValueError for handlers that don't match their contracts.
     """
     require_safe(settings)
     methods = methods_of(services)

@@ -15,7 +15,7 @@ import pytest
 from concord.audit.v1.audit_pb2 import AppendLeavesRequest, ListGapsRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from services.audit.storage.pruning import JOB
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.elected import election
 from tests.service.audit.conftest import APPEND, READ, Clients
 from tests.support.checkpoints import recomputed
