@@ -14,7 +14,7 @@ from services.mesh.logs import start_logging
 from services.mesh.process import EXPECTED, NOT_STARTED
 from services.mesh.process import run as run_process
 from services.mesh.report import Report
-from services.mesh.schema_revision import SchemaRevision, await_schema, require_schema
+from services.mesh.schema_revision import SchemaRevision, await_database, await_schema, require_schema
 from services.mesh.telemetry import TelemetrySettings
 
 MIGRATION_PREFIX = "CONCORD_MIGRATION"
@@ -73,7 +73,7 @@ class Command(Generic[T]):
         given = self._parser().parse_args(arguments)
         match given.command:
             case "migrate":
-                return run_process(self._migrate, otherwise="not migrated")
+                return run_process(lambda: self._migrate(given.timeout), otherwise="not migrated")
             case "await-schema":
                 return run_process(lambda: self._await_schema(given.timeout), otherwise="not there")
             case "serve" | None:
@@ -92,13 +92,11 @@ class Command(Generic[T]):
         )
         commands = parser.add_subparsers(dest="command")
         commands.add_parser("serve", help="serve until a signal comes (default)")
-        commands.add_parser("migrate", help="bring the schema to this release's revision, as its owner")
-        waiting = commands.add_parser(
-            "await-schema", help="wait until the database has this release's schema or a newer"
-        )
-        waiting.add_argument(
-            "--timeout", type=float, default=_SCHEMA_TIMEOUT_S, metavar="SECONDS", help="default: %(default)g"
-        )
+        migrating = commands.add_parser("migrate", help="bring the schema to this release's revision, as its owner")
+        waiting = commands.add_parser("await-schema", help="wait until the database has this release's schema")
+        for patient, default in ((migrating, 0.0), (waiting, _SCHEMA_TIMEOUT_S)):
+            told = "how long to wait for the database; default: %(default)g"
+            patient.add_argument("--timeout", type=float, default=default, metavar="SECONDS", help=told)
         for task in self.tasks:
             commands.add_parser(task.name, help=task.about).add_argument(
                 "--json", action="store_true", help="tell it in JSON"
@@ -137,9 +135,12 @@ class Command(Generic[T]):
         start_logging(self.module.rpartition(".")[2], settings.telemetry.log_level)
         return settings
 
-    def _migrate(self) -> int:
+    def _migrate(self, timeout_s: float) -> int:
         from services.mesh.migrations import migrate  # noqa: PLC0415 - a process that serves does not need it
 
         settings = load(MigrationSettings, os.environ, MIGRATION_PREFIX)
+        if timeout_s > 0:
+            start_logging(self.module.rpartition(".")[2])
+            await_database(settings.database, timeout_s)
         migrate(settings.database, self.migrations, service_role=settings.service_role)
         return 0

@@ -52,6 +52,8 @@ class Elected:
         self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                _log.warning("%s: the piece at hand goes on after %g s", self._name, timeout_s)
 
     def _run(self) -> None:
         backoff = _SHORTEST_BACKOFF_S

@@ -59,9 +59,24 @@ def require_schema(settings: DatabaseSettings, revision: SchemaRevision) -> None
 
 def await_schema(settings: DatabaseSettings, revision: SchemaRevision, timeout_s: float) -> None:
     """Wait until the database answers and is as new as is needed; raise NotStartedError when the time is over."""
-    quick = replace(settings, connect_timeout_s=_LOOK_TIMEOUT_S, statement_timeout_s=_LOOK_TIMEOUT_S)
+    quick = _quick(settings)
+    _await(lambda: require_schema(quick, revision), timeout_s)
+    _log.info("the schema is at revision %04d or newer", revision.needed)
+
+
+def await_database(settings: DatabaseSettings, timeout_s: float) -> None:
+    """Wait until the database answers, whatever it holds; raise NotStartedError when the time is over."""
+    quick = _quick(settings)
+    _await(lambda: Database(quick).connect("schema").close(), timeout_s)
+
+
+def _quick(settings: DatabaseSettings) -> DatabaseSettings:
+    return replace(settings, connect_timeout_s=_LOOK_TIMEOUT_S, statement_timeout_s=_LOOK_TIMEOUT_S)
+
+
+def _await(look: Callable[[], None], timeout_s: float) -> None:
     began, told_at = time.monotonic(), -_TELL_EVERY_S
-    while missing := _missing(lambda: require_schema(quick, revision)):
+    while missing := _missing(look):
         waited_s = time.monotonic() - began
         if waited_s >= timeout_s:
             raise NotStartedError(f"waited {timeout_s:g} s in vain: {missing}")
@@ -69,7 +84,6 @@ def await_schema(settings: DatabaseSettings, revision: SchemaRevision, timeout_s
             told_at = waited_s
             _log.info("waiting: %s", missing)
         time.sleep(_PAUSE_S)
-    _log.info("the schema is at revision %04d or newer", revision.needed)
 
 
 def _missing(look: Callable[[], None]) -> str:

@@ -94,6 +94,7 @@ def running_replicas(directory: Path) -> Iterator[Replicas]:
         with ThreadPoolExecutor() as threads:
             list(threads.map(mesh.prepare, (AUDIT, MDM, ERP_ADAPTER, SAAS_ADAPTER)))
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        silent.settimeout(30)
         yield Replicas(mesh, silent, stack)
 
 

@@ -59,7 +59,7 @@ JOBS = {
     "match quality",
     "purging",
 }
-_WAITING = "SELECT count(*) > 0 FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = %s AND NOT granted"
+_WAITING = "SELECT count(*) > 0 FROM pg_locks WHERE relation = %s::regclass AND NOT granted"
 _POSITION = "SELECT coalesce(max(position), 0) FROM positions"
 _ANOTHER_LEAF = "UPDATE changes SET leaf = leaf || '\\x00'::bytea WHERE seq = (SELECT min(seq) FROM changes)"
 _FIRST_LEAF = "SELECT seq, leaf FROM changes ORDER BY seq LIMIT 1"
@@ -106,10 +106,9 @@ def writing(*clients: Client) -> Iterator[WriteLoad]:
     assert load.wrong == []
 
 
-def await_waiting(replicas: Replicas, database: str) -> None:
-    """Wait until somebody waits for a lock."""
-    with psycopg.connect(replicas.mesh.postgres.url(), autocommit=True) as connection:
-        eventually(lambda: connection.execute(_WAITING, (database,)).fetchone() == (True,))
+def await_waiting(connection: "psycopg.Connection[tuple[object, ...]]", table: str) -> None:
+    """Wait until somebody waits for the table, which the connection has locked."""
+    eventually(lambda: connection.execute(_WAITING, (table,)).fetchone() == (True,))
 
 
 def position(replicas: Replicas) -> int:
@@ -262,7 +261,8 @@ def test_a_hub_told_to_stop_finishes_calls_and_its_streams_go_on_elsewhere(
         searching.execute("LOCK TABLE search_progress IN ACCESS EXCLUSIVE MODE")
         committing.execute("LOCK TABLE changes IN SHARE MODE")
         under_way = client.suppliers.CreateSupplier.future(creation("Under way"), timeout=20)
-        await_waiting(replicas, "mdm")
+        await_waiting(committing, "changes")
+        await_waiting(searching, "search_progress")
         with told_to_stop(second_hub.running):
             eventually(lambda: not second_hub.serving("readiness"))
             assert second_hub.serving("liveness")
@@ -284,7 +284,7 @@ def test_an_adapter_told_to_stop_does_not_wait_for_its_systems(
 ) -> None:
     assert third_hub.serving("readiness")
     serves = {ERP_ADAPTER: silent_system(replicas.silent, tmp_path), SAAS_ADAPTER: no_systems(tmp_path)}[kind]
-    adapter = replicas.start(kind, "one", **serves)
+    adapter = replicas.start(kind, "one", HUB_TARGET=third_hub.running.target, **serves)
     assert adapter.serving("readiness")
     with ExitStack() as open_sockets:
         if kind is ERP_ADAPTER:
@@ -304,7 +304,7 @@ def test_an_audit_told_to_stop_gives_the_receipts_that_it_owes(
     with writing(replicas.client(third_hub)), psycopg.connect(url) as committing:
         committing.execute("LOCK TABLE leaves IN SHARE MODE")
         owed = audit.AppendLeaves.future(AppendLeavesRequest(leaves=history("suppliers/owed", [1])), timeout=20)
-        await_waiting(replicas, "audit")
+        await_waiting(committing, "leaves")
         with told_to_stop(second_audit.running):
             eventually(lambda: not second_audit.serving("readiness"))
             assert second_audit.serving("liveness")
