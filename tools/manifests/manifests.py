@@ -54,6 +54,11 @@ class Container:
         return command[2] if command[:2] == ["python", "-m"] and command[2:] else None
 
     @property
+    def task(self) -> str:
+        """The command that it gives to that module, such as `serve`."""
+        return next(iter(self.command[3:]), "") if self.module else ""
+
+    @property
     def ports(self) -> list[Object]:
         """Its declared ports."""
         return list(self.content.get("ports", []))

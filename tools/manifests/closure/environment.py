@@ -18,6 +18,7 @@ from tools.manifests.programs import PROGRAMS
 
 _PORTS = {"SERVER_PORT": ("grpc", "https"), "SERVER_HEALTH_PORT": ("health",), "TELEMETRY_METRICS_PORT": ("metrics",)}
 _LIBPQ = {option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+_OPTION = re.compile(r"--timeout=[0-9]+|--json")
 _TARGET = re.compile(r"dns:///([a-z0-9.-]+):([0-9]+)")
 
 
@@ -49,15 +50,18 @@ def environment_of(manifests: Manifests, container: Container) -> dict[str, str]
 
 
 def _command(pod: Pod, container: Container) -> Iterator[Defect]:
-    module, rest = str(container.module), container.command[3:]
+    module = str(container.module)
     if module not in PROGRAMS:
         yield Defect(pod.owner, "command", f"{container.name} runs {module}, which is no program of ours")
-    elif len(rest) != 1 or rest[0] not in PROGRAMS[module]:
-        yield Defect(pod.owner, "command", f"{module} knows no command {' '.join(rest)!r}")
+    elif container.task not in PROGRAMS[module]:
+        yield Defect(pod.owner, "command", f"{module} knows no command {container.task!r}")
+    for option in container.command[4:]:
+        if not _OPTION.fullmatch(option):
+            yield Defect(pod.owner, "command", f"{container.name} is given {option!r}, which we do not use")
 
 
 def _settings(pod: Pod, container: Container, environment: Mapping[str, str]) -> Iterator[Defect]:
-    understood = PROGRAMS.get(str(container.module), {}).get(" ".join(container.command[3:]))
+    understood = PROGRAMS.get(str(container.module), {}).get(container.task)
     if understood is None:
         return
     kind, prefix = understood
