@@ -9,12 +9,15 @@ import grpc
 import pytest
 
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, change_pb2_grpc
 from services.mesh.client import ClientTls, FixedToken, open_channel
+from services.mesh.errors import ConcordError
 from services.mesh.followed_files import FollowedFiles
 from services.mesh.following_channel import FollowingChannel
 from services.mesh.server import Call, MeshServer, ServerTls
 from tests.support.certificates import Authority
+from tests.support.served_hub import refused
 from tests.support.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
@@ -126,3 +129,20 @@ def _credentials(served: Served, certificate: Path, key: Path) -> FollowedFiles[
 def test_half_an_identity_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="belong together"):
         ClientTls(certificate_file=tmp_path / "only.pem")
+
+
+class NoToken:
+    """An issuer that is away."""
+
+    def token(self) -> str:
+        raise ConcordError(reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE, "the token issuer gives no access token")
+
+
+def test_without_a_token_no_call_is_made_and_the_reason_is_told(served: Served) -> None:
+    assert served.server is not None
+    mine = served.authority.issue("mdm", "client")
+    tls = ClientTls(served.authority.ca_file, mine.certificate_file, mine.key_file)
+    with open_channel(f"127.0.0.1:{served.server.port}", token=NoToken(), tls=tls) as channel:
+        told = refused(lambda: who(channel))
+    assert told.code is grpc.StatusCode.UNAVAILABLE
+    assert "the token issuer gives no access token" in str(told)
