@@ -1,9 +1,9 @@
 """Who can call whom: what the network policies let through, as a cluster's network would decide it."""
 
 import ipaddress
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tools.manifests.edges import Edges, Port
 from tools.manifests.manifests import Defect, Manifests, Object, Pod, matches
@@ -35,7 +35,7 @@ def matrix_defects(
     ends = [*_ours(pods), *_others(edges, networks)]
     ports = sorted({port for edge in edges.edges for port in edge.ports} | _declared(pods) | {_ODD_PORT})
     reach = Reach(manifests)
-    wanted = set(_wanted(edges, pods))
+    wanted = set(_wanted(edges, pods, networks))
     for caller, callee in ((a, b) for a in ends for b in ends if a.is_ours or b.is_ours):
         for port, is_open in zip(ports, reach.opens(caller, callee, ports), strict=True):
             if is_open != ((caller.name, callee.name, port) in wanted):
@@ -127,9 +127,20 @@ def _declared(pods: Mapping[str, Sequence[Pod]]) -> set[Port]:
     return declared
 
 
-def _wanted(edges: Edges, pods: Mapping[str, Any]) -> Iterator[tuple[str, str, Port]]:
-    """Yield every edge's calls, one for each workload where the edges file says `any`."""
+def _wanted(
+    edges: Edges, pods: Mapping[str, Sequence[Pod]], networks: Mapping[str, str]
+) -> Iterator[tuple[str, str, Port]]:
+    """Yield every edge's calls: for each workload where it says `any`, for each network within its own."""
     for edge in edges.edges:
-        for caller in pods if edge.caller == "any" else (edge.caller,):
+        ends = (list(pods) if name == "any" else _within(name, networks) for name in (edge.caller, edge.callee))
+        for caller, callee in itertools.product(*ends):
             for port in edge.ports:
-                yield caller, edge.callee, port
+                yield caller, callee, port
+
+
+def _within(name: str, networks: Mapping[str, str]) -> list[str]:
+    """Return whom an end stands for: itself, and peers whose networks lie within its own (servers among nodes)."""
+    if name not in networks:
+        return [name]
+    outer = ipaddress.IPv4Network(networks[name])
+    return [each for each, network in networks.items() if ipaddress.IPv4Network(network).subnet_of(outer)]
