@@ -54,6 +54,11 @@ class Container:
         return command[2] if command[:2] == ["python", "-m"] and command[2:] else None
 
     @property
+    def task(self) -> str:
+        """The command that it gives to that module, such as `serve`."""
+        return next(iter(self.command[3:]), "") if self.module else ""
+
+    @property
     def ports(self) -> list[Object]:
         """Its declared ports."""
         return list(self.content.get("ports", []))
@@ -104,11 +109,18 @@ class Manifests:
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""
-        return [each for each in self.objects if each.get("kind") == kind]
+        return self._by_kind.get(kind, [])
 
     def find(self, kind: str, name: str) -> Object | None:
         """Return the object of a kind and name, if there is one."""
         return next((each for each in self.of(kind) if each["metadata"]["name"] == name), None)
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[Object]]:
+        kinds: dict[str, list[Object]] = {}
+        for each in self.objects:
+            kinds.setdefault(str(each.get("kind")), []).append(each)
+        return kinds
 
     @cached_property
     def pods(self) -> list[Pod]:

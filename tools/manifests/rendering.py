@@ -10,7 +10,7 @@ import yaml
 from tools.manifests.edges import DEPLOY
 from tools.manifests.manifests import Manifests
 
-OVERLAYS = ("local", "production")
+OVERLAYS = tuple(sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomization.yaml")))
 
 
 class RenderingError(Exception):

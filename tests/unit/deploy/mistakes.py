@@ -25,7 +25,7 @@ class Mistake:
 
     def planted(self, manifests: Manifests) -> Manifests:
         """Return the manifests with the mistake, and leave those given as they are."""
-        objects = copy.deepcopy(list(manifests.objects))
+        objects = list(manifests.objects)
         self.change(objects)
         assert objects != manifests.objects, "the mistake changed nothing"
         return Manifests(manifests.overlay, objects)
@@ -85,11 +85,14 @@ def added(**content: Any) -> Change:
 
 
 def _found(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    """Return the one object of a kind whose name fits the pattern."""
-    (found,) = (
-        each for each in objects if each["kind"] == kind and fnmatch.fnmatchcase(each["metadata"]["name"], name)
+    """Return the one object of a kind whose name fits the pattern, in its place a copy to change."""
+    (index,) = (
+        index
+        for index, each in enumerate(objects)
+        if each["kind"] == kind and fnmatch.fnmatchcase(each["metadata"]["name"], name)
     )
-    return found
+    objects[index] = copy.deepcopy(objects[index])
+    return objects[index]
 
 
 def _place(content: Any, path: str) -> tuple[Any, Any]:

@@ -15,8 +15,7 @@ _FINDING = Defect("Job/bootstrap-0.1.0", "CKV_K8S_38", "a token")
 def test_a_resource_that_no_release_knows_is_a_defect_and_a_custom_one_is_listed() -> None:
     lines = [
         "INFO x passed for resource deployment/mdm against version 1.36",
-        "WARN x Couldn't find schema for kind PodDisruptionBudget with api version policy/v1beta1 for kubernetes "
-        "version 1.36",
+        "WARN x Couldn't find schema for kind Event with api version events.k8s.io/v1beta1 for kubernetes version 1.36",
         "WARN x Couldn't find schema for kind Issuer with api version cert-manager.io/v1 for kubernetes version 1.36",
         "ERROR x did not validate",
     ]

@@ -234,6 +234,7 @@ ENVIRONMENT = [
         "command",
         put("CronJob", "audit-retain", f"{CRON}/containers/0/args/0", "reconcile"),
     ),
+    Mistake("an option", "command", put("Job", "mdm-migration-*", f"{FIRST}/args/1", "--timout=600")),
     Mistake("a module", "command", put("Deployment", "mdm", f"{FIRST}/command/2", "services.hub")),
 ]
 

@@ -3,7 +3,6 @@
 The settings are loaded by the service's own code, with the files that they name stubbed.
 """
 
-import importlib.util
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,32 +11,14 @@ from urllib.parse import urlsplit
 
 from psycopg import pq
 
-from services.adapter.settings import AdapterSettings
-from services.audit.settings import AuditSettings
-from services.mdm.settings import MdmSettings
-from services.mesh.command import MIGRATION_PREFIX, MigrationSettings
 from services.mesh.configuration import ConfigurationError, load
-from services.witness.settings import WitnessSettings
 from tools.manifests.manifests import Container, Defect, Manifests, Object, Pod
 from tools.manifests.operators import made_services
+from tools.manifests.programs import PROGRAMS
 
-_SETTINGS: Mapping[str, tuple[type, str]] = {
-    "services.mdm": (MdmSettings, "CONCORD_MDM"),
-    "services.erp_adapter": (AdapterSettings, "CONCORD_ERP_ADAPTER"),
-    "services.saas_adapter": (AdapterSettings, "CONCORD_SAAS_ADAPTER"),
-    "services.audit": (AuditSettings, "CONCORD_AUDIT"),
-    "services.witness": (WitnessSettings, "CONCORD_WITNESS"),
-}
-_COMMANDS: Mapping[str, frozenset[str]] = {
-    "services.mdm": frozenset({"serve", "migrate", "await-schema", "reconcile", "retain"}),
-    "services.erp_adapter": frozenset({"serve", "migrate", "await-schema", "reconcile"}),
-    "services.saas_adapter": frozenset({"serve", "migrate", "await-schema", "reconcile"}),
-    "services.audit": frozenset({"serve", "migrate", "await-schema", "retain"}),
-    "services.witness": frozenset({"serve"}),
-    "services.development": frozenset({"issuer", "bootstrap", "databases"}),
-}
 _PORTS = {"SERVER_PORT": ("grpc", "https"), "SERVER_HEALTH_PORT": ("health",), "TELEMETRY_METRICS_PORT": ("metrics",)}
 _LIBPQ = {option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+_OPTION = re.compile(r"--timeout=[0-9]+|--json")
 _TARGET = re.compile(r"dns:///([a-z0-9.-]+):([0-9]+)")
 
 
@@ -69,21 +50,21 @@ def environment_of(manifests: Manifests, container: Container) -> dict[str, str]
 
 
 def _command(pod: Pod, container: Container) -> Iterator[Defect]:
-    module, rest = str(container.module), container.command[3:]
-    if module not in _COMMANDS:
+    module = str(container.module)
+    if module not in PROGRAMS:
         yield Defect(pod.owner, "command", f"{container.name} runs {module}, which is no program of ours")
-    elif len(rest) != 1 or rest[0] not in _COMMANDS[module]:
-        yield Defect(pod.owner, "command", f"{module} knows no command {' '.join(rest)!r}")
-    elif importlib.util.find_spec(module) is None:
-        yield Defect(pod.owner, "command", f"there is no module {module}")
+    elif container.task not in PROGRAMS[module]:
+        yield Defect(pod.owner, "command", f"{module} knows no command {container.task!r}")
+    for option in container.command[4:]:
+        if not _OPTION.fullmatch(option):
+            yield Defect(pod.owner, "command", f"{container.name} is given {option!r}, which we do not use")
 
 
 def _settings(pod: Pod, container: Container, environment: Mapping[str, str]) -> Iterator[Defect]:
-    kind, prefix = _SETTINGS.get(str(container.module), (None, ""))
-    if container.command[3:] == ["migrate"]:
-        kind, prefix = MigrationSettings, MIGRATION_PREFIX
-    if kind is None:
+    understood = PROGRAMS.get(str(container.module), {}).get(container.task)
+    if understood is None:
         return
+    kind, prefix = understood
     for name in environment:
         if not name.startswith(f"{prefix}_") and name not in _LIBPQ:
             yield Defect(pod.owner, "variable", f"{container.name} sets {name}, which nobody reads")

@@ -41,12 +41,12 @@ def _migrations(manifests: Manifests) -> Iterator[Defect]:
     migrated = {container.module for pod in manifests.selected(_MIGRATION) for container in pod.containers}
     for pod in manifests.selected(SERVICE):
         served = {each.module for each in pod.containers if not each.is_initial}
-        awaited = {each.module for each in pod.containers if each.is_initial and each.command[3:] == ["await-schema"]}
+        awaited = {each.module for each in pod.containers if each.is_initial and each.task == "await-schema"}
         if awaited != served:
             yield Defect(pod.owner, "await-schema", "does not wait for its own schema")
         for module in sorted(filter(None, served - migrated)):
             yield Defect(pod.owner, "migration", f"no Job migrates the database of {module}")
     for pod in manifests.pods:
-        commands = [each.command for each in pod.containers if each.command[3:] == ["migrate"]]
-        if commands and not matches(_MIGRATION, pod.labels):
+        migrates = any(each.task == "migrate" for each in pod.containers)
+        if migrates and not matches(_MIGRATION, pod.labels):
             yield Defect(pod.owner, "migration", "migrates, and has not the labels of a migration")

@@ -1,9 +1,9 @@
 """Who can call whom: what the network policies let through, as a cluster's network would decide it."""
 
 import ipaddress
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tools.manifests.edges import Edges, Port
 from tools.manifests.manifests import Defect, Manifests, Object, Pod, matches
@@ -32,16 +32,14 @@ def matrix_defects(
     manifests: Manifests, edges: Edges, pods: Mapping[str, Sequence[Pod]], networks: Mapping[str, str]
 ) -> Iterator[Defect]:
     """Find calls that the policies let through without an edge, and edges that they do not let through."""
-    ours = [End(name, pod.labels) for name, each in pods.items() for pod in each]
-    ends = [*ours, *_others(edges, networks)]
+    ends = [*_ours(pods), *_others(edges, networks)]
     ports = sorted({port for edge in edges.edges for port in edge.ports} | _declared(pods) | {_ODD_PORT})
     reach = Reach(manifests)
-    wanted = set(_wanted(edges, pods))
+    wanted = set(_wanted(edges, pods, networks))
     for caller, callee in ((a, b) for a in ends for b in ends if a.is_ours or b.is_ours):
-        for port in ports:
-            call = (caller.name, callee.name, port)
-            if reach.allows(caller, callee, port) != (call in wanted):
-                told = "is no edge, and is let through" if call not in wanted else "is an edge, and is not let through"
+        for port, is_open in zip(ports, reach.opens(caller, callee, ports), strict=True):
+            if is_open != ((caller.name, callee.name, port) in wanted):
+                told = "is no edge, and is let through" if is_open else "is an edge, and is not let through"
                 yield Defect(f"{caller.name} to {callee.name}", "reach", f"a call on {port} {told}")
 
 
@@ -52,16 +50,18 @@ class Reach:
         self._policies = [policy["spec"] for policy in manifests.of("NetworkPolicy")]
         self._rules: dict[tuple[str, frozenset[tuple[str, str]]], list[Object] | None] = {}
 
-    def allows(self, caller: End, callee: End, port: Port) -> bool:
-        """Tell whether a call gets out at one end and in at the other."""
-        return self._passes("Egress", caller, callee, port) and self._passes("Ingress", callee, caller, port)
+    def opens(self, caller: End, callee: End, ports: Sequence[Port]) -> list[bool]:
+        """Tell of each port whether a call gets out at one end and in at the other."""
+        ways = self._between("Egress", caller, callee), self._between("Ingress", callee, caller)
+        return [all(rules is None or any(_is_for(rule, port) for rule in rules) for rules in ways) for port in ports]
 
-    def _passes(self, direction: str, at: End, other: End, port: Port) -> bool:
-        if not at.is_ours:
-            return True
-        rules = self._rules_of(direction, at.labels)
-        side = DIRECTIONS[direction]
-        return rules is None or any(_lets_through(rule, side, other, port) for rule in rules)
+    def _between(self, direction: str, at: End, other: End) -> list[Object] | None:
+        """Return the rules at one end that meet the other; None where no policy isolates it."""
+        rules = self._rules_of(direction, at.labels) if at.is_ours else None
+        if rules is None:
+            return None
+        peers = [(rule, rule.get(DIRECTIONS[direction])) for rule in rules]
+        return [rule for rule, met in peers if not met or any(_meets(peer, other) for peer in met)]
 
     def _rules_of(self, direction: str, labels: Mapping[str, str]) -> list[Object] | None:
         """Return the rules for pods; None where no policy isolates them."""
@@ -74,16 +74,12 @@ class Reach:
         return self._rules[key]
 
 
-def _lets_through(rule: Object, side: str, other: End, port: Port) -> bool:
+def _is_for(rule: Object, port: Port) -> bool:
     ports = rule.get("ports")
-    if ports and not any(_is(entry, port) for entry in ports):
-        return False
-    peers = rule.get(side)
-    return not peers or any(_meets(peer, other) for peer in peers)
-
-
-def _is(entry: Object, port: Port) -> bool:
-    return bool(entry.get("protocol", "TCP") == port.protocol and entry.get("port", port.number) == port.number)
+    return not ports or any(
+        entry.get("protocol", "TCP") == port.protocol and entry.get("port", port.number) == port.number
+        for entry in ports
+    )
 
 
 def _meets(peer: Object, other: End) -> bool:
@@ -106,6 +102,13 @@ def _selects(selector: Object, labels: Mapping[str, str]) -> bool:
     return matches(selector.get("matchLabels", {}), labels)
 
 
+def _ours(pods: Mapping[str, Sequence[Pod]]) -> Iterator[End]:
+    """Yield an end for each set of labels: the pods of a service's scheduled runs are alike to a network."""
+    for name, each in pods.items():
+        for labels in {frozenset(pod.labels.items()) for pod in each}:
+            yield End(name, dict(labels))
+
+
 def _others(edges: Edges, networks: Mapping[str, str]) -> Iterator[End]:
     for name, peer in edges.peers.items():
         if name in networks:
@@ -124,9 +127,20 @@ def _declared(pods: Mapping[str, Sequence[Pod]]) -> set[Port]:
     return declared
 
 
-def _wanted(edges: Edges, pods: Mapping[str, Any]) -> Iterator[tuple[str, str, Port]]:
-    """Yield every edge's calls, one for each workload where the edges file says `any`."""
+def _wanted(
+    edges: Edges, pods: Mapping[str, Sequence[Pod]], networks: Mapping[str, str]
+) -> Iterator[tuple[str, str, Port]]:
+    """Yield every edge's calls: for each workload where it says `any`, for each network within its own."""
     for edge in edges.edges:
-        for caller in pods if edge.caller == "any" else (edge.caller,):
+        ends = (list(pods) if name == "any" else _within(name, networks) for name in (edge.caller, edge.callee))
+        for caller, callee in itertools.product(*ends):
             for port in edge.ports:
-                yield caller, edge.callee, port
+                yield caller, callee, port
+
+
+def _within(name: str, networks: Mapping[str, str]) -> list[str]:
+    """Return whom an end stands for: itself, and peers whose networks lie within its own (servers among nodes)."""
+    if name not in networks:
+        return [name]
+    outer = ipaddress.IPv4Network(networks[name])
+    return [each for each, network in networks.items() if ipaddress.IPv4Network(network).subnet_of(outer)]

@@ -1,5 +1,6 @@
 """Everything that is referred to by name is there, with the key that is asked for."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -33,9 +34,14 @@ def reference_defects(manifests: Manifests) -> Iterator[Defect]:
 
 def secret_keys(manifests: Manifests) -> Keys:
     """Return the keys of every Secret there will be: by the overlay's secrets.yaml, and made by operators."""
-    listed = yaml.safe_load((DEPLOY / "overlays" / manifests.overlay / "secrets.yaml").read_text())
     made = {secret.name: secret.keys for secret in made_secrets(manifests)}
-    return {name: frozenset(keys) for name, keys in listed.items()} | made
+    return {name: frozenset(keys) for name, keys in _listed(manifests.overlay).items()} | made
+
+
+@functools.cache
+def _listed(overlay: str) -> Mapping[str, list[str]]:
+    listed: Mapping[str, list[str]] = yaml.safe_load((DEPLOY / "overlays" / overlay / "secrets.yaml").read_text())
+    return listed
 
 
 def _identities(manifests: Manifests) -> Iterator[Defect]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tools.manifests.manifests import Defect, Manifests, Object, Pod, element, matches
+from tools.manifests.operators import made_pods
 
 SELECTED = ("Deployment", "StatefulSet")
 _FEWEST_REPLICAS = 2
@@ -85,8 +86,10 @@ def _requests(scaler: Object, workload: Object) -> Iterator[Defect]:
 
 
 def _monitors(manifests: Manifests) -> Iterator[Defect]:
+    every = [*manifests.pods, *made_pods(manifests)]
     for monitor in manifests.of("PodMonitor"):
-        pods = manifests.selected(monitor["spec"]["selector"].get("matchLabels", {}))
+        labels = monitor["spec"]["selector"].get("matchLabels", {})
+        pods = [pod for pod in every if matches(labels, pod.labels)]
         if not pods:
             yield Defect(element(monitor), "selector", "selects the pods of nothing")
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:
