@@ -53,7 +53,7 @@ class ContainerMesh:
         authority = self.secrets.file(tls, "ca.crt")
         secret = self.secrets.file("steward-client", "secret")
         peer = PeerSettings(
-            f"dns://{self.network.gateway}/{service}:8443",
+            f"dns://{self.network.gateway}:53/{service}:8443",
             credentials=CredentialsSettings(self.token_url, "steward", secret, authority),
             tls=ClientTls(authority, self.secrets.file(tls, "tls.crt"), self.secrets.file(tls, "tls.key")),
         )

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from tools.manifests.manifests import Manifests, Pod
 Secrets = Mapping[str, Mapping[str, bytes]]
 
 _DEFAULT_MODE = 0o644
-_KINDS = {"name", "secret", "configMap", "emptyDir", "persistentVolumeClaim"}
+_KINDS = {"name", "secret", "configMap", "projected", "emptyDir", "persistentVolumeClaim"}
 
 
 class Volumes:
@@ -31,35 +31,37 @@ class Volumes:
     def _options(self, manifests: Manifests, volume: Mapping[str, Any], group: int) -> list[str]:
         if unknown := sorted(set(volume) - _KINDS):
             raise UntranslatedError(f"volume {volume['name']} is a {', '.join(unknown)}")
-        if "secret" in volume:
-            source = volume["secret"]
-            return self._files(self._secret(source["secretName"]), source, group)
-        if "configMap" in volume:
-            source = volume["configMap"]
-            held = {key: value.encode() for key, value in config_map(manifests, source["name"]).items()}
-            return self._files(held, source, group)
+        for kind, sources in (("secret", None), ("configMap", None), ("projected", "sources")):
+            if kind in volume:
+                each = volume[kind][sources] if sources else [{kind: volume[kind]}]
+                return self._files(manifests, each, volume[kind].get("defaultMode", _DEFAULT_MODE), group)
         memory = volume.get("emptyDir", {}).get("medium") == "Memory"
         if memory:
             return [f"--tmpfs={{path}}:rw,mode=1777,size={size(volume['emptyDir']['sizeLimit'])}"]
         return [f"--volume={self._writable(group)}:{{path}}"]
 
-    def _secret(self, name: str) -> Mapping[str, bytes]:
-        if name not in self._secrets:
-            raise UntranslatedError(f"there is no Secret {name}: the pod would wait for it")
-        return self._secrets[name]
-
-    def _files(self, held: Mapping[str, bytes], source: Mapping[str, Any], group: int) -> list[str]:
+    def _files(self, manifests: Manifests, sources: Sequence[Mapping[str, Any]], mode: int, group: int) -> list[str]:
         """Write what a volume shows, owned by root and the pod's group, as a kubelet does."""
         directory = self._made(0o755)
-        mode = source.get("defaultMode", _DEFAULT_MODE)
-        for item in source.get("items") or [{"key": key, "path": key} for key in held]:
-            if item["key"] not in held:
-                raise UntranslatedError(f"{source} has no key {item['key']}: the pod would wait for it")
-            path = directory / item["path"]
-            path.write_bytes(held[item["key"]])
-            os.chown(path, 0, group)
-            path.chmod(mode)
+        for source in sources:
+            ((kind, asked),) = source.items()
+            for name, content in _shown(asked, self._held(manifests, kind, asked)).items():
+                path = directory / name
+                path.write_bytes(content)
+                os.chown(path, 0, group)
+                path.chmod(mode)
         return [f"--volume={directory}:{{path}}:ro"]
+
+    def _held(self, manifests: Manifests, kind: str, asked: Mapping[str, Any]) -> Mapping[str, bytes] | None:
+        """Return what a Secret or ConfigMap holds; None for one that need not be there, and is not."""
+        if kind == "configMap":
+            return {key: value.encode() for key, value in config_map(manifests, asked["name"]).items()}
+        if kind != "secret":
+            raise UntranslatedError(f"a volume shows a {kind}")
+        name = asked.get("secretName") or asked["name"]
+        if name not in self._secrets and not asked.get("optional"):
+            raise UntranslatedError(f"there is no Secret {name}: the pod would wait for it")
+        return self._secrets.get(name)
 
     def _writable(self, group: int) -> Path:
         """Make a directory on disk, as a kubelet makes it for an emptyDir; its limit is not enforced."""
@@ -73,3 +75,13 @@ class Volumes:
         directory.mkdir(parents=True)
         directory.chmod(mode)
         return directory
+
+
+def _shown(asked: Mapping[str, Any], held: Mapping[str, bytes] | None) -> dict[str, bytes]:
+    """Return the files that a source makes, by name: the keys that it names, or all."""
+    if held is None:
+        return {}
+    items = {item["key"]: item["path"] for item in asked.get("items", [])} or {key: key for key in held}
+    if missing := sorted(set(items) - set(held)):
+        raise UntranslatedError(f"{dict(asked)} has no {', '.join(missing)}: the pod would wait for it")
+    return {path: held[key] for key, path in items.items()}
