@@ -85,8 +85,12 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: setup ## run the tests that need further real systems than `make test` starts
-	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
+test-systems: test-containers ## run the tests that need further real systems than `make test` starts
+
+# Where podman can't run it says so, loudly, and does not fail.
+.PHONY: test-containers
+test-containers: setup ## build the images and run the production overlay's containers under podman
+	@$(BIN)/python -m pytest --quiet tests/containers
 
 .PHONY: faults
 faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.containers import podman, probing
@@ -134,9 +135,12 @@ class Cluster:
 def ready(replicas: Sequence[Replica]) -> None:
     """Wait until all are ready by their own readiness probes. Raises AssertionError with the end of a log."""
     for replica in replicas:
-        eventually(
-            replica.is_ready, READY_S, describe=lambda one=replica: f"{one.running}:\n{podman.logs(one.running)}"
-        )
+        say = partial(_told, replica)
+        eventually(replica.is_ready, READY_S, describe=say)
+
+
+def _told(replica: Replica) -> str:
+    return f"{replica.running}:\n{podman.logs(replica.running)}"
 
 
 def inspected(replica: Replica) -> dict[str, object]:

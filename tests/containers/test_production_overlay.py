@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -15,9 +16,10 @@ import pytest
 from tests.containers import podman
 from tests.containers.cluster import Replica, inspected, ready
 from tests.containers.conftest import NAMING
-from tests.containers.mesh import ContainerMesh
+from tests.containers.mesh import WITNESS_NAME, ContainerMesh
 from tests.containers.steward import Steward
 from tests.support.waiting import eventually
+from tools.image.engine import limits
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -47,17 +49,20 @@ def test_no_container_can_write_to_its_root(mesh: ContainerMesh) -> None:
 
 def test_a_suppliers_evidence_is_proven_offline(mesh: ContainerMesh, steward: Steward, tmp_path: Path) -> None:
     acme = steward.writes("Acme")
-    eventually(lambda: steward.finds_leaf(acme), 60)
+    eventually(partial(steward.finds_leaf, acme), 60)
     bundle = tmp_path / "bundle"
 
     def proven() -> str:
         steward.exports(acme, bundle)
         return verdict(mesh, bundle)
 
-    # The witness cosigns within a second or so.
-    told = eventually(proven, 60)
+    # The witness cosigns within a second or so, and the verifier demands it.
+    assert f"{WITNESS_NAME} cosigned it" in eventually(proven, 60)
 
-    assert f"{acme}" in told or "proven" in told
+    content = bytearray(bundle.read_bytes())
+    content[len(content) // 2] ^= 1
+    bundle.write_bytes(content)
+    assert not verdict(mesh, bundle)
 
 
 def test_calls_go_to_all_replicas_of_hub_and_audit(mesh: ContainerMesh, steward: Steward) -> None:
@@ -98,7 +103,7 @@ def test_a_replica_that_is_killed_loses_no_acknowledged_write(mesh: ContainerMes
     assert set(written.failures) <= {grpc.StatusCode.UNAVAILABLE}
     for name in written.names:
         assert steward.reads(name).legal_name
-        eventually(lambda record=name: steward.finds_leaf(record), 60)
+        eventually(partial(steward.finds_leaf, name), 60)
 
 
 def test_a_killed_replica_of_the_audit_keeps_no_evidence_back(mesh: ContainerMesh, steward: Steward) -> None:
@@ -106,14 +111,14 @@ def test_a_killed_replica_of_the_audit_keeps_no_evidence_back(mesh: ContainerMes
     killed.kill()
     written = [steward.writes(f"Meanwhile {number}") for number in range(5)]
     for name in written:
-        eventually(lambda record=name: steward.finds_leaf(record), 60)
+        eventually(partial(steward.finds_leaf, name), 60)
     podman.podman("start", killed.running)
     ready([killed])
 
 
 def test_the_scheduled_comparison_finds_hub_and_audit_alike(mesh: ContainerMesh, steward: Steward) -> None:
     acme = steward.writes("Compared")
-    eventually(lambda: steward.finds_leaf(acme), 60)
+    eventually(partial(steward.finds_leaf, acme), 60)
 
     code = mesh.cluster.run_job("CronJob", "mdm-reconcile")
 
@@ -137,7 +142,7 @@ def verdict(mesh: ContainerMesh, bundle: Path) -> str:
         file.chmod(0o444)
     place.chmod(0o755)
     command = ["python", "-m", "clients.verifier", "--key=/b/audit-log-key.vkey", "--witness=/b/witness-key.vkey"]
-    options = ["--rm", "--network=none", "--read-only", "--cap-drop=ALL", f"--volume={place}:/b:ro", *podman.limits()]
+    options = ["--rm", "--network=none", "--read-only", "--cap-drop=ALL", f"--volume={place}:/b:ro", *limits()]
     try:
         return podman.podman("run", *options, NAMING.image("concord"), *command, f"/b/{bundle.name}")
     except podman.PodmanError:
