@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from opentelemetry.metrics import Meter
+
 from services.adapter.connector import Connector, ConnectorFactory
 from services.adapter.hub import Hub
+from services.adapter.observation import show_workers, standing
 from services.adapter.outpost import Clock, Outpost
 from services.adapter.registrations import Registrations
 from services.adapter.settings import AdapterSettings
@@ -13,6 +16,7 @@ from services.adapter.storage import synchronizations
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.systems_file import ServedSystem, SystemsFileError, read_systems_file
+from services.adapter.tally import Tally
 from services.adapter.transport.adapter_service import adapter_service
 from services.adapter.worker import Patience, Worker
 from services.mesh.authentication import TokenAuthenticator
@@ -24,6 +28,10 @@ from services.mesh.evidence.own import OwnEvidence
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.process import serve
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
@@ -52,6 +60,7 @@ class Adapter:
         spool_limit: int,
         clock: Clock | None = None,
         patience: Patience | None = None,
+        meter: Meter = NO_METER,
     ) -> None:
         registrations = Registrations(hub)
         ledger = Ledger(RecordStore(service, sealer), registrations.entities)
@@ -70,6 +79,7 @@ class Adapter:
                 sealer=sealer,
                 clock=clock or partial(datetime.now, UTC),
                 traceparent=current_traceparent,
+                tally=Tally(meter, system.name),
             )
             self.workers[system.name] = Worker(outpost, registrations, guard, patience)
         self.service: GrpcService = adapter_service(database, ledger, self.workers, registrations)
@@ -106,7 +116,13 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     )
     sealer = Sealer(KeyRing.from_file(settings.key_file))
     adapter = Adapter(
-        service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
+        service,
+        systems,
+        database=database,
+        hub=Hub(hub_channel),
+        sealer=sealer,
+        spool_limit=settings.spool_limit,
+        meter=telemetry.meter,
     )
     append = append_to_audit(audit_channel)
     relay, denials = Relay(database, append), DenialLog(service, append)
@@ -119,13 +135,20 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
         telemetry=telemetry,
         note_denial=denials.note,
     )
+    depths = [spool_depth(settings.spool_limit), standing(adapter.workers)]
+    readings = Readings(database, telemetry.meter, depths).job()
+    show_connections(telemetry.meter, database)
+    show_workers(telemetry.meter, adapter.workers)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in (watch, readings)}})
     adapter.start()
     relay.start()
     watch.start()
+    readings.start()
     denials.start()
     ends: Sequence[Callable[[], None]] = (
         adapter.stop,
         watch.stop,
+        readings.stop,
         relay.stop,
         denials.stop,
         hub_channel.close,

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from opentelemetry.metrics import Meter
+
 from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
 from services.audit.domain.cosignature import WitnessKey
 from services.audit.domain.signed_note import MalformedKeyError, SignedNote, UnverifiedNoteError
@@ -13,6 +15,7 @@ from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
+from services.audit.storage.log_depth import log_depth
 from services.audit.storage.pruning import PAUSE_S, LeafPruning
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.answering import Answering
@@ -31,6 +34,9 @@ from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
 from services.mesh.elected import Elected
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.process import serve
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.server import GrpcService, build_server
@@ -81,16 +87,20 @@ def run(settings: AuditSettings) -> int:
         note_denial=denials.note,
     )
     denials.start()
-    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
+    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness, telemetry.meter)]
     pruning = Elected(
         database, "pruning", LeafPruning(database, log, settings.retention.evidence).work, idle_pause_s=PAUSE_S
     )
+    readings = Readings(database, telemetry.meter, [log_depth(witnessed=settings.witness is not None)]).job()
+    show_connections(telemetry.meter, database)
+    show_elections(telemetry.meter, {job.name: job.elected for job in (pruning, readings)})
     pruning.start()
-    stop = [denials.stop, pruning.stop, *witnessing, database.close, telemetry.shutdown]
+    readings.start()
+    stop = [denials.stop, pruning.stop, readings.stop, *witnessing, database.close, telemetry.shutdown]
     return serve(SERVICE, server, on_stop=stop)
 
 
-def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:
+def started_witnessing(database: Database, settings: WitnessSettings, meter: Meter = NO_METER) -> Callable[[], None]:
     """Compare the log with its witness, have its checkpoints cosigned from now on; return what ends that.
 
     Raises ConfigurationError for a key that is none, ConcordError LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
@@ -100,7 +110,7 @@ def started_witnessing(database: Database, settings: WitnessSettings) -> Callabl
     except (MalformedKeyError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"the witness's key file {settings.key_file}: {error}"]) from error
     client = WitnessClient(settings, key)
-    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client)
+    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client, meter)
     with ExitStack() as undo:
         undo.callback(client.close)
         witnessing.check()

@@ -3,6 +3,7 @@
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage import purging, retention
+from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.transport.change_requests import ChangeRequestMethods
@@ -49,6 +50,9 @@ from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.logs import start_logging
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.process import serve
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
@@ -179,6 +183,10 @@ def run(settings: MdmSettings) -> int:
             idle_pause_s=retention.PAUSE_S,
         ),
     ]
+    readings = Readings(database, telemetry.meter, [spool_depth(settings.spool_limit), *depths()])
+    jobs.append(readings.job())
+    show_connections(telemetry.meter, database)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
     feed.start()
     relay.start()
     denials.start()
