@@ -21,6 +21,8 @@ WRITTEN = RULES / "objectives.yaml"
 _NOTE = "# Written by `python -m tools.objectives` from the contracts; do not edit.\n"
 
 FAILURES = "UNKNOWN|INTERNAL|UNAVAILABLE|DEADLINE_EXCEEDED|DATA_LOSS"
+STREAM_FAILURES = "UNKNOWN|INTERNAL|DATA_LOSS"
+"""A stream lasts until its caller's deadline or its server's end, and is read on from its cursor."""
 _WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 _API = '"api", "$1", "rpc", "/(.+)/.+"'
 _FEWEST_CALLS = 30
@@ -110,14 +112,14 @@ def _rates() -> Iterator[dict[str, Any]]:
     """
     ended = "rate(rpc_server_call_duration_seconds_count{%s}[5m]) or rate(rpc_server_streams_ended_total{%s}[5m])"
     timed = "rate(rpc_server_call_duration_seconds_%s[5m]) or rate(rpc_server_stream_first_message_seconds_%s[5m])"
-    failed = f'code=~"{FAILURES}"'
+    failed = (f'code=~"{FAILURES}"', f'code=~"{STREAM_FAILURES}"')
     every, fast = (timed % (suffix, suffix) for suffix in ("count", "bucket"))
     joined = "sum by (job, api) ((%s) * on (%s) group_left (api) concord:rpc_objective:info)"
     calls = "concord:api_calls:rate5m"
     yield _record(calls, f"sum by (job, api) (label_replace({ended % ('', '')}, {_API}))")
     yield _record(
         "concord:api_failed_calls:rate5m",
-        f"sum by (job, api) (label_replace({ended % (failed, failed)}, {_API})) or {calls} * 0",
+        f"sum by (job, api) (label_replace({ended % failed}, {_API})) or {calls} * 0",
     )
     yield _record("concord:api_timed_calls:rate5m", joined % (every, "rpc"))
     yield _record("concord:api_slow_calls:rate5m", f"concord:api_timed_calls:rate5m - {joined % (fast, 'rpc, le')}")
