@@ -49,6 +49,7 @@ from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.feed.subscriber_lag import show_subscribers
 from services.mesh.logs import start_logging
 from services.mesh.metrics.readings import Readings
 from services.mesh.metrics.spool_depth import spool_depth
@@ -186,6 +187,7 @@ def run(settings: MdmSettings) -> int:
     readings = Readings(database, telemetry.meter, [spool_depth(settings.spool_limit), *depths()])
     jobs.append(readings.job())
     show_connections(telemetry.meter, database)
+    show_subscribers(telemetry.meter, feed.slow_consumers, feed.news)
     show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
     feed.start()
     relay.start()

@@ -201,6 +201,11 @@ SYNCHRONISATION = Dashboard(
                 Panel("The oldest has waited for", [(f"{_BY_SYSTEM} (concord_feed_lag_age_seconds)", _SYSTEM)], "s"),
                 Panel("Wait for the hub's consent", [(f"{_BY_SYSTEM} (concord_feed_blocked)", _SYSTEM)]),
                 Panel("Silence of the hub's feed", [(f"{_BY_SYSTEM} (concord_feed_silence_seconds)", _SYSTEM)], "s"),
+                Panel(
+                    "Subscribers behind the feed",
+                    [("max by (client) (concord_feed_subscriber_lag)", "{{client}}")],
+                    told="In changes, of those whose streams are open.",
+                ),
                 Panel("Discrepancies", [(f"{_BY_SYSTEM} (concord_discrepancies_open)", _SYSTEM)]),
                 Panel(
                     "Changes compared with the audit",

@@ -23,7 +23,7 @@ class CallMetrics:
         self._first = meter.create_histogram(FIRST_MESSAGES, "s", "Until a stream gave its first message.")
         self._open = meter.create_up_down_counter("rpc.server.streams.open", "{stream}", "Streams that are open.")
         self._ended = meter.create_counter("rpc.server.streams.ended", "{stream}", "Streams that ended.")
-        self._clients = BoundedSet(_MOST_CLIENTS)
+        self._clients = BoundedSet()
 
     def called(self, rpc: str, code: str, client: str, seconds: float) -> None:
         """Count and time a call with one response."""
@@ -50,7 +50,7 @@ class BoundedSet:
     would still fill Prometheus.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = _MOST_CLIENTS) -> None:
         self._most = most
         self._values: set[str] = set()
         self._lock = threading.Lock()
