@@ -9,9 +9,11 @@ from pathlib import Path
 import yaml
 
 from tools.alerts.rules import ROOT, RULES, TESTS, groups
+from tools.dashboards.declared import expressions
 
 _UNPACKED = ROOT / "build" / "prometheus"
 _TESTED = "tested-"
+_ASKED = "dashboards.yaml"
 
 
 def find_promtool() -> Path | None:
@@ -26,12 +28,12 @@ def find_promtool() -> Path | None:
 
 
 def run_promtool(promtool: Path, rules: Path = RULES, tests: Path = TESTS) -> list[str]:
-    """Check the rules and run their tests; return what promtool has against them."""
+    """Check the rules and what dashboards ask, run the rules' tests; return what promtool has against them."""
     with tempfile.TemporaryDirectory() as working:
         directory = Path(working)
         plain = [_plain(file, directory) for file in sorted(rules.glob("*.yaml"))]
         copied = [_copied(file, directory) for file in sorted(tests.glob("*.yaml"))]
-        checks = (["check", "rules", *plain], ["test", "rules", *copied])
+        checks = (["check", "rules", *plain, _asked(directory)], ["test", "rules", *copied])
         return [told for check in checks for told in _told([str(promtool), *check], directory)]
 
 
@@ -44,6 +46,14 @@ def _plain(file: Path, directory: Path) -> str:
     """Write a manifest's groups as a file of rules, which is all that promtool reads; return its name."""
     (directory / file.name).write_text(yaml.safe_dump({"groups": groups(file)}))
     return file.name
+
+
+def _asked(directory: Path) -> str:
+    """Write what dashboards ask as rules, so that promtool reads it; return the file's name."""
+    asked = sorted(expressions())
+    rules = [{"record": f"dashboard:{number}", "expr": each} for number, each in enumerate(asked)]
+    (directory / _ASKED).write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}))
+    return _ASKED
 
 
 def _copied(file: Path, directory: Path) -> str:

@@ -265,3 +265,14 @@ STEWARDSHIP = Dashboard(
 )
 
 DASHBOARDS = (OPERATIONS, LEVELS, SYNCHRONISATION, STEWARDSHIP)
+
+
+def expressions() -> set[str]:
+    """Return everything that the dashboards ask Prometheus."""
+    return {
+        expression
+        for dashboard in DASHBOARDS
+        for _, panels in dashboard.rows
+        for panel in panels
+        for expression, _ in panel.queries
+    }

@@ -65,3 +65,23 @@ def test_the_objective_of_every_rpc_is_a_bucket_of_its_histogram(landscape: Land
                 buckets.setdefault(sample.labels["rpc"], set()).add(sample.labels["le"])
         assert buckets
         assert {rpc for rpc, bounds in buckets.items() if stated[rpc] not in bounds} == set()
+
+
+def test_nothing_that_a_record_says_is_in_any_metric(landscape: Landscape) -> None:
+    catalogue = landscape.catalogue
+    said = {
+        *(text for row in catalogue.suppliers for text in (row.code, row.name, row.trading_name, row.tax_id)),
+        *(text for row in catalogue.workforce_users for text in (row.user_name, row.given_name)),
+        *(row.name for row in catalogue.items),
+        *(row.name for row in catalogue.cost_centers),
+    }
+    told = {
+        text
+        for service in SERVED_BY
+        for metric in served(landscape, service).values()
+        for sample in metric.samples
+        for text in sample.labels.values()
+    }
+    assert said
+    assert told
+    assert said & told - {""} == set()
