@@ -2,12 +2,11 @@
 
 import json
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self, TextIO
+from typing import Self, TextIO
 
 import grpc
 from opentelemetry import metrics, propagate, trace
@@ -19,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from services.mesh.access_log import AccessLog, ServedCall
 from services.mesh.metrics.calls import CallMetrics
 from services.mesh.metrics.exposition import SCOPE, Exposition
 from services.mesh.metrics.gauge import NO_METER
@@ -52,21 +52,6 @@ class TelemetrySettings:
     access_log: bool = True
 
 
-class ServedCall(NamedTuple):
-    """What is counted and logged of a call: `reason` and `client` (the caller's client id) are "" when not known.
-
-    `is_stream` of one that gives a stream: how long it lasted tells nothing of how fast the service is.
-    """
-
-    rpc: str
-    code: grpc.StatusCode
-    reason: str
-    client: str
-    seconds: float
-    traceparent: str
-    is_stream: bool = False
-
-
 class Telemetry:
     """The traces and metrics of one service process; `span` uses the one that was made last.
 
@@ -96,7 +81,7 @@ class Telemetry:
         self._exposition = None if port is None else Exposition(service, settings.metrics_host, port)
         self.meter = NO_METER if self._exposition is None else self._exposition.meter
         self._calls = CallMetrics(self.meter)
-        self._access = _AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
+        self._access = AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
         _use(self)
 
     @classmethod
@@ -116,7 +101,7 @@ class Telemetry:
         elif self._exposition is not None:
             self._calls.called(call.rpc, call.code.name, call.client, call.seconds)
         if self._access is not None:
-            self._access.write(call)
+            self._access.tell(call)
 
     def stream_opened(self, rpc: str) -> None:
         """Count a stream as open, until `record_call` ends it."""
@@ -143,6 +128,8 @@ class Telemetry:
         self.tracer_provider.shutdown()
         if self._exposition is not None:
             self._exposition.shutdown()
+        if self._access is not None:
+            self._access.close()
         for file in self._files:
             file.close()
 
@@ -157,25 +144,6 @@ class Telemetry:
         if settings.otlp_endpoint is not None:
             otlp = OTLPSpanExporter(endpoint=settings.otlp_endpoint)
             self.tracer_provider.add_span_processor(BatchSpanProcessor(otlp))
-
-
-class _AccessLog:
-    """Writes one line of JSON a call; put together by hand, because it is on the path of every call."""
-
-    def __init__(self, service: str, stream: TextIO) -> None:
-        self._begin = f'{{"service": {json.dumps(service)}, "event": "call", "rpc": '
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def write(self, call: ServedCall) -> None:
-        line = (
-            f'{self._begin}"{call.rpc}", "code": "{call.code.name}", "reason": "{call.reason}", '
-            f'"client": {json.dumps(call.client)}, "ms": {call.seconds * 1000:.2f}, '
-            f'"trace_id": "{call.traceparent[3:35]}"}}\n'
-        )
-        with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
 
 
 @contextmanager
