@@ -50,6 +50,7 @@ class TelemetrySettings:
     otlp_endpoint: str | None = None
     sampling_ratio: float = 1.0
     metrics_port: int | None = None
+    metrics_host: str = _LOOPBACK
     log_level: str = "INFO"
     access_log: bool = True
 
@@ -158,7 +159,7 @@ class Telemetry:
         )
         reader = PrometheusMetricReader(registry=registry)
         self._metrics = MeterProvider([reader], resource=resource, views=[buckets], shutdown_on_exit=False)
-        self._scrape_server, _ = start_http_server(settings.metrics_port, addr=_LOOPBACK, registry=registry)
+        self._scrape_server, _ = start_http_server(settings.metrics_port, addr=settings.metrics_host, registry=registry)
         return self._metrics.get_meter(SCOPE)
 
 
