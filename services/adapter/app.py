@@ -158,8 +158,7 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
 
 def reconcile_adapter(service: str, settings: AdapterSettings) -> Report:
     """Compare all evidence of an adapter with the audit's. Raises ConcordError."""
-    token = TokenFile(settings.audit.token_file)
-    with closing(Database(settings.database)) as database, open_channel(settings.audit.target, token=token) as channel:
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
         return reconcile(service, OwnEvidence(database), AuditedEvidence(channel, service))
 
 

@@ -214,8 +214,7 @@ def run(settings: MdmSettings) -> int:
 
 def reconcile(settings: MdmSettings) -> Report:
     """Compare all of the hub's evidence with the audit's. Raises ConcordError."""
-    token = TokenFile(settings.audit.token_file)
-    with closing(Database(settings.database)) as database, open_channel(settings.audit.target, token=token) as channel:
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
         return whole_comparison(SERVICE, OwnEvidence(database), AuditedEvidence(channel, SERVICE))
 
 
