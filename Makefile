@@ -29,7 +29,7 @@ proto: setup ## generate code from the contracts into gen/
 
 .PHONY: lock
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
-	@for name in bootstrap service dev tryton scim; do \
+	@for name in bootstrap service dev tryton scim manifests; do \
 	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 TYPED := $(wildcard services tools tests clients)
@@ -98,6 +98,10 @@ bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest sel
 .PHONY: quality
 quality: setup ## measure matching on the given labelled sets, beside the best peers
 	@$(BIN)/python -m tools.quality
+
+.PHONY: manifests
+manifests: setup ## render deploy/k8s and check it: schemas of three releases, checkov, closure, edges
+	@$(BIN)/python -m tools.manifests
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted
