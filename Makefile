@@ -97,6 +97,10 @@ test-systems: setup ## run the tests that need further real systems than `make t
 faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
 	@$(BIN)/python -m pytest --quiet -s tests/faults
 
+.PHONY: drill
+drill: setup ## rehearse failover, restore and rolling restarts; ONLY=hub,restore selects, RATE=500 sizes the calls of `rolling`
+	@$(BIN)/python -m tools.drill --only '$(ONLY)' $(if $(RATE),--rate $(RATE))
+
 .PHONY: bench
 bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS, POPULATION, LEAVES size import_bulk, match_one, audit_…
 	@$(BIN)/python -m tools.bench --only '$(ONLY)' $(if $(RECORDS),--records $(RECORDS)) $(if $(POPULATION),--population $(POPULATION)) $(if $(LEAVES),--leaves $(LEAVES))

@@ -88,9 +88,13 @@ class Running:
 class LocalMesh:
     """Services on one PostgreSQL server; a context manager that stops what it started, newest first."""
 
-    def __init__(self, directory: Path, postgres: PostgresServer) -> None:
+    def __init__(
+        self, directory: Path, postgres: PostgresServer, servers: Mapping[ServiceKind, PostgresServer] | None = None
+    ) -> None:
+        """Take where it lives and its PostgreSQL; `servers` are of services that have another one to themselves."""
         self.directory = directory
         self.postgres = postgres
+        self._servers = servers or {}
         self.services: dict[str, Running] = {}
         self._beside: list[Running] = []
         self._prepared: set[ServiceKind] = set()
@@ -109,10 +113,10 @@ class LocalMesh:
 
     def prepare(self, kind: ServiceKind) -> None:
         """Make a service's database and migrate it; services can be prepared at the same time. Raises MeshError."""
-        owner, role = _roles(kind)
+        owner, role = roles(kind)
         for name in (owner, role):
-            self.postgres.create_role(name)
-        self.postgres.create_database(kind.name, owner=owner)
+            self._server(kind).create_role(name)
+        self._server(kind).create_database(kind.name, owner=owner)
         self._migrate(kind, owner, role)
         self._prepared.add(kind)
 
@@ -126,7 +130,7 @@ class LocalMesh:
             self._start_free(WITNESS, self._witness_environment())
         if kind not in self._prepared:
             self.prepare(kind)
-        _, role = _roles(kind)
+        _, role = roles(kind)
         return self._start_free(kind, {**self._environment(kind, role), **(extra or {})})
 
     def start_beside(self, name: str, port: int | None = None) -> Running:
@@ -139,9 +143,17 @@ class LocalMesh:
 
     def restart(self, name: str) -> Running:
         """Start a stopped or killed service again, on the same port."""
-        before = self.services[name]
-        before.process.stop()
-        return self._start(before.kind, before.environment, before.port)
+        return self.replace(self.services[name])
+
+    def replace(self, running: Running, extra: Mapping[str, str] | None = None) -> Running:
+        """Stop one process of a service and start it again, on the same port; return the new one. Raises MeshError."""
+        running.process.stop()
+        new = self._launch(running.kind, {**running.environment, **(extra or {})}, running.port)
+        if self.services[running.kind.name] is running:
+            self.services[running.kind.name] = new
+        else:
+            self._beside[self._beside.index(running)] = new
+        return new
 
     def kill(self, name: str) -> None:
         """End a service with SIGKILL, as a crash would."""
@@ -186,10 +198,13 @@ class LocalMesh:
         """Return the file with the public key of the `log` or its `witness`, as auditors are given it."""
         return self.directory / "public" / f"{of}.vkey"
 
+    def _server(self, kind: ServiceKind) -> PostgresServer:
+        return self._servers.get(kind, self.postgres)
+
     def _migrate(self, kind: ServiceKind, owner: str, role: str) -> None:
         environment = _inherited() | {
-            "CONCORD_MIGRATION_DATABASE_URL": self.postgres.network_url(kind.name, owner),
-            "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(owner)),
+            "CONCORD_MIGRATION_DATABASE_URL": self._server(kind).network_url(kind.name, owner),
+            "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(self._server(kind).password_file(owner)),
             "CONCORD_MIGRATION_SERVICE_ROLE": role,
         }
         log = self.directory / "logs" / f"{kind.name}-migrate.log"
@@ -201,8 +216,8 @@ class LocalMesh:
     def _environment(self, kind: ServiceKind, role: str) -> dict[str, str]:
         p = kind.prefix
         own = {
-            f"{p}_DATABASE_URL": self.postgres.network_url(kind.name, role),
-            f"{p}_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(role)),
+            f"{p}_DATABASE_URL": self._server(kind).network_url(kind.name, role),
+            f"{p}_DATABASE_PASSWORD_FILE": str(self._server(kind).password_file(role)),
             f"{p}_AUTHENTICATION_ISSUER": self.issuer.issuer,
             f"{p}_AUTHENTICATION_JWKS_FILE": str(self.issuer.jwks_file),
             f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
@@ -283,8 +298,8 @@ def subject_of(kind: ServiceKind) -> str:
     return f"{kind.name}@concord.local"
 
 
-def _roles(kind: ServiceKind) -> tuple[str, str]:
-    """Name the PostgreSQL roles of a service: the owner of its schema, and the one that it runs in."""
+def roles(kind: ServiceKind) -> tuple[str, str]:
+    """Return the PostgreSQL roles of a service: the owner of its schema, and the one that it runs in."""
     return f"{kind.name}_owner", f"{kind.name}_service"
 
 
