@@ -6,15 +6,17 @@ Exit status 1 when something was lost, or when anything else than was promised h
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
 
 from tools.drill import failover, figures, restore
+from tools.drill.connections import NotCalledError
 from tools.drill.evidence import LostError
 from tools.drill.figures import Figure
-from tools.drill.rehearsal import Rehearsal, rehearsal
+from tools.drill.rehearsal import Progress, Rehearsal, emptied, rehearsal
+from tools.drill.rolling import DEFAULT_RATE, rolling_restart
 from tools.drill.writers import LoadError
 from tools.mesh import MeshError
 from tools.postgres import BUILD, PostgresError
@@ -34,19 +36,39 @@ REHEARSALS: Mapping[str, Callable[[Rehearsal], Figure]] = {
 }
 
 
+ROLLING = "rolling"
+NAMES = (*REHEARSALS, ROLLING)
+
+
 def selection(text: str) -> tuple[str, ...]:
     """Return the names in a list such as `hub,audit`, in the drill's order; all for an empty list."""
-    wanted = [name.strip() for name in text.split(",") if name.strip()] or list(REHEARSALS)
-    unknown = [name for name in wanted if name not in REHEARSALS]
+    wanted = [name.strip() for name in text.split(",") if name.strip()] or list(NAMES)
+    unknown = [name for name in wanted if name not in NAMES]
     if unknown:
-        raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; there is {', '.join(REHEARSALS)}")
-    return tuple(name for name in REHEARSALS if name in wanted)
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; there is {', '.join(NAMES)}")
+    return tuple(name for name in NAMES if name in wanted)
+
+
+def rehearsed(names: Sequence[str], rate: float, progress: Progress) -> list[Figure]:
+    """Rehearse what is named; return what was measured."""
+    measured: list[Figure] = []
+    emptied(DIRECTORY)
+    rehearsals = [REHEARSALS[name] for name in names if name != ROLLING]
+    if rehearsals:
+        with rehearsal(DIRECTORY, progress) as stage:
+            for rehearse in rehearsals:
+                measured.append(rehearse(stage))
+                progress(f"{measured[-1].name}: {measured[-1].lost} acknowledged writes lost")
+    if ROLLING in names:
+        measured.append(rolling_restart(DIRECTORY, rate, progress))
+    return measured
 
 
 def main() -> int:
     """Rehearse and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.drill", description="Rehearse failover, restore, restarts.")
-    parser.add_argument("--only", type=selection, default=tuple(REHEARSALS), help=f"some of {','.join(REHEARSALS)}")
+    parser.add_argument("--only", type=selection, default=NAMES, help=f"some of {','.join(NAMES)}")
+    parser.add_argument("--rate", type=float, default=DEFAULT_RATE, help="calls a second while services restart")
     parser.add_argument("--json", type=Path, default=FIGURES, metavar="FILE", help="where the figures go")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -54,13 +76,9 @@ def main() -> int:
     def progress(text: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
-    measured: list[Figure] = []
     try:
-        with rehearsal(DIRECTORY, progress) as stage:
-            for name in asked.only:
-                measured.append(REHEARSALS[name](stage))
-                progress(f"{measured[-1].name}: {measured[-1].lost} acknowledged writes lost")
-    except (LostError, LoadError, MeshError, PostgresError, grpc.RpcError) as error:
+        measured = rehearsed(asked.only, asked.rate, progress)
+    except (LostError, LoadError, MeshError, NotCalledError, PostgresError, grpc.RpcError) as error:
         print(f"the drill failed: {error}", file=sys.stderr)
         return 1
     figures.write(measured, asked.json)

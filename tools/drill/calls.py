@@ -36,6 +36,15 @@ class Stream:
     requests: Sequence[bytes]
     rate: float
 
+    def written(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self) | {"requests": [base64.b64encode(each).decode() for each in self.requests]}
+
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> "Stream":
+        """Read it back."""
+        return cls(**told | {"requests": [base64.b64decode(each) for each in told["requests"]]})
+
 
 @dataclass
 class Outcome:
@@ -59,8 +68,7 @@ class Calls:
         plan, self._outcome = directory / "calls.json", directory / "calls-outcome.json"
         directory.mkdir(parents=True, exist_ok=True)
         self._outcome.unlink(missing_ok=True)
-        told = [asdict(one) | {"requests": [base64.b64encode(each).decode() for each in one.requests]} for one in streams]
-        plan.write_text(json.dumps({"token_file": str(token_file), "streams": told}))
+        plan.write_text(json.dumps({"token_file": str(token_file), "streams": [one.written() for one in streams]}))
         command = [sys.executable, "-m", "tools.drill.calls", plan, self._outcome]
         self._process = GuardedProcess.start(command, log=directory / "calls.log", grace_s=_ENDED_S)
 
@@ -99,9 +107,7 @@ def _noting(stream: Stream, outcome: Outcome, done: Callable[[], None]) -> Calla
 def main() -> int:
     """Call until SIGTERM; return the exit status."""
     plan, target = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    streams = [
-        Stream(**(one | {"requests": [base64.b64decode(each) for each in one["requests"]]})) for one in plan["streams"]
-    ]
+    streams = [Stream.read(told) for told in plan["streams"]]
     over, outcome, began = threading.Event(), Outcome(), time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with ThreadPoolExecutor(len(streams)) as threads:

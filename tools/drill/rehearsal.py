@@ -77,12 +77,17 @@ class Rehearsal:
         return SupplierServiceStub(self.channel("mdm"))
 
 
-@contextmanager
-def rehearsal(directory: Path, progress: Progress) -> Iterator[Rehearsal]:
-    """Start servers, standbys and services on an emptied directory; end all of them."""
+def emptied(directory: Path) -> None:
+    """Empty the directory, of servers that an interrupted drill left there as well."""
     for pid_file in directory.glob("*/cluster/postmaster.pid"):
         end_server(pid_file, str(pid_file.parent))
     shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+
+
+@contextmanager
+def rehearsal(directory: Path, progress: Progress) -> Iterator[Rehearsal]:
+    """Start servers, standbys and services in an empty directory; end all of them."""
     with ExitStack() as stack:
         primaries = {kind: stack.enter_context(_primary(directory, kind)) for kind in (MDM, AUDIT)}
         mesh = LocalMesh(directory / "mesh", primaries[MDM], primaries)

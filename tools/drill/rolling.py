@@ -1,8 +1,6 @@
 """Rolling restart: every replica of every service is restarted in turn, and no client sees a call fail."""
 
-import json
 import uuid
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from tools.drill.replicas import Replicas
 from tools.drill.replication import start_primary
 from tools.drill.writers import ENTITY
 from tools.mesh import AUDIT, ERP_ADAPTER, MDM, SAAS_ADAPTER, LocalMesh, ServiceKind
-from tools.postgres import free_port
 
 DEFAULT_RATE = 500.0
 
@@ -30,7 +27,21 @@ _MAY = (*PERMISSIONS, "audit.log.read", "adapter.systems.read")
 _SUPPLIERS = "/concord.mdm.v1.SupplierService"
 _STATES = "/concord.adapter.v1.AdapterService/ListSystemStates"
 _CHECKPOINT = "/concord.audit.v1.LogService/GetCheckpoint"
-_SYSTEMS = {ERP_ADAPTER: "tryton", SAAS_ADAPTER: "scim"}
+# Systems that do not answer: an adapter serves all the same, and restarts.
+_SYSTEMS = {
+    ERP_ADAPTER: """
+[[systems]]
+name = "systems/erp"
+connector = "tryton"
+options = { url = "http://127.0.0.1:9", database = "erp", user = "concord", password_file = "{secret}", entities = {} }
+""",
+    SAAS_ADAPTER: """
+[[systems]]
+name = "systems/workforce"
+connector = "scim"
+options = { url = "http://127.0.0.1:9", token_file = "{secret}", entities = {} }
+""",
+}
 
 
 def rolling_restart(directory: Path, rate: float, progress: Progress) -> Figure:
@@ -50,7 +61,7 @@ def rolling_restart(directory: Path, rate: float, progress: Progress) -> Figure:
                 progress(f"rolling restart: {kind.name} at port {replica.port} is back")
         outcome = calls.end()
         evidence.await_drained(postgres)
-        return _figure(outcome, len(evidence.differences(hub)), rate)
+        return _figure(outcome, len(evidence.differences(hub)))
 
 
 def _services(mesh: LocalMesh, directory: Path) -> dict[ServiceKind, Replicas]:
@@ -62,6 +73,22 @@ def _services(mesh: LocalMesh, directory: Path) -> dict[ServiceKind, Replicas]:
         file = {f"{kind.prefix}_SYSTEMS_FILE": str(_systems_file(directory, kind))}
         services[kind] = Replicas(mesh, kind, peers | file)
     return services
+
+
+def _systems_file(directory: Path, kind: ServiceKind) -> Path:
+    secret, file = directory / f"{kind.name}.secret", directory / f"{kind.name}-systems.toml"
+    secret.touch(mode=0o600)
+    secret.write_text("nothing answers to it")
+    file.write_text(_SYSTEMS[kind].replace("{secret}", str(secret)))
+    return file
+
+
+def _figure(outcome: Outcome, differences: int) -> Figure:
+    failed = len(outcome.failures)
+    told = f"{failed} of {outcome.calls:,} calls failed at {outcome.rate:.0f} a second"
+    told += f", the slowest took {outcome.slowest_s:.2f} s"
+    told += "".join(f"\n  {one}" for one in outcome.failures[:5])
+    return Figure("rolling restart", None, outcome.calls, failed, 0, 0, not failed and not differences, told)
 
 
 def _streams(services: dict[ServiceKind, Replicas], suppliers: SupplierServiceStub, rate: float) -> list[Stream]:
