@@ -1,15 +1,21 @@
 """Failover: a primary is lost under write load, its standby takes over, services find it by themselves."""
 
 import time
+import uuid
+from collections.abc import Sequence
 
+import grpc
 import psycopg
+from google.protobuf.field_mask_pb2 import FieldMask
 
+from concord.mdm.v1.supplier_pb2 import GetSupplierRequest, Supplier, UpdateSupplierRequest
+from services.mesh.errors import from_rpc_error
 from tools.drill import evidence
 from tools.drill.evidence import LostError
 from tools.drill.figures import Figure
 from tools.drill.rehearsal import Pair, Rehearsal, variables, whole
 from tools.drill.replication import lose, promote, stall, start_standby
-from tools.drill.writers import writing
+from tools.drill.writers import Acknowledged, writing
 from tools.leftovers import wait_until
 
 _ANSWERS_BEFORE = 60
@@ -60,6 +66,7 @@ def hub_asynchronous(stage: Rehearsal) -> Figure:
     found = evidence.differences(stage.channel("mdm"))
     known = evidence.named(found, gone)
     told = f"{len(gone)} acknowledged writes are gone; the comparison with the audit names {known} of them"
+    told += f"; changed again, a record of which revisions are gone is refused its receipt: {_conflict(stage, gone)}"
     held = bool(gone) and known == len(gone)
     return Figure("hub, asynchronous standby", None, len(load.acknowledged), len(gone), known, load.repeats, held, told)
 
@@ -90,3 +97,23 @@ def _answers(pair: Pair) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _conflict(stage: Rehearsal, gone: Sequence[Acknowledged]) -> str:
+    """Change a record that lost revisions; return what the audit's refusal makes of it. Raises LostError.
+
+    The audit has another leaf of the revision that this makes, and keeps it.
+    """
+    suppliers = stage.suppliers()
+    name = next(one.record for one in gone if one.record not in {each.record for each in gone if each.revision == 1})
+    supplier = suppliers.GetSupplier(GetSupplierRequest(name=name)).supplier
+    changed = Supplier(name=name, legal_name=f"{supplier.legal_name} again")
+    mask = FieldMask(paths=["legal_name"])
+    request = UpdateSupplierRequest(
+        supplier=changed, update_mask=mask, etag=supplier.etag, request_id=str(uuid.uuid4())
+    )
+    try:
+        suppliers.UpdateSupplier(request)
+    except grpc.RpcError as error:
+        return from_rpc_error(error).reason_name
+    raise LostError(f"{name} has two revisions {supplier.revision + 1} with a receipt each")
