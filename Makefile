@@ -67,26 +67,20 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
 	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
 
-# Two workers, file by file; tests that share real systems stay together.
-PARTS := unit contract storage service system
-WORKERS_unit := -n 2 --dist loadfile
-WORKERS_contract := $(WORKERS_unit)
-WORKERS_storage := $(WORKERS_unit)
-WORKERS_service := $(WORKERS_unit)
-WORKERS_system := -n 2 --dist loadgroup
+# Two workers. Tests that need no system but PostgreSQL run file by file; those that share real systems stay together.
+TESTED := $(foreach part,unit contract storage service,$(wildcard tests/$(part)))
 
 .PHONY: test
-test: setup ## run every test, part by part: unit, contract, storage, service, system
-	@failed=""; nothing_collected=5; mkdir -p build; \
+test: setup ## run every test: unit, contract, storage, service; then system, against real systems
+	@failed=""; mkdir -p build; \
 	echo "» installing the real systems that system tests need, meanwhile"; \
 	$(BIN)/python -m tools.systems >build/systems.log 2>&1 & installing=$$!; \
-	part() { local name="$$1" start=$$SECONDS status=0; shift; echo "» $$name tests"; \
-	  [ "$$name" != system ] || wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
-	  $(BIN)/python -m pytest --quiet "tests/$$name" "$$@" || status=$$?; \
-	  [ $$status -ne $$nothing_collected ] || { echo "  no $$name tests yet"; status=0; }; \
-	  [ $$status -eq 0 ] || failed="$$failed, $$name"; \
+	part() { local name="$$1" start=$$SECONDS; shift; echo "» $$name tests"; \
+	  $(BIN)/python -m pytest --quiet -n 2 "$$@" || failed="$$failed, $$name"; \
 	  echo "  $$name took $$((SECONDS - start)) s"; }; \
-	$(foreach part,$(PARTS),$(if $(wildcard tests/$(part)/__init__.py),part $(part) $(WORKERS_$(part));,echo "» no $(part) tests yet";)) \
+	part "$(notdir $(TESTED))" --dist loadfile $(TESTED); \
+	wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
+	part system --dist loadgroup tests/system; \
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
