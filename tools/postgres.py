@@ -243,7 +243,7 @@ def _run_server(binaries: Path, directory: Path, port: int, further: Sequence[st
         *_TERSE,
         *further,
     ]
-    command = [
+    command: list[str | Path] = [
         binaries / "postgres",
         "-D",
         directory / "cluster",

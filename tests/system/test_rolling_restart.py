@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psycopg
@@ -82,7 +83,8 @@ def test_a_call_that_is_under_way_at_sigterm_is_answered_without_being_repeated(
         connection.execute(POINTS["hub"].hold())
     with calling(mesh, replica.target, NO_RETRIES) as channel:
         with held(mesh.postgres, POINTS["hub"]) as holder:
-            answer = channel.unary_unary(METHOD).future(creation)
+            call: Any = channel.unary_unary(METHOD)
+            answer = call.future(creation)
             eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
             os.kill(replica.process.pid, signal.SIGTERM)
             eventually(lambda: not listens(replica.port), timeout_s=30)

@@ -69,7 +69,7 @@ class Calls:
         directory.mkdir(parents=True, exist_ok=True)
         self._outcome.unlink(missing_ok=True)
         plan.write_text(json.dumps({"token_file": str(token_file), "streams": [one.written() for one in streams]}))
-        command = [sys.executable, "-m", "tools.drill.calls", plan, self._outcome]
+        command: list[str | Path] = [sys.executable, "-m", "tools.drill.calls", plan, self._outcome]
         self._process = GuardedProcess.start(command, log=directory / "calls.log", grace_s=_ENDED_S)
 
     def end(self) -> Outcome:

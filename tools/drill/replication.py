@@ -137,6 +137,7 @@ def primary_url(database: str, user: str, servers: Sequence[PostgresServer]) -> 
 
 
 def _settings(archive: Path | None) -> list[str]:
-    # Whoever wants a write-ahead log to end sooner than when it is full says so by pg_switch_wal().
-    command = f"test ! -f {archive}/%f && cp %p {archive}/.%f && mv {archive}/.%f {archive}/%f"
+    # A promoted standby archives again what the primary has: the same file is no mistake, another one is.
+    kept = f"{archive}/%f"
+    command = f"cmp -s %p {kept} || (test ! -f {kept} && cp %p {archive}/.%f && mv {archive}/.%f {kept})"
     return [] if archive is None else ["archive_mode=on", f"archive_command={command}"]
