@@ -6,7 +6,7 @@ Exit status 1 when something was lost, or when anything else than was promised h
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -49,19 +49,16 @@ def selection(text: str) -> tuple[str, ...]:
     return tuple(name for name in NAMES if name in wanted)
 
 
-def rehearsed(names: Sequence[str], rate: float, progress: Progress) -> list[Figure]:
-    """Rehearse what is named; return what was measured."""
-    measured: list[Figure] = []
+def rehearsed(names: Sequence[str], rate: float, progress: Progress) -> Iterator[Figure]:
+    """Rehearse what is named; yield what each measured."""
     emptied(DIRECTORY)
     rehearsals = [REHEARSALS[name] for name in names if name != ROLLING]
     if rehearsals:
         with rehearsal(DIRECTORY, progress) as stage:
             for rehearse in rehearsals:
-                measured.append(rehearse(stage))
-                progress(f"{measured[-1].name}: {measured[-1].lost} acknowledged writes lost")
+                yield rehearse(stage)
     if ROLLING in names:
-        measured.append(rolling_restart(DIRECTORY, rate, progress))
-    return measured
+        yield rolling_restart(DIRECTORY, rate, progress)
 
 
 def main() -> int:
@@ -76,15 +73,19 @@ def main() -> int:
     def progress(text: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
+    measured: list[Figure] = []
+    failed = False
     try:
-        measured = rehearsed(asked.only, asked.rate, progress)
+        for figure in rehearsed(asked.only, asked.rate, progress):
+            progress(f"{figure.name}: {'held' if figure.held else 'DID NOT HOLD'}")
+            measured.append(figure)
     except (LostError, LoadError, MeshError, NotCalledError, PostgresError, grpc.RpcError) as error:
         print(f"the drill failed: {error}", file=sys.stderr)
-        return 1
+        failed = True
     figures.write(measured, asked.json)
     print("\n".join(figures.lines(measured)))
     print(f"written to {asked.json}")
-    return 0 if all(figure.held for figure in measured) else 1
+    return 0 if not failed and all(figure.held for figure in measured) else 1
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def _noting(stream: Stream, outcome: Outcome, done: Callable[[], None]) -> Calla
         outcome.calls += 1
         outcome.slowest_s = max(outcome.slowest_s, time.monotonic() - sent)
         if answer.exception() is not None:
-            outcome.failures.append(f"{stream.method} {answer.code()}: {answer.details()}")
+            at = datetime.now(UTC).time().isoformat("milliseconds")
+            outcome.failures.append(f"{at} {stream.method} {answer.code()}: {answer.details()}")
         done()
 
     return note

@@ -21,7 +21,7 @@ _ANSWERS = 40
 _ARCHIVED_S = 30.0
 _ARCHIVED = "SELECT last_archived_wal >= %s FROM pg_stat_archiver"
 _SWITCH = "SELECT pg_walfile_name(pg_switch_wal())"
-_REFUSED = "contradicts what"
+_REFUSED = "not started: the log has"
 
 
 def hub_restored(stage: Rehearsal) -> Figure:
