@@ -85,16 +85,24 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: test-containers ## run the tests that need further real systems than `make test` starts
+test-systems: test-upgrade test-containers ## run the tests that need more than `make test` starts: a former release, podman
+
+.PHONY: test-upgrade
+test-upgrade: setup ## run the previous release on this one's schema, and beside it; CONCORD_PREVIOUS_RELEASE names another
+	@echo "» upgrade tests"; $(BIN)/python -m pytest --quiet tests/upgrade
 
 # Where podman can't run it says so, loudly, and does not fail.
 .PHONY: test-containers
 test-containers: setup ## build the images and run the production overlay's containers under podman
-	@$(BIN)/python -m pytest --quiet tests/containers
+	@echo "» container tests"; $(BIN)/python -m pytest --quiet tests/containers
 
 .PHONY: faults
 faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
 	@$(BIN)/python -m pytest --quiet -s tests/faults
+
+.PHONY: drill
+drill: setup ## rehearse failover, restore and rolling restarts; ONLY=hub,restore selects, RATE=500 sizes the calls of `rolling`
+	@$(BIN)/python -m tools.drill --only '$(ONLY)' $(if $(RATE),--rate $(RATE))
 
 .PHONY: bench
 bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS, POPULATION, LEAVES size import_bulk, match_one, audit_…
