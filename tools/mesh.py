@@ -30,6 +30,7 @@ WITNESS_NAME = "witness.concord.local"
 READY_S = 30.0
 TOKEN_LIFETIME = timedelta(days=1)
 
+_TAKEN = "Address already in use"  # the port for metrics
 _ATTEMPTS = 3  # another process may take the free port before the service does
 
 
@@ -64,12 +65,13 @@ class PortTakenError(MeshError):
 
 @dataclass
 class Running:
-    """A service that was started: its process, its port, and what it needs to be started again."""
+    """A service that was started: its process, its ports (of the witness no metrics), what starts it again."""
 
     kind: ServiceKind
     process: GuardedProcess
     port: int
     environment: Mapping[str, str] = field(repr=False)
+    metrics_port: int | None = None
 
     @property
     def target(self) -> str:
@@ -255,12 +257,14 @@ class LocalMesh:
     def _launch(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
         log = self.log(kind.name)
         begin = log.stat().st_size if log.exists() else 0
+        ports = {f"{kind.prefix}_SERVER_PORT": str(port)}
+        metrics_port = None if kind is WITNESS else free_port()
+        if metrics_port is not None:
+            ports[f"{kind.prefix}_TELEMETRY_METRICS_PORT"] = str(metrics_port)
         process = GuardedProcess.start(
-            [sys.executable, "-m", kind.module],
-            log=log,
-            environment={**_inherited(), **environment, f"{kind.prefix}_SERVER_PORT": str(port)},
+            [sys.executable, "-m", kind.module], log=log, environment={**_inherited(), **environment, **ports}
         )
-        running = Running(kind, process, port, environment)
+        running = Running(kind, process, port, environment, metrics_port)
         _wait_until_ready(running, log, begin)
         return running
 
@@ -291,7 +295,8 @@ def _wait_until_ready(running: Running, log: Path, begin: int) -> None:
     def ready() -> bool:
         said = log.read_text()[begin:]
         if running.process.poll() is not None:
-            failure = PortTakenError if f"can't listen on {running.target}" in said else MeshError
+            is_taken = f"can't listen on {running.target}" in said or _TAKEN in said
+            failure = PortTakenError if is_taken else MeshError
             raise failure(f"{running.kind.name} did not start:\n{_end_of(log)}")
         return any(_is_readiness(line) for line in said.splitlines())
 

@@ -6,8 +6,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
+from opentelemetry.metrics import Meter
+
 from services.adapter.connector import Connector, ConnectorFactory
 from services.adapter.hub import Hub
+from services.adapter.observation import show_workers, standing
 from services.adapter.outpost import Clock, Outpost
 from services.adapter.registrations import Registrations
 from services.adapter.settings import AdapterSettings
@@ -16,6 +19,7 @@ from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.storage.schema import MIGRATIONS
 from services.adapter.systems_file import ServedSystem, SystemsFileError, read_systems_file
+from services.adapter.tally import Tally
 from services.adapter.transport.adapter_service import adapter_service
 from services.adapter.worker import Patience, Worker
 from services.mesh.authentication import TokenAuthenticator
@@ -28,6 +32,10 @@ from services.mesh.evidence.reconciliation import reconcile
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.peer import open_peer
 from services.mesh.process import serve
 from services.mesh.readiness import DatabaseWatch
@@ -61,6 +69,7 @@ class Adapter:
         spool_limit: int,
         clock: Clock | None = None,
         patience: Patience | None = None,
+        meter: Meter = NO_METER,
     ) -> None:
         registrations = Registrations(hub)
         ledger = Ledger(RecordStore(service, sealer), registrations.entities)
@@ -79,6 +88,7 @@ class Adapter:
                 sealer=sealer,
                 clock=clock or partial(datetime.now, UTC),
                 traceparent=current_traceparent,
+                tally=Tally(meter, system.name),
             )
             self.workers[system.name] = Worker(outpost, registrations, guard, patience)
         self.service: GrpcService = adapter_service(database, ledger, self.workers, registrations)
@@ -120,7 +130,13 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     hub_channel, audit_channel = (open_peer(peer, telemetry) for peer in (settings.hub, settings.audit))
     sealer = Sealer(KeyRing.from_file(settings.key_file))
     adapter = Adapter(
-        service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
+        service,
+        systems,
+        database=database,
+        hub=Hub(hub_channel),
+        sealer=sealer,
+        spool_limit=settings.spool_limit,
+        meter=telemetry.meter,
     )
     append = append_to_audit(audit_channel)
     relay, denials = Relay(database, append), DenialLog(service, append)
@@ -133,17 +149,22 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
         telemetry=telemetry,
         note_denial=denials.note,
     )
+    depths = [spool_depth(settings.spool_limit), standing(adapter.workers)]
+    jobs = [*watch, Readings(database, telemetry.meter, depths).job()]
+    show_connections(telemetry.meter, database)
+    show_workers(telemetry.meter, adapter.workers)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
     database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
     adapter.start()
     relay.start()
     denials.start()
     database_watch.start()
-    for job in watch:
+    for job in jobs:
         job.start()
-    begins = (adapter.ask_to_stop, *(job.ask_to_stop for job in watch))
+    begins = (adapter.ask_to_stop, *(job.ask_to_stop for job in jobs))
     ends: Sequence[Callable[[], None]] = (
         adapter.stop,
-        partial(stop_all, watch),
+        partial(stop_all, jobs),
         partial(relay.stop, 1.0),
         denials.stop,
         hub_channel.close,

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
 
+from opentelemetry.metrics import Meter
+
 from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
 from services.audit.domain.cosignature import WitnessKey
 from services.audit.domain.signed_note import MalformedKeyError, SignedNote, UnverifiedNoteError
@@ -15,6 +17,7 @@ from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
+from services.audit.storage.log_depth import log_depth
 from services.audit.storage.pruning import JOB, LeafPruning
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.answering import Answering
@@ -33,6 +36,9 @@ from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
 from services.mesh.elected import Elected, election, scheduled, stop_all
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.process import serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
@@ -84,9 +90,12 @@ def run(settings: AuditSettings) -> int:
         note_denial=denials.note,
     )
     denials.start()
-    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
+    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness, telemetry.meter)]
     pruning = LeafPruning(database, log, settings.retention.evidence)
-    jobs = scheduled(database, JOB, pruning.work, interval_s=settings.retention.interval_s)
+    readings = Readings(database, telemetry.meter, [log_depth(witnessed=settings.witness is not None)])
+    jobs = [*scheduled(database, JOB, pruning.work, interval_s=settings.retention.interval_s), readings.job()]
+    show_connections(telemetry.meter, database)
+    show_elections(telemetry.meter, {job.name: job.elected for job in jobs})
     database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
     database_watch.start()
     for job in jobs:
@@ -114,7 +123,7 @@ def retain(settings: AuditSettings) -> Report:
     return Report({"service": SERVICE, "pruned": pruning.pruned}, [])
 
 
-def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:
+def started_witnessing(database: Database, settings: WitnessSettings, meter: Meter = NO_METER) -> Callable[[], None]:
     """Compare the log with its witness, have its checkpoints cosigned from now on; return what ends that.
 
     Raises ConfigurationError for a key that is none, ConcordError LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
@@ -124,7 +133,7 @@ def started_witnessing(database: Database, settings: WitnessSettings) -> Callabl
     except (MalformedKeyError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"the witness's key file {settings.key_file}: {error}"]) from error
     client = WitnessClient(settings, key)
-    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client)
+    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client, meter)
     with ExitStack() as undo:
         undo.callback(client.close)
         witnessing.check()

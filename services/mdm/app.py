@@ -6,6 +6,7 @@ from functools import partial
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage import purging, retention
+from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.storage.schema import MIGRATIONS
@@ -52,7 +53,11 @@ from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.feed.subscriber_lag import show_subscribers
 from services.mesh.logs import start_logging
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.peer import open_peer
 from services.mesh.process import serve
 from services.mesh.readiness import DatabaseWatch
@@ -187,6 +192,11 @@ def run(settings: MdmSettings) -> int:
             interval_s=settings.retention.interval_s,
         ),
     ]
+    readings = Readings(database, telemetry.meter, [spool_depth(settings.spool_limit), *depths()])
+    jobs.append(readings.job())
+    show_connections(telemetry.meter, database)
+    show_subscribers(telemetry.meter, feed.slow_consumers, feed.news)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
     database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
     feed.start()
     relay.start()

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy
 from psycopg import errors
 from sqlalchemy import exc
+from sqlalchemy.pool import QueuePool
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError, FieldViolation
@@ -51,6 +52,14 @@ class DatabaseSettings:
     pool_timeout_s: float = 10.0
     connect_timeout_s: int = 10
     statement_timeout_s: float = 30.0
+
+
+class PoolUse(NamedTuple):
+    """How many connections of a pool are in use, and how many it has at most."""
+
+    pool: str
+    used: int
+    most: int
 
 
 class Database:
@@ -96,6 +105,12 @@ class Database:
         """
         name = f"{self._settings.application_name} {purpose}"
         return _connect(replace(self._settings, application_name=name), autocommit=True)
+
+    def pool_use(self) -> list[PoolUse]:
+        """Return how the pools are used right now, from memory."""
+        pools = {"write": self.engine.pool, "read": self._readers.pool}
+        most = self._settings.pool_size
+        return [PoolUse(name, pool.checkedout(), most) for name, pool in pools.items() if isinstance(pool, QueuePool)]
 
     def close(self) -> None:
         """Close every pooled connection that nobody uses right now."""

@@ -37,7 +37,17 @@ class Elected:
         self._work = work
         self._idle_pause_s = idle_pause_s
         self._stopping = threading.Event()
+        self._elected = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def name(self) -> str:
+        """The name of the work, and of the election for it."""
+        return self._name
+
+    def elected(self) -> bool:
+        """Tell whether this process holds the lock."""
+        return self._elected
 
     def start(self) -> None:
         """Start the thread."""
@@ -71,11 +81,15 @@ class Elected:
                 reason = error.reason if isinstance(error, ConcordError) else ""
                 _log.warning("%s: starts over: %s %s", self._name, type(error).__name__, reason)
                 backoff = min(backoff * 2, _LONGEST_BACKOFF_S)
+                self._elected = False
                 self._stopping.wait(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
+            finally:
+                self._elected = False
 
     def _wait_for_election(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         while not self._stopping.is_set():
             if _stand(connection, self._name):
+                self._elected = True
                 return
             self._stopping.wait(_STANDBY_PAUSE_S)
 

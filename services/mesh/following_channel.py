@@ -80,7 +80,8 @@ class FollowingChannel(grpc.Channel):
             if left:
                 self._left.remove(opened)
         if left:
-            opened.channel.close()
+            # Not by the thread that tells of a call's end: closing waits for what that thread has still to tell.
+            threading.Thread(target=opened.channel.close, name="closing a channel", daemon=True).start()
 
     def _newly_opened(self, credentials: grpc.ChannelCredentials) -> "_Opened":
         return _Opened(credentials, self._open(credentials))

@@ -91,7 +91,7 @@ def running_replicas(directory: Path) -> Iterator[Replicas]:
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer.start(directory / "postgres"))
         mesh = stack.enter_context(LocalMesh(directory / "mesh", postgres))
-        with ThreadPoolExecutor() as threads:
+        with ThreadPoolExecutor(2) as threads:
             list(threads.map(mesh.prepare, (AUDIT, MDM, ERP_ADAPTER, SAAS_ADAPTER)))
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         silent.settimeout(30)

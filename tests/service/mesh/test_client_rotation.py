@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -115,6 +116,35 @@ def test_the_channel_that_was_left_is_closed_when_its_last_call_has_ended(served
         served.may_end.set()
         assert [answer.cursor for answer in watching] == [b"end"]
         assert eventually(lambda: closed == ["closed"])
+
+
+def test_no_call_fails_or_hangs_while_the_certificate_changes_again_and_again(served: Served) -> None:
+    served.may_end.set()
+    over, ended, failures = threading.Event(), [0, 0], list[grpc.RpcError]()
+
+    def stream(number: int) -> None:
+        while not over.is_set():
+            try:
+                ended[number] += len(list(watching.WatchChanges(change_pb2.WatchChangesRequest())))
+            except grpc.RpcError as error:
+                failures.append(error)
+
+    def both_ended(before: tuple[int, ...]) -> bool:
+        return all(now > then for now, then in zip(ended, before, strict=True))
+
+    with channel_of(served, "first") as channel:
+        watching = change_pb2_grpc.ChangeServiceStub(channel)
+        threads = [threading.Thread(target=stream, args=(number,), daemon=True) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for number in range(30):
+            served.authority.issue(f"identity-{number}", "client")
+            assert who(channel)
+            assert eventually(partial(both_ended, tuple(ended)))
+        over.set()
+        for thread in threads:
+            thread.join(10)
+    assert failures == []
 
 
 def _credentials(served: Served, certificate: Path, key: Path) -> FollowedFiles[grpc.ChannelCredentials]:
