@@ -84,12 +84,19 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: setup ## run the tests that need further real systems than `make test` starts
-	@echo "» no tests need further systems yet: Tryton and SCIM belong to \`make test\`"
+test-systems: test-upgrade ## run the tests that need more than `make test` starts: the previous release
+
+.PHONY: test-upgrade
+test-upgrade: setup ## run the previous release on this one's schema, and beside it; CONCORD_PREVIOUS_RELEASE names another
+	@echo "» upgrade tests"; $(BIN)/python -m pytest --quiet tests/upgrade
 
 .PHONY: faults
 faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
 	@$(BIN)/python -m pytest --quiet -s tests/faults
+
+.PHONY: drill
+drill: setup ## rehearse failover, restore and rolling restarts; ONLY=hub,restore selects, RATE=500 sizes the calls of `rolling`
+	@$(BIN)/python -m tools.drill --only '$(ONLY)' $(if $(RATE),--rate $(RATE))
 
 .PHONY: bench
 bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest selects, RECORDS, POPULATION, LEAVES size import_bulk, match_one, audit_…

@@ -27,7 +27,7 @@ from tools.postgres import PostgresServer, free_port
 AUDIENCE = "concord"
 LOG_ORIGIN = "concord.local/audit"
 WITNESS_NAME = "witness.concord.local"
-READY_S = 30.0
+READY_S = 90.0
 TOKEN_LIFETIME = timedelta(days=1)
 
 _TAKEN = "Address already in use"  # the port for metrics
@@ -65,13 +65,17 @@ class PortTakenError(MeshError):
 
 @dataclass
 class Running:
-    """A service that was started: its process, its ports (of the witness no metrics), what starts it again."""
+    """A service that was started: its process, its ports (of the witness no metrics), what starts it again.
+
+    `source` is the checkout whose code it runs; None = this one.
+    """
 
     kind: ServiceKind
     process: GuardedProcess
     port: int
     environment: Mapping[str, str] = field(repr=False)
     metrics_port: int | None = None
+    source: Path | None = None
 
     @property
     def target(self) -> str:
@@ -82,9 +86,13 @@ class Running:
 class LocalMesh:
     """Services on one PostgreSQL server; a context manager that stops what it started, newest first."""
 
-    def __init__(self, directory: Path, postgres: PostgresServer) -> None:
+    def __init__(
+        self, directory: Path, postgres: PostgresServer, servers: Mapping[ServiceKind, PostgresServer] | None = None
+    ) -> None:
+        """Take where it lives and its PostgreSQL; `servers` are of services that have another one to themselves."""
         self.directory = directory
         self.postgres = postgres
+        self._servers = servers or {}
         self.services: dict[str, Running] = {}
         self._beside: list[Running] = []
         self._prepared: set[ServiceKind] = set()
@@ -101,14 +109,29 @@ class LocalMesh:
             lifetime=TOKEN_LIFETIME,
         )
 
-    def prepare(self, kind: ServiceKind) -> None:
+    def prepare(self, kind: ServiceKind, source: Path | None = None) -> None:
         """Make a service's database and migrate it; services can be prepared at the same time. Raises MeshError."""
-        owner, role = _roles(kind)
+        owner, role = roles(kind)
         for name in (owner, role):
-            self.postgres.create_role(name)
-        self.postgres.create_database(kind.name, owner=owner)
-        self._migrate(kind, owner, role)
+            self._server(kind).create_role(name)
+        self._server(kind).create_database(kind.name, owner=owner)
+        self.migrate(kind, source)
         self._prepared.add(kind)
+
+    def migrate(self, kind: ServiceKind, source: Path | None = None) -> None:
+        """Migrate a service's database to what the code of a checkout needs; None = this one. Raises MeshError."""
+        owner, role = roles(kind)
+        environment = _inherited() | {
+            "CONCORD_MIGRATION_DATABASE_URL": self._server(kind).network_url(kind.name, owner),
+            "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(self._server(kind).password_file(owner)),
+            "CONCORD_MIGRATION_SERVICE_ROLE": role,
+        }
+        log = self.directory / "logs" / f"{kind.name}-migrate.log"
+        command = [sys.executable, "-m", kind.module, "migrate"]
+        environment |= _path_to(source)
+        with GuardedProcess.start(command, log=log, environment=environment, directory=source) as process:
+            if process.wait(READY_S) != 0:
+                raise MeshError(f"{kind.name} did not migrate its database:\n{_end_of(log)}")
 
     def start(self, kind: ServiceKind, extra: Mapping[str, str] | None = None) -> Running:
         """Start a service, prepared first if it is not yet, and wait until it serves. Raises MeshError.
@@ -117,25 +140,49 @@ class LocalMesh:
         witness is started with it.
         """
         if kind is AUDIT:
-            self._start_free(WITNESS, self._witness_environment())
+            self._start_free(WITNESS, self.environment(WITNESS))
         if kind not in self._prepared:
             self.prepare(kind)
-        _, role = _roles(kind)
-        return self._start_free(kind, {**self._environment(kind, role), **(extra or {})})
+        return self._start_free(kind, {**self.environment(kind), **(extra or {})})
+
+    def start_release(self, kind: ServiceKind, environment: Mapping[str, str], source: Path) -> Running:
+        """Start a prepared service with the code of another checkout, and with these variables alone.
+
+        Raises MeshError.
+        """
+        self.services[kind.name] = self._launch(kind, environment, free_port(), self.log(kind.name), source)
+        return self.services[kind.name]
 
     def start_beside(self, name: str, port: int | None = None, extra: Mapping[str, str] | None = None) -> Running:
-        """Start one more process of a running service, on a port that processes may share (None = a free one)."""
+        """Start one more process of a running service, on a port that processes may share (None = a free one).
+
+        It runs the code of this checkout.
+        """
         before = self.services[name]
         shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true", **(extra or {})}
-        running = self._launch(before.kind, shared, free_port() if port is None else port)
+        log = self.log(f"{name}-{len(self._beside) + 2}")
+        running = self._launch(before.kind, shared, free_port() if port is None else port, log)
         self._beside.append(running)
         return running
 
     def restart(self, name: str) -> Running:
         """Start a stopped or killed service again, on the same port."""
-        before = self.services[name]
-        before.process.stop()
-        return self._start(before.kind, before.environment, before.port)
+        return self.replace(self.services[name])
+
+    def replace(self, running: Running, extra: Mapping[str, str] | None = None, *, upgrade: bool = False) -> Running:
+        """Stop one process of a service and start it again, on the same port; return the new one.
+
+        It runs the same code; `upgrade`: that of this checkout. Raises MeshError.
+        """
+        running.process.stop()
+        environment = {**running.environment, **(extra or {})}
+        source = None if upgrade else running.source
+        new = self._launch(running.kind, environment, running.port, running.process.log, source)
+        if self.services[running.kind.name] is running:
+            self.services[running.kind.name] = new
+        else:
+            self._beside[self._beside.index(running)] = new
+        return new
 
     def kill(self, name: str) -> None:
         """End a service with SIGKILL, as a crash would."""
@@ -180,23 +227,17 @@ class LocalMesh:
         """Return the file with the public key of the `log` or its `witness`, as auditors are given it."""
         return self.directory / "public" / f"{of}.vkey"
 
-    def _migrate(self, kind: ServiceKind, owner: str, role: str) -> None:
-        environment = _inherited() | {
-            "CONCORD_MIGRATION_DATABASE_URL": self.postgres.network_url(kind.name, owner),
-            "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(owner)),
-            "CONCORD_MIGRATION_SERVICE_ROLE": role,
-        }
-        log = self.directory / "logs" / f"{kind.name}-migrate.log"
-        command = [sys.executable, "-m", kind.module, "migrate"]
-        with GuardedProcess.start(command, log=log, environment=environment) as process:
-            if process.wait(READY_S) != 0:
-                raise MeshError(f"{kind.name} did not migrate its database:\n{_end_of(log)}")
+    def _server(self, kind: ServiceKind) -> PostgresServer:
+        return self._servers.get(kind, self.postgres)
 
-    def _environment(self, kind: ServiceKind, role: str) -> dict[str, str]:
-        p = kind.prefix
+    def environment(self, kind: ServiceKind) -> dict[str, str]:
+        """Return what a service is configured with; the services that it calls have to run."""
+        if kind is WITNESS:
+            return self._witness_environment()
+        p, (_, role) = kind.prefix, roles(kind)
         own = {
-            f"{p}_DATABASE_URL": self.postgres.network_url(kind.name, role),
-            f"{p}_DATABASE_PASSWORD_FILE": str(self.postgres.password_file(role)),
+            f"{p}_DATABASE_URL": self._server(kind).network_url(kind.name, role),
+            f"{p}_DATABASE_PASSWORD_FILE": str(self._server(kind).password_file(role)),
             f"{p}_AUTHENTICATION_ISSUER": self.issuer.issuer,
             f"{p}_AUTHENTICATION_JWKS_FILE": str(self.issuer.jwks_file),
             f"{p}_TELEMETRY_SPANS_FILE": str(self._made(self.spans(kind.name))),
@@ -251,21 +292,26 @@ class LocalMesh:
         return self._start(kind, environment, free_port())
 
     def _start(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
-        self.services[kind.name] = self._launch(kind, environment, port)
+        self.services[kind.name] = self._launch(kind, environment, port, self.log(kind.name))
         return self.services[kind.name]
 
-    def _launch(self, kind: ServiceKind, environment: Mapping[str, str], port: int) -> Running:
-        log = self.log(kind.name)
+    @staticmethod
+    def _launch(
+        kind: ServiceKind, environment: Mapping[str, str], port: int, log: Path, source: Path | None = None
+    ) -> Running:
         begin = log.stat().st_size if log.exists() else 0
         ports = {f"{kind.prefix}_SERVER_PORT": str(port)}
         metrics_port = None if kind is WITNESS else free_port()
         if metrics_port is not None:
             ports[f"{kind.prefix}_TELEMETRY_METRICS_PORT"] = str(metrics_port)
         process = GuardedProcess.start(
-            [sys.executable, "-m", kind.module], log=log, environment={**_inherited(), **environment, **ports}
+            [sys.executable, "-m", kind.module],
+            log=log,
+            environment={**_inherited(), **_path_to(source), **environment, **ports},
+            directory=source,
         )
-        running = Running(kind, process, port, environment, metrics_port)
-        _wait_until_ready(running, log, begin)
+        running = Running(kind, process, port, environment, metrics_port, source)
+        _wait_until_ready(running, begin)
         return running
 
     @staticmethod
@@ -279,8 +325,8 @@ def subject_of(kind: ServiceKind) -> str:
     return f"{kind.name}@concord.local"
 
 
-def _roles(kind: ServiceKind) -> tuple[str, str]:
-    """Name the PostgreSQL roles of a service: the owner of its schema, and the one that it runs in."""
+def roles(kind: ServiceKind) -> tuple[str, str]:
+    """Return the PostgreSQL roles of a service: the owner of its schema, and the one that it runs in."""
     return f"{kind.name}_owner", f"{kind.name}_service"
 
 
@@ -289,8 +335,14 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CONCORD_")}
 
 
-def _wait_until_ready(running: Running, log: Path, begin: int) -> None:
+def _path_to(source: Path | None) -> dict[str, str]:
+    """Return what lets a process import a checkout's own code instead of this one's."""
+    return {} if source is None else {"PYTHONPATH": os.pathsep.join((str(source), str(source / "gen")))}
+
+
+def _wait_until_ready(running: Running, begin: int) -> None:
     """Wait for the line that a service prints once it serves."""
+    log = running.process.log
 
     def ready() -> bool:
         said = log.read_text()[begin:]

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from types import TracebackType
@@ -74,10 +75,13 @@ class PostgresServer:
         self._process = process
 
     @classmethod
-    def start(cls, directory: Path, *, binaries: Path | None = None, fsync: bool = False) -> Self:
+    def start(
+        cls, directory: Path, *, binaries: Path | None = None, fsync: bool = False, settings: Sequence[str] = ()
+    ) -> Self:
         """Start a server on `directory`: on the cluster that is there, else on a new one.
 
         A server that an interrupted run left there is ended first. `binaries` is `embedded_binaries()` unless told.
+        `settings`, each `name=value`, win over those that the server would be started with otherwise.
         With `fsync` off a crash of the machine may lose data; a crash of the server does not lose a commit older than
         a second. Raises PostgresError.
         """
@@ -90,10 +94,11 @@ class PostgresServer:
             cluster.chmod(0o700)
         for _ in range(_ATTEMPTS):
             port = free_port()
-            process = _run_server(binaries, directory, port, fsync=fsync)
+            process = _run_server(binaries, directory, port, [*(() if fsync else _CARELESS), *settings])
             if _answers(process, _socket_directory(directory), port):
                 server = cls(directory, binaries, process, port)
-                server._write_password(SUPERUSER)
+                if not server.is_standby():  # a standby has the passwords of its primary
+                    server._write_password(SUPERUSER)
                 return server
             process.stop()
         raise PostgresError(f"PostgreSQL does not start on {directory}: {_tail(process.log)}")
@@ -134,6 +139,16 @@ class PostgresServer:
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         with self._connection() as connection:
             connection.execute(statement)
+
+    def is_standby(self) -> bool:
+        """Tell whether it follows another server, or recovers, and takes no writes."""
+        with self._connection() as connection:
+            return connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+
+    def processes(self) -> list[int]:
+        """Return the ids of the server's processes, the first that of the server itself."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [self._process.pid, *map(int, children.split())]
 
     def kill(self) -> None:
         """End the server with SIGKILL, as a crash would."""
@@ -215,7 +230,7 @@ def _socket_directory(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"concord-postgres-{os.getuid()}-{digest}"
 
 
-def _run_server(binaries: Path, directory: Path, port: int, *, fsync: bool) -> GuardedProcess:
+def _run_server(binaries: Path, directory: Path, port: int, further: Sequence[str]) -> GuardedProcess:
     sockets = _socket_directory(directory)
     sockets.mkdir(mode=0o700, exist_ok=True)
     settings = [
@@ -226,9 +241,9 @@ def _run_server(binaries: Path, directory: Path, port: int, *, fsync: bool) -> G
         "max_connections=300",
         "timezone=UTC",
         *_TERSE,
-        *(() if fsync else _CARELESS),
+        *further,
     ]
-    command = [
+    command: list[str | Path] = [
         binaries / "postgres",
         "-D",
         directory / "cluster",

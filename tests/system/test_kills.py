@@ -44,7 +44,7 @@ class Point:
 
 
 HOLDING: LiteralString = "42"
-_WAITING = """
+WAITING = """
 SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
 WHERE datname = current_database() AND locktype = 'advisory' AND objid = 42 AND NOT granted
 """
@@ -104,7 +104,7 @@ def test_a_commit_that_is_killed_is_made_again_once(mesh: Mesh, point: Point) ->
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(_WAITING).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
             os.kill(int(str(backend)), signal.SIGKILL)
         require_whole(mesh, answer.result())
 
@@ -115,7 +115,7 @@ def test_a_commit_that_nobody_heard_of_any_more_is_not_made_twice(mesh: Mesh, po
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(_WAITING).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
             mesh.kill_all(point.waiting)
         # What waited to commit does so now: who asked for it is gone.
         eventually(lambda: not _runs(int(str(backend))))

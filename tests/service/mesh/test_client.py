@@ -35,12 +35,16 @@ class Seen:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.failures = 0
+        self.cut_off = 0
 
     def get_leaf(self, _request: audit_pb2.GetLeafRequest, call: Call) -> audit_pb2.GetLeafResponse:
         self.calls.append(call)
         if self.failures:
             self.failures -= 1
             raise ConcordError(reasons.ERROR_REASON_SPOOL_FULL, "not now")
+        if self.cut_off:
+            self.cut_off -= 1
+            call.cancel()
         return audit_pb2.GetLeafResponse()
 
     def append(self, _request: audit_pb2.AppendLeavesRequest, call: Call) -> audit_pb2.AppendLeavesResponse:
@@ -161,6 +165,13 @@ def test_a_call_that_nobody_took_is_repeated_three_times_at_most(server: MeshSer
             get_leaf(channel)
     assert from_rpc_error(raised.value).reason == reasons.ERROR_REASON_SPOOL_FULL
     assert len(seen.calls) == 3 + 4
+
+
+def test_a_call_that_a_stopping_server_cut_off_is_repeated(server: MeshServer, seen: Seen) -> None:
+    seen.cut_off = 1
+    with open_channel(f"127.0.0.1:{server.port}", token=FIRST) as channel:
+        get_leaf(channel)
+    assert len(seen.calls) == 2
 
 
 def test_a_refusal_is_not_repeated(server: MeshServer, seen: Seen) -> None:
