@@ -17,9 +17,9 @@ class RenderingError(Exception):
     """An overlay does not render, or kubectl is missing; the message says why."""
 
 
-def render(overlay: str) -> str:
-    """Return what an overlay of deploy/k8s renders to, as YAML. Raises RenderingError."""
-    command = [_kubectl(), "kustomize", str(DEPLOY / "overlays" / overlay)]
+def render(overlay: str, deploy: Path = DEPLOY) -> str:
+    """Return what an overlay of deploy/k8s, or of a copy of it, renders to, as YAML. Raises RenderingError."""
+    command = [_kubectl(), "kustomize", str(deploy / "overlays" / overlay)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RenderingError(f"{overlay} does not render: {result.stderr.strip()}")
