@@ -29,7 +29,7 @@ proto: setup ## generate code from the contracts into gen/
 
 .PHONY: lock
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
-	@for name in bootstrap service dev tryton scim; do \
+	@for name in bootstrap service dev build tryton scim manifests; do \
 	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 TYPED := $(wildcard services tools tests clients)
@@ -59,6 +59,7 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 	step "style" $(BIN)/ruff check --quiet .; \
 	step "types" $(BIN)/mypy --no-error-summary $(TYPED); \
 	step "import boundaries" when-broken $(BIN)/lint-imports --no-logo; \
+	step "containers" $(BIN)/hadolint deploy/image/Containerfile deploy/image/base.Containerfile; \
 	step "contracts" $(BIN)/python -m tools.contracts.check; \
 	step "house rules" $(BIN)/python -m tools.house.check; \
 	[ -z "$$failed" ] && echo "» all clean in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
@@ -84,11 +85,16 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: test-upgrade ## run the tests that need more than `make test` starts: the previous release
+test-systems: test-upgrade test-containers ## run the tests that need more than `make test` starts: a former release, podman
 
 .PHONY: test-upgrade
 test-upgrade: setup ## run the previous release on this one's schema, and beside it; CONCORD_PREVIOUS_RELEASE names another
 	@echo "» upgrade tests"; $(BIN)/python -m pytest --quiet tests/upgrade
+
+# Where podman can't run it says so, loudly, and does not fail.
+.PHONY: test-containers
+test-containers: setup ## build the images and run the production overlay's containers under podman
+	@echo "» container tests"; $(BIN)/python -m pytest --quiet tests/containers
 
 .PHONY: faults
 faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
@@ -105,6 +111,19 @@ bench: setup ## measure what calls of the hub cost; ONLY=get_supplier,ingest sel
 .PHONY: quality
 quality: setup ## measure matching on the given labelled sets, beside the best peers
 	@$(BIN)/python -m tools.quality
+
+# Neither needs the environment: Python, and one of podman, buildah and docker.
+.PHONY: image base-image
+image: ## build the container images; ENGINE, BASE, REPOSITORY, TAG choose how
+	@$(PYTHON) -m tools.image --engine '$(ENGINE)' build --base '$(BASE)' --tag '$(TAG)' $(if $(REPOSITORY),--repository '$(REPOSITORY)')
+
+base-image: ## make a base for `make image` without a registry, from Debian's archive; MIRROR names another one
+	@$(PYTHON) -m tools.image --engine '$(ENGINE)' base --mirror '$(MIRROR)'
+
+.PHONY: manifests
+manifests: setup ## render deploy/k8s and check it: closure, edges, schemas of three releases, checkov, alert rules
+	@status=0; $(BIN)/python -m tools.manifests || status=1; \
+	echo "» alert rules"; $(BIN)/python -m tools.alerts || status=1; exit $$status
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from services.audit import signing_keys
-from services.mdm.domain.registry import RECORD_TYPES
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development import workloads
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.records.keys import write_key_file
 from services.witness.domain.signing_key import SigningKey
 from tools.guarded_process import GuardedProcess
@@ -30,6 +30,7 @@ WITNESS_NAME = "witness.concord.local"
 READY_S = 90.0
 TOKEN_LIFETIME = timedelta(days=1)
 
+_TAKEN = "Address already in use"  # the port for metrics
 _ATTEMPTS = 3  # another process may take the free port before the service does
 
 
@@ -43,23 +44,15 @@ class ServiceKind:
     permissions: tuple[str, ...]
 
 
-EVIDENCE = ("audit.leaves.append", "audit.leaves.reconcile")
-HUB_FOR_ADAPTERS = (
-    "mdm.source_records.write",
-    "mdm.source_records.read",
-    "mdm.changes.read",
-    "mdm.systems.read",
-    "mdm.entities.read",
-    "mdm.codes.read",
-    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
-    "mdm.restricted.read",
-    *EVIDENCE,
-)
 AUDIT = ServiceKind("audit", "services.audit", "CONCORD_AUDIT", ())
-MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", EVIDENCE)
+MDM = ServiceKind("mdm", "services.mdm", "CONCORD_MDM", workloads.MDM.permissions)
 WITNESS = ServiceKind("witness", "services.witness", "CONCORD_WITNESS", ())
-ERP_ADAPTER = ServiceKind("erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", HUB_FOR_ADAPTERS)
-SAAS_ADAPTER = ServiceKind("saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", HUB_FOR_ADAPTERS)
+ERP_ADAPTER = ServiceKind(
+    "erp_adapter", "services.erp_adapter", "CONCORD_ERP_ADAPTER", workloads.ERP_ADAPTER.permissions
+)
+SAAS_ADAPTER = ServiceKind(
+    "saas_adapter", "services.saas_adapter", "CONCORD_SAAS_ADAPTER", workloads.SAAS_ADAPTER.permissions
+)
 
 
 class MeshError(Exception):
@@ -72,7 +65,7 @@ class PortTakenError(MeshError):
 
 @dataclass
 class Running:
-    """A service that was started: its process, its port, and what it needs to be started again.
+    """A service that was started: its process, its ports (of the witness no metrics), what starts it again.
 
     `source` is the checkout whose code it runs; None = this one.
     """
@@ -81,6 +74,7 @@ class Running:
     process: GuardedProcess
     port: int
     environment: Mapping[str, str] = field(repr=False)
+    metrics_port: int | None = None
     source: Path | None = None
 
     @property
@@ -159,13 +153,13 @@ class LocalMesh:
         self.services[kind.name] = self._launch(kind, environment, free_port(), self.log(kind.name), source)
         return self.services[kind.name]
 
-    def start_beside(self, name: str, port: int | None = None) -> Running:
+    def start_beside(self, name: str, port: int | None = None, extra: Mapping[str, str] | None = None) -> Running:
         """Start one more process of a running service, on a port that processes may share (None = a free one).
 
         It runs the code of this checkout.
         """
         before = self.services[name]
-        shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true"}
+        shared = {**before.environment, f"{before.kind.prefix}_SERVER_REUSE_PORT": "true", **(extra or {})}
         log = self.log(f"{name}-{len(self._beside) + 2}")
         running = self._launch(before.kind, shared, free_port() if port is None else port, log)
         self._beside.append(running)
@@ -306,13 +300,17 @@ class LocalMesh:
         kind: ServiceKind, environment: Mapping[str, str], port: int, log: Path, source: Path | None = None
     ) -> Running:
         begin = log.stat().st_size if log.exists() else 0
+        ports = {f"{kind.prefix}_SERVER_PORT": str(port)}
+        metrics_port = None if kind is WITNESS else free_port()
+        if metrics_port is not None:
+            ports[f"{kind.prefix}_TELEMETRY_METRICS_PORT"] = str(metrics_port)
         process = GuardedProcess.start(
             [sys.executable, "-m", kind.module],
             log=log,
-            environment={**_inherited(), **_path_to(source), **environment, f"{kind.prefix}_SERVER_PORT": str(port)},
+            environment={**_inherited(), **_path_to(source), **environment, **ports},
             directory=source,
         )
-        running = Running(kind, process, port, environment, source)
+        running = Running(kind, process, port, environment, metrics_port, source)
         _wait_until_ready(running, begin)
         return running
 
@@ -349,7 +347,8 @@ def _wait_until_ready(running: Running, begin: int) -> None:
     def ready() -> bool:
         said = log.read_text()[begin:]
         if running.process.poll() is not None:
-            failure = PortTakenError if f"can't listen on {running.target}" in said else MeshError
+            is_taken = f"can't listen on {running.target}" in said or _TAKEN in said
+            failure = PortTakenError if is_taken else MeshError
             raise failure(f"{running.kind.name} did not start:\n{_end_of(log)}")
         return any(_is_readiness(line) for line in said.splitlines())
 

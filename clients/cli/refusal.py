@@ -54,6 +54,7 @@ _FIXES: Mapping[str, str] = {
     "MATCH_DECISION_STANDS": "ask who decided so; to decide otherwise: --withdraw-decisions",
     "METHOD_NOT_GOVERNED": "the service does not offer this: is the target the right one, and new enough?",
     "NOT_IN_EFFECT": "choose another --effective-time, or leave it out to see every slice",
+    "OVERLOADED": "the service has more calls than it can serve; repeat later",
     "PERMISSION_MISSING": "ask for the permission {permission}, or use another --context",
     "PROPOSAL_INVALID": "see what stands in the way: concord tree compare NAME",
     "PROPOSAL_SETTLED": "it was decided on or withdrawn before; make a new one",

@@ -1,30 +1,44 @@
 """An adapter's composition root, all but its connectors: those are what an adapter brings."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
+from opentelemetry.metrics import Meter
+
 from services.adapter.connector import Connector, ConnectorFactory
 from services.adapter.hub import Hub
+from services.adapter.observation import show_workers, standing
 from services.adapter.outpost import Clock, Outpost
 from services.adapter.registrations import Registrations
 from services.adapter.settings import AdapterSettings
 from services.adapter.storage import synchronizations
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
+from services.adapter.storage.schema import MIGRATIONS
 from services.adapter.systems_file import ServedSystem, SystemsFileError, read_systems_file
+from services.adapter.tally import Tally
 from services.adapter.transport.adapter_service import adapter_service
 from services.adapter.worker import Patience, Worker
 from services.mesh.authentication import TokenAuthenticator
-from services.mesh.client import TokenFile, open_channel
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
+from services.mesh.elected import stop_all
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.own import OwnEvidence
+from services.mesh.evidence.reconciliation import reconcile
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
+from services.mesh.peer import open_peer
 from services.mesh.process import serve
+from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
@@ -32,10 +46,13 @@ from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import SpoolGuard
 from services.mesh.records.store import RecordStore
+from services.mesh.report import Report
+from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry, current_traceparent
 
-_GRACE_S = 3.0  # with the workers' five seconds below the ten that a stop may take
+_GRACE_S = 4.0
+_WORKERS_END_S = 2.0
 
 
 class Adapter:
@@ -52,6 +69,7 @@ class Adapter:
         spool_limit: int,
         clock: Clock | None = None,
         patience: Patience | None = None,
+        meter: Meter = NO_METER,
     ) -> None:
         registrations = Registrations(hub)
         ledger = Ledger(RecordStore(service, sealer), registrations.entities)
@@ -70,6 +88,7 @@ class Adapter:
                 sealer=sealer,
                 clock=clock or partial(datetime.now, UTC),
                 traceparent=current_traceparent,
+                tally=Tally(meter, system.name),
             )
             self.workers[system.name] = Worker(outpost, registrations, guard, patience)
         self.service: GrpcService = adapter_service(database, ledger, self.workers, registrations)
@@ -82,12 +101,20 @@ class Adapter:
         for worker in self.workers.values():
             worker.start()
 
-    def stop(self) -> None:
-        """Let every worker finish the document at hand, all at the same time."""
+    def ask_to_stop(self) -> None:
+        """Let every worker begin to stop, without waiting."""
         for worker in self.workers.values():
             worker.ask_to_stop()
+
+    def stop(self, timeout_s: float = _WORKERS_END_S) -> None:
+        """Let every worker finish the document at hand, all at the same time.
+
+        One whose system does not answer is left to break off with the process: recovery looks what became of it.
+        """
+        self.ask_to_stop()
+        until = time.monotonic() + timeout_s
         for worker in self.workers.values():
-            worker.stop()
+            worker.stop(max(0.0, until - time.monotonic()))
 
 
 def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str, ConnectorFactory]) -> int:
@@ -100,18 +127,21 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     start_logging(service, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, service)
     database = Database(settings.database)
-    hub_channel, audit_channel = (
-        open_channel(peer.target, token=TokenFile(peer.token_file), telemetry=telemetry)
-        for peer in (settings.hub, settings.audit)
-    )
+    hub_channel, audit_channel = (open_peer(peer, telemetry) for peer in (settings.hub, settings.audit))
     sealer = Sealer(KeyRing.from_file(settings.key_file))
     adapter = Adapter(
-        service, systems, database=database, hub=Hub(hub_channel), sealer=sealer, spool_limit=settings.spool_limit
+        service,
+        systems,
+        database=database,
+        hub=Hub(hub_channel),
+        sealer=sealer,
+        spool_limit=settings.spool_limit,
+        meter=telemetry.meter,
     )
     append = append_to_audit(audit_channel)
     relay, denials = Relay(database, append), DenialLog(service, append)
     evidence = OwnEvidence(database), AuditedEvidence(audit_channel, service)
-    watch = EvidenceWatch(service, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s)
+    watch = EvidenceWatch(service, *evidence, telemetry.meter).jobs(database, settings.reconciliation_interval_s)
     server = build_server(
         [adapter.service, EvidenceMethods(service, *evidence).service()],
         settings=settings.server,
@@ -119,21 +149,38 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
         telemetry=telemetry,
         note_denial=denials.note,
     )
+    depths = [spool_depth(settings.spool_limit), standing(adapter.workers)]
+    jobs = [*watch, Readings(database, telemetry.meter, depths).job()]
+    show_connections(telemetry.meter, database)
+    show_workers(telemetry.meter, adapter.workers)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
+    database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
     adapter.start()
     relay.start()
-    watch.start()
     denials.start()
+    database_watch.start()
+    for job in jobs:
+        job.start()
+    begins = (adapter.ask_to_stop, *(job.ask_to_stop for job in jobs))
     ends: Sequence[Callable[[], None]] = (
         adapter.stop,
-        watch.stop,
-        relay.stop,
+        partial(stop_all, jobs),
+        partial(relay.stop, 1.0),
         denials.stop,
         hub_channel.close,
         audit_channel.close,
+        database_watch.stop,
         database.close,
         telemetry.shutdown,
+        server.close,
     )
-    return serve(service, server, on_stop=ends, grace_s=_GRACE_S)
+    return serve(service, server, on_signal=begins, on_stop=ends, grace_s=_GRACE_S)
+
+
+def reconcile_adapter(service: str, settings: AdapterSettings) -> Report:
+    """Compare all evidence of an adapter with the audit's. Raises ConcordError."""
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
+        return reconcile(service, OwnEvidence(database), AuditedEvidence(channel, service))
 
 
 def connect(

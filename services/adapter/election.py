@@ -30,7 +30,7 @@ class Election:
                 self._connection = connection
                 return True
             connection.close()
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, OSError):
             self.resign()
         return False
 

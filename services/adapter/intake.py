@@ -12,7 +12,7 @@ again by full readings only: systems are read with an overlap, so that most of w
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -50,6 +50,10 @@ class Counts:
             self.quarantined + other.quarantined,
         )
 
+    def outcomes(self) -> dict[str, int]:
+        """Return how many documents came to each end."""
+        return {outcome: count for outcome, count in asdict(self).items() if outcome != "read"}
+
 
 @dataclass(frozen=True)
 class _Submission:
@@ -84,6 +88,7 @@ class Intake:
         counts = Counts(read=len(batch))
         for part in parts:
             counts += self._take_in(part, cursor if part is parts[-1] else None, repeat=repeat)
+        self._outpost.tally.took_in(counts.outcomes())
         return counts
 
     def take_one(self, document: Document, replaced: bytes) -> SubmitSourceRecordsResponse:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from services.adapter.hub import Hub
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.systems_file import ServedSystem
+from services.adapter.tally import Tally
 from services.mesh.database import Database
 from services.mesh.records.leaf import Origin
 from services.mesh.records.sealing import Sealer
@@ -40,6 +41,7 @@ class Outpost:
     clock: Clock
     traceparent: Callable[[], str]
     """Tells the W3C trace context that is active now; empty = none."""
+    tally: Tally = field(default_factory=Tally.off)
 
     @property
     def name(self) -> str:

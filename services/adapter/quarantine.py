@@ -35,12 +35,11 @@ class Quarantine:
     def put(self, connection: Connection, failures: Sequence[tuple[Document, UntranslatableError]]) -> None:
         """Keep documents that can't be translated; one that is there already is replaced, unless it is the same."""
         waiting = self._waiting(connection, [document.key for document, _ in failures])
-        entries = [
-            self._entry(document, waiting.get(document.key), error)
-            for document, error in failures
-            if not _is_kept(waiting.get(document.key), document, error)
-        ]
+        fresh = [each for each in failures if not _is_kept(waiting.get(each[0].key), *each)]
+        entries = [self._entry(document, waiting.get(document.key), error) for document, error in fresh]
         self._ledger.put(connection, entries, self._outpost.origin(_ACTIVITY))
+        for document, _ in fresh:
+            self._outpost.tally.untranslatable(document.kind)
 
     def settle(self, connection: Connection, keys: Collection[str]) -> None:
         """Settle what waits of these keys: their documents are translated now."""

@@ -5,16 +5,9 @@ from pathlib import Path
 
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
+from services.mesh.peer import PeerSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
-
-
-@dataclass(frozen=True)
-class PeerSettings:
-    """Where another service of the mesh is, and which token the adapter shows it."""
-
-    target: str
-    token_file: Path
 
 
 @dataclass(frozen=True)
@@ -22,7 +15,8 @@ class AdapterSettings:
     """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems_file`.
 
     `spool_limit` is the number of unpublished changes above which nothing is pulled or delivered.
-    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's; with 0 the adapter makes
+    none by itself.
     """
 
     database: DatabaseSettings
@@ -35,3 +29,8 @@ class AdapterSettings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     spool_limit: int = 100_000
     reconciliation_interval_s: float = 21_600.0
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is none."""
+        if self.reconciliation_interval_s < 0:
+            raise ValueError("reconciliation_interval_s must not be below 0")

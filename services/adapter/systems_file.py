@@ -58,8 +58,8 @@ def read_systems_file(path: Path) -> tuple[ServedSystem, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SystemsFileError(path, [str(error)]) from error
     tables = content.get("systems")
-    if not isinstance(tables, list) or not tables or set(content) != {"systems"}:
-        raise SystemsFileError(path, ["must consist of [[systems]] tables, at least one"])
+    if not isinstance(tables, list) or set(content) != {"systems"}:
+        raise SystemsFileError(path, ["must consist of [[systems]] tables, or of `systems = []` for none yet"])
     mistakes = [mistake for number, table in enumerate(tables, 1) for mistake in _mistakes(number, table)]
     names = [str(table.get("name")) for table in tables]
     mistakes += [f"{name} comes more than once" for name in sorted({name for name in names if names.count(name) > 1})]

@@ -70,7 +70,23 @@ class Worker:
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._next_pull = 0.0
+        self._failures = 0
+        self._heard_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"worker-{outpost.name}", daemon=True)
+
+    @property
+    def failures(self) -> int:
+        """How many attempts have failed since one succeeded."""
+        return self._failures
+
+    @property
+    def silence_s(self) -> float:
+        """For how many seconds the hub's feed has said nothing, not even that nothing came, to the elected worker."""
+        return time.monotonic() - self._heard_at
+
+    def elected(self) -> bool:
+        """Tell whether this process is the one that synchronises the system."""
+        return self._elected.is_set()
 
     def start(self) -> None:
         """Start the threads."""
@@ -85,7 +101,6 @@ class Worker:
         """Finish the document at hand and end the threads; what is left goes on with the next start."""
         self.ask_to_stop()
         self._thread.join(timeout_s)
-        self.outpost.connector.close()
 
     def interrupt(self) -> None:
         """End the turn after the document at hand and look at the system's state again."""
@@ -141,6 +156,8 @@ class Worker:
             self._woken.clear()
             self._woken.wait(self._once())
         self._step_down()
+        with self._turn:
+            self.outpost.connector.close()
 
     def _once(self) -> float:
         """Take a turn, if it is ours to take; return how long to rest after it."""
@@ -211,10 +228,12 @@ class Worker:
         self._note_failure(error)
 
     def _note_success(self) -> None:
+        self._failures = 0
         with self.outpost.database.transaction() as connection:
             synchronizations.contacted(connection, self.outpost.name, self.outpost.clock())
 
     def _note_failure(self, error: ConcordError) -> None:
+        self._failures += 1
         try:
             with self.outpost.database.transaction() as connection:
                 synchronizations.failed(connection, self.outpost.name, to_status(error))
@@ -227,6 +246,7 @@ class Worker:
                 self._follower.open_stream, self._follower.load_cursor, self._handle, self._follower.resync
             )
             self._subscription = FeedSubscription(subscriber, name=self.outpost.name)
+            self._heard_at = time.monotonic()
             self._subscription.start()
             self._elected.set()
 
@@ -239,5 +259,6 @@ class Worker:
 
     def _handle(self, message: WatchChangesResponse) -> None:
         self._follower.handle(message)
+        self._heard_at = time.monotonic()
         if message.HasField("transaction"):
             self._woken.set()

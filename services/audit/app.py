@@ -1,19 +1,24 @@
 """The audit's composition root: the only module that sees all of its layers."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
+
+from opentelemetry.metrics import Meter
 
 from services.audit.domain.checkpoint import Checkpoint, LogSigner, SignedCheckpoint
 from services.audit.domain.cosignature import WitnessKey
 from services.audit.domain.signed_note import MalformedKeyError, SignedNote, UnverifiedNoteError
 from services.audit.settings import AuditSettings
 from services.audit.signing_keys import read_signer
+from services.audit.storage import MIGRATIONS
 from services.audit.storage.bundle_reader import BundleReader
 from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES, LeafLog
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.storage.leaf_reader import LeafReader
-from services.audit.storage.pruning import PAUSE_S, LeafPruning
+from services.audit.storage.log_depth import log_depth
+from services.audit.storage.pruning import JOB, LeafPruning
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.answering import Answering
 from services.audit.transport.audit_service import AuditService
@@ -29,10 +34,16 @@ from services.audit.witnessing import Witnessing
 from services.mesh.authentication import TokenAuthenticator
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database
-from services.mesh.elected import Elected
+from services.mesh.elected import Elected, election, scheduled, stop_all
 from services.mesh.logs import start_logging
+from services.mesh.metrics.gauge import NO_METER
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.process import serve
+from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
+from services.mesh.report import Report
+from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
 
@@ -62,15 +73,13 @@ def audit_services(
 def run(settings: AuditSettings) -> int:
     """Serve the audit until it is told to stop; return the exit code.
 
-    Raises ConfigurationError for a database without the log and for keys that are not the log's, ConcordError
-    LOG_INCONSISTENT, LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
+    Raises ConfigurationError for keys that are not the log's, ConcordError LOG_INCONSISTENT, LOG_CONTRADICTS_WITNESS,
+    DEPENDENCY_UNAVAILABLE.
     """
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     signer = read_signer(settings.log.origin, settings.log.key_file)
     database = Database(settings.database)
-    if not LeafReader(database).is_migrated():
-        raise ConfigurationError(["the database holds no log that this role may append to: migrate it first"])
     log = LeafLog(database, signer)
     denials = DenialLog(SERVICE, lambda leaves: log.append(read_leaves(leaves)))
     server = build_server(
@@ -81,16 +90,40 @@ def run(settings: AuditSettings) -> int:
         note_denial=denials.note,
     )
     denials.start()
-    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness)]
-    pruning = Elected(
-        database, "pruning", LeafPruning(database, log, settings.retention.evidence).work, idle_pause_s=PAUSE_S
-    )
-    pruning.start()
-    stop = [denials.stop, pruning.stop, *witnessing, database.close, telemetry.shutdown]
-    return serve(SERVICE, server, on_stop=stop)
+    witnessing = [] if settings.witness is None else [started_witnessing(database, settings.witness, telemetry.meter)]
+    pruning = LeafPruning(database, log, settings.retention.evidence)
+    readings = Readings(database, telemetry.meter, [log_depth(witnessed=settings.witness is not None)])
+    jobs = [*scheduled(database, JOB, pruning.work, interval_s=settings.retention.interval_s), readings.job()]
+    show_connections(telemetry.meter, database)
+    show_elections(telemetry.meter, {job.name: job.elected for job in jobs})
+    database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
+    database_watch.start()
+    for job in jobs:
+        job.start()
+    stop: list[Callable[[], None]] = [
+        denials.stop,
+        partial(stop_all, jobs),
+        *witnessing,
+        database_watch.stop,
+        database.close,
+        telemetry.shutdown,
+        server.close,
+    ]
+    return serve(SERVICE, server, on_signal=[job.ask_to_stop for job in jobs], on_stop=stop)
 
 
-def started_witnessing(database: Database, settings: WitnessSettings) -> Callable[[], None]:
+def retain(settings: AuditSettings) -> Report:
+    """Prune what is due, unless another process is elected for it. Raises NotStartedError, ConcordError."""
+    signer = read_signer(settings.log.origin, settings.log.key_file)
+    with closing(Database(settings.database)) as database, election(database, JOB):
+        _require_own(TreeReader(database).newest(), signer)
+        pruning = LeafPruning(database, LeafLog(database, signer), settings.retention.evidence)
+        while pruning.work():
+            pass
+    return Report({"service": SERVICE, "pruned": pruning.pruned}, [])
+
+
+def started_witnessing(database: Database, settings: WitnessSettings, meter: Meter = NO_METER) -> Callable[[], None]:
     """Compare the log with its witness, have its checkpoints cosigned from now on; return what ends that.
 
     Raises ConfigurationError for a key that is none, ConcordError LOG_CONTRADICTS_WITNESS, DEPENDENCY_UNAVAILABLE.
@@ -100,7 +133,7 @@ def started_witnessing(database: Database, settings: WitnessSettings) -> Callabl
     except (MalformedKeyError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"the witness's key file {settings.key_file}: {error}"]) from error
     client = WitnessClient(settings, key)
-    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client)
+    witnessing = Witnessing(TreeReader(database), Cosignatures(database), client, meter)
     with ExitStack() as undo:
         undo.callback(client.close)
         witnessing.check()

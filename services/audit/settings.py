@@ -29,14 +29,20 @@ class LogSettings:
 
 @dataclass(frozen=True)
 class RetentionSettings:
-    """How long the bodies of leaves are kept (RETENTION_EVIDENCE of the contracts), in days; their hashes for ever."""
+    """How long the bodies of leaves are kept (RETENTION_EVIDENCE of the contracts), in days; their hashes for ever.
+
+    The audit looks every `interval_s` seconds for what is due; with 0 it does not by itself.
+    """
 
     evidence_days: int = 2557
+    interval_s: float = 21_600.0
 
     def __post_init__(self) -> None:
         """Refuse a retention that would prune what has just come."""
         if self.evidence_days < 1:
             raise ValueError("evidence is kept for a day at least")
+        if self.interval_s < 0:
+            raise ValueError("interval_s must not be below 0")
 
     @property
     def evidence(self) -> timedelta:

@@ -8,19 +8,19 @@ take to learn the new one; then the old one replaced by its verifier key.
 import argparse
 import os
 import secrets
-import stat
 import sys
 from pathlib import Path
 
 from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.signed_note import MalformedKeyError, SigningKey, VerifierKey
 from services.mesh.configuration import ConfigurationError
+from services.mesh.secret_file import read_secret_file
 
 _SEED_BYTES = 32
 
 
 def read_signer(origin: str, path: Path) -> LogSigner:
-    """Read what signs the log of this origin; the file must be closed to group and others.
+    """Read what signs the log of this origin; the file must be closed to others.
 
     Raises ConfigurationError, which shows no key.
     """
@@ -40,12 +40,17 @@ def read_signer(origin: str, path: Path) -> LogSigner:
         raise ConfigurationError([f"{path}: {error}"]) from error
 
 
+def new_key(origin: str) -> SigningKey:
+    """Return a fresh key. Raises MalformedKeyError for an origin that can't name a key."""
+    return SigningKey.parse(SigningKey(origin, secrets.token_bytes(_SEED_BYTES)).written())
+
+
 def write_key_file(origin: str, path: Path) -> VerifierKey:
     """Make a key file with one fresh key, readable by its owner only, and return the key to give to auditors.
 
     Raises MalformedKeyError for an origin that can't name a key, FileExistsError.
     """
-    key = SigningKey.parse(SigningKey(origin, secrets.token_bytes(_SEED_BYTES)).written())
+    key = new_key(origin)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(f"{key.written()}\n")
     return key.verifier
@@ -67,10 +72,9 @@ def main() -> int:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open() as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigurationError([f"{path}: must be readable by its owner only (chmod 600)"])
-            return [line.strip() for line in file if line.strip()]
+        return [line.strip() for line in read_secret_file(path).splitlines() if line.strip()]
+    except PermissionError as error:
+        raise ConfigurationError([str(error)]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path}: {type(error).__name__}"]) from error
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
 from services.audit.domain.cosignature import Cosignature, WitnessKey
+from services.mesh.followed_files import FollowedFiles
+from services.mesh.https import require_https, trusting
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\n")
 _LONGEST_ANSWER = 65_536
 
@@ -22,19 +22,19 @@ _LONGEST_ANSWER = 65_536
 class WitnessSettings:
     """Where the witness is, below which `add-checkpoint` answers, and the file with its public key.
 
-    A new checkpoint is sent at most every `pause`. ValueError for a URL that is neither https nor http on loopback.
+    `ca_file` holds the authority of its https (None = the system's) and is read again when it changes. A new checkpoint
+    is sent at most every `pause`. ValueError for a URL that is neither https nor http on loopback.
     """
 
     url: str
     key_file: Path
     pause: timedelta = timedelta(seconds=1)
     timeout: timedelta = timedelta(seconds=5)
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what others on the way could read or answer."""
-        parts = urlsplit(self.url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError("a witness is reached by https, or by http on loopback")
+        require_https(self.url, "a witness")
 
 
 class WitnessUnreachableError(Exception):
@@ -54,11 +54,18 @@ class ContradictedError(Exception):
 
 
 class WitnessClient:
-    """A connection to one witness."""
+    """A connection to one witness, for one thread.
+
+    Raises OSError or ConfigurationError for a file without an authority.
+    """
 
     def __init__(self, settings: WitnessSettings, key: WitnessKey) -> None:
         self.key = key
-        self._client = httpx.Client(timeout=settings.timeout.total_seconds())
+        self._timeout_s = settings.timeout.total_seconds()
+        authority = [] if settings.ca_file is None else [settings.ca_file]
+        self._trust = FollowedFiles("the witness's authority", authority, lambda: trusting(settings.ca_file))
+        self._trusted = self._trust.present()
+        self._client = self._connected()
         self._address = f"{settings.url.rstrip('/')}/add-checkpoint"
 
     def cosignature(self, old_size: int, proof: Sequence[bytes], note: str) -> Cosignature:
@@ -80,7 +87,14 @@ class WitnessClient:
         """Close the connection."""
         self._client.close()
 
+    def _connected(self) -> httpx.Client:
+        return httpx.Client(timeout=self._timeout_s, verify=self._trusted)
+
     def _answer(self, body: bytes) -> tuple[int, str]:
+        if (trusted := self._trust.present()) is not self._trusted:
+            self._client.close()
+            self._trusted = trusted
+            self._client = self._connected()
         try:
             answer = self._client.post(self._address, content=body)
         except (httpx.TransportError, httpx.DecodingError) as error:

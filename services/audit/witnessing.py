@@ -2,6 +2,8 @@
 
 import logging
 
+from opentelemetry.metrics import Meter
+
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.checkpoint import SignedCheckpoint
 from services.audit.domain.cosignature import Cosignature, FalseCosignatureError
@@ -16,7 +18,11 @@ _log = logging.getLogger(__name__)
 class Witnessing:
     """Sends the newest checkpoint to a witness, and keeps what it answers."""
 
-    def __init__(self, tree: TreeReader, cosignatures: Cosignatures, witness: WitnessClient) -> None:
+    def __init__(self, tree: TreeReader, cosignatures: Cosignatures, witness: WitnessClient, meter: Meter) -> None:
+        self._contradictions = meter.create_counter(
+            "concord.audit.witness.contradictions", "{checkpoint}", "Comparisons that the log failed. An alarm."
+        )
+        self._contradictions.add(0)
         self._tree = tree
         self._cosignatures = cosignatures
         self._witness = witness
@@ -81,6 +87,7 @@ class Witnessing:
 
     def _contradiction(self, newest: SignedCheckpoint, witnessed: int, told: str) -> ConcordError:
         name = self._witness.key.name
+        self._contradictions.add(1)
         _log.error("alarm: the log of %d leaves contradicts what %s cosigned: %s", newest.tree_size, name, told)
         metadata = {
             "witness": name,

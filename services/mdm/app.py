@@ -1,10 +1,15 @@
 """The hub's composition root: the only module that sees all of its layers."""
 
+from contextlib import closing
+from functools import partial
+
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage import purging, retention
+from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
+from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
 from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
@@ -36,11 +41,11 @@ from services.mdm.transport.systems import system_service
 from services.mdm.transport.translations import TranslationMethods
 from services.mdm.transport.trees import TreeMethods
 from services.mesh.authentication import TokenAuthenticator
-from services.mesh.client import TokenFile, open_channel
 from services.mesh.database import Database
-from services.mesh.elected import Elected
+from services.mesh.elected import Elected, election, scheduled, stop_all
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.own import OwnEvidence
+from services.mesh.evidence.reconciliation import reconcile as whole_comparison
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
 from services.mesh.feed.news import News
@@ -48,13 +53,21 @@ from services.mesh.feed.reader import FeedReader
 from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.feed.subscriber_lag import show_subscribers
 from services.mesh.logs import start_logging
+from services.mesh.metrics.readings import Readings
+from services.mesh.metrics.spool_depth import spool_depth
+from services.mesh.metrics.standing import show_connections, show_elections
+from services.mesh.peer import open_peer
 from services.mesh.process import serve
+from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
+from services.mesh.report import Report, Row
+from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
 
@@ -155,7 +168,7 @@ def run(settings: MdmSettings) -> int:
         settings.spool_limit,
         Receipts(database, feed.news, settings.receipts),
     )
-    channel = open_channel(settings.audit.target, token=TokenFile(settings.audit.token_file), telemetry=telemetry)
+    channel = open_peer(settings.audit, telemetry)
     append = append_to_audit(channel)
     relay, denials = Relay(database, append), DenialLog(SERVICE, append)
     evidence = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
@@ -170,30 +183,59 @@ def run(settings: MdmSettings) -> int:
     jobs = [
         *upkeep(storage, database),
         Elected(database, "match quality", watch.work, idle_pause_s=PAUSE_S),
-        EvidenceWatch(SERVICE, *evidence, telemetry.meter).job(database, settings.reconciliation_interval_s),
+        *EvidenceWatch(SERVICE, *evidence, telemetry.meter).jobs(database, settings.reconciliation_interval_s),
         Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
-        Elected(
+        *scheduled(
             database,
-            "retention",
+            retention.JOB,
             lambda: storage.retention.work(settings.retention.periods()),
-            idle_pause_s=retention.PAUSE_S,
+            interval_s=settings.retention.interval_s,
         ),
     ]
+    readings = Readings(database, telemetry.meter, [spool_depth(settings.spool_limit), *depths()])
+    jobs.append(readings.job())
+    show_connections(telemetry.meter, database)
+    show_subscribers(telemetry.meter, feed.slow_consumers, feed.news)
+    show_elections(telemetry.meter, {"relay": relay.elected, **{job.name: job.elected for job in jobs}})
+    database_watch = DatabaseWatch(settings.database, SchemaRevision(MIGRATIONS), server.health.support)
     feed.start()
     relay.start()
     denials.start()
+    database_watch.start()
     for job in jobs:
         job.start()
     return serve(
         SERVICE,
         server,
+        on_signal=[job.ask_to_stop for job in jobs],
         on_stop=[
             feed.stop,
-            *(job.stop for job in jobs),
-            relay.stop,
+            partial(stop_all, jobs),
+            partial(relay.stop, 1.0),
             denials.stop,
             channel.close,
+            database_watch.stop,
             database.close,
             telemetry.shutdown,
+            server.close,
         ],
     )
+
+
+def reconcile(settings: MdmSettings) -> Report:
+    """Compare all of the hub's evidence with the audit's. Raises ConcordError."""
+    with closing(Database(settings.database)) as database, open_peer(settings.audit, Telemetry.off()) as channel:
+        return whole_comparison(SERVICE, OwnEvidence(database), AuditedEvidence(channel, SERVICE))
+
+
+def retain(settings: MdmSettings) -> Report:
+    """Erase what is due, unless another process is elected for it. Raises NotStartedError, ConcordError."""
+    sealer = Sealer(KeyRing.from_file(settings.key_file))
+    with closing(Database(settings.database)) as database, election(database, retention.JOB):
+        runs = hub_storage(database, sealer, settings.spool_limit).retention.run(settings.retention.periods())
+    sums: Row = {
+        "service": SERVICE,
+        "erased": sum(run.erased for run in runs),
+        "stayed": sum(run.stayed for run in runs),
+    }
+    return Report(sums, [{"record_type": run.record_type, "erased": run.erased, "stayed": run.stayed} for run in runs])

@@ -10,18 +10,11 @@ from services.mesh.authentication import AuthenticationSettings
 from services.mesh.database import DatabaseSettings
 from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.peer import PeerSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 
 PREFIX = "CONCORD_MDM"
-
-
-@dataclass(frozen=True)
-class AuditSettings:
-    """Where the audit is and which token the hub's relay shows it."""
-
-    target: str
-    token_file: Path
 
 
 @dataclass(frozen=True)
@@ -38,15 +31,21 @@ class FeedSettings:
 
 @dataclass(frozen=True)
 class RetentionSettings:
-    """How long records are kept after they ended, in days, by the retention classes of the contracts."""
+    """How long records are kept after they ended, in days, by the retention classes of the contracts.
+
+    The hub looks every `interval_s` seconds for what is due; with 0 it does not by itself.
+    """
 
     record_days: int = 2557
     operational_days: int = 90
+    interval_s: float = 21_600.0
 
     def __post_init__(self) -> None:
         """Refuse a retention that would erase what has just ended."""
         if min(self.record_days, self.operational_days) < 1:
             raise ValueError("records are kept for a day at least after they ended")
+        if self.interval_s < 0:
+            raise ValueError("interval_s must not be below 0")
 
     def periods(self) -> Periods:
         """Return the periods by class: seven years and 90 days unless told otherwise."""
@@ -60,13 +59,14 @@ class RetentionSettings:
 class MdmSettings:
     """The hub's settings; `spool_limit` is the number of unpublished changes above which mutations are refused.
 
-    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's.
+    `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's; with 0 the hub makes none
+    by itself.
     """
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
     key_file: Path
-    audit: AuditSettings
+    audit: PeerSettings
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
@@ -74,3 +74,8 @@ class MdmSettings:
     spool_limit: int = 100_000
     reconciliation_interval_s: float = 21_600.0
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is none."""
+        if self.reconciliation_interval_s < 0:
+            raise ValueError("reconciliation_interval_s must not be below 0")

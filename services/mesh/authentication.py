@@ -21,7 +21,8 @@ from jwt import exceptions
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.caller import EVERY_ENTITY, Caller
 from services.mesh.errors import ConcordError
-from services.mesh.signing_keys import FileKeys, SigningKeys, UrlKeys, require_trustworthy
+from services.mesh.https import require_https
+from services.mesh.signing_keys import FileKeys, SigningKeys, UrlKeys
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type, not a password
 ENTITIES_CLAIM = "concord_entities"
@@ -55,13 +56,15 @@ _CHECKS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 class AuthenticationSettings:
     """Whose tokens are taken, for which audience, and where the issuer's keys are: in a file or behind a URL.
 
-    `leeway_s` is how far the issuer's clock may be off; `cached_tokens` how many verified tokens are remembered.
+    `ca_file` holds the authority of the URL's https; None = the system's. `leeway_s` is how far the issuer's clock may
+    be off; `cached_tokens` how many verified tokens are remembered.
     """
 
     issuer: str
     audience: str = "concord"
     jwks_file: Path | None = None
     jwks_url: str | None = None
+    ca_file: Path | None = None
     leeway_s: float = 30.0
     cached_tokens: int = 10_000
 
@@ -69,7 +72,7 @@ class AuthenticationSettings:
         if (self.jwks_file is None) == (self.jwks_url is None):
             raise ValueError("exactly one of jwks_file and jwks_url says where the issuer's keys are")
         if self.jwks_url is not None:
-            require_trustworthy(self.jwks_url)
+            require_https(self.jwks_url, "a JWKS")
 
 
 class Authenticator(Protocol):
@@ -159,7 +162,7 @@ class TokenAuthenticator:
 def _signing_keys(settings: AuthenticationSettings) -> SigningKeys:
     if settings.jwks_file is not None:
         return FileKeys(settings.jwks_file)
-    return UrlKeys(settings.jwks_url or "")
+    return UrlKeys(settings.jwks_url or "", settings.ca_file)
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:

@@ -20,6 +20,8 @@ from opentelemetry import propagate
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
+from services.mesh.followed_files import FollowedFiles
+from services.mesh.following_channel import FollowingChannel
 
 if TYPE_CHECKING:
     # Its libraries take longer to load than a command line that traces nothing has to run.
@@ -56,7 +58,7 @@ class TokenSource(Protocol):
     """Where the access token of a client comes from."""
 
     def token(self) -> str:
-        """Return the token to send now. Raises OSError when it can't be had."""
+        """Return the token to send now. Raises OSError or ConcordError when it can't be had."""
 
 
 class TokenFile:
@@ -90,11 +92,19 @@ class FixedToken:
 
 @dataclass(frozen=True)
 class ClientTls:
-    """The authority that servers' certificates must come from (None = the system's), and the client's own identity."""
+    """The authority that servers' certificates must come from (None = the system's), and the client's own identity.
+
+    The files are read again when they change: certificates rotate without a restart.
+    """
 
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half an identity."""
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together")
 
 
 def service_config(*packages: str) -> str:
@@ -126,15 +136,18 @@ def open_channel(  # noqa: PLR0913 - what a channel can differ in
     `policy` is a service config as JSON; by default that of every installed package. Every unary call has a deadline:
     its own, else the policy's, else `default_deadline_s`. The token goes along with every call, as call
     credentials over TLS, as plain metadata to loopback. Trace context goes along, with a span for calls other than
-    pure subscriptions when `telemetry` is given. Raises ValueError for plaintext to other machines unless allowed.
+    pure subscriptions when `telemetry` is given. Raises ValueError for plaintext to other machines unless allowed,
+    OSError or ConfigurationError for TLS files of no use.
     """
-    if tls is None and not allow_plaintext and not _is_loopback(target):
-        raise ValueError(f"plaintext to {target} is refused: configure TLS or allow plaintext")
+    if tls is None and not allow_plaintext:
+        require_loopback(target)
     policy = policy or service_config()
     deadlines = _Deadlines(policy, default_deadline_s)
     options = list((_OPTIONS | {"grpc.service_config": policy}).items())
     if tls is not None:
-        channel = grpc.secure_channel(target, _credentials(tls, token), options=options)
+        channel: grpc.Channel = FollowingChannel(
+            _credentials(tls, token), lambda credentials: grpc.secure_channel(target, credentials, options=options)
+        )
         metadata = _CallMetadata(None, deadlines)
     else:
         channel = grpc.insecure_channel(target, options=options)
@@ -160,6 +173,12 @@ def _policy_files(package: str, folder: Traversable) -> Iterator[tuple[str, Trav
             yield package, entry
 
 
+def require_loopback(target: str) -> None:
+    """Raise ValueError for a target that plaintext would leave this machine for."""
+    if not _is_loopback(target):
+        raise ValueError(f"plaintext to {target} is refused: configure TLS or allow plaintext")
+
+
 def _is_loopback(target: str) -> bool:
     """Say whether a target stays on this machine: `127.0.0.1:1`, `[::1]:1`, `ipv4:127.0.0.1:1`, `unix:…`."""
     scheme, _, rest = target.partition(":")
@@ -179,14 +198,22 @@ def _is_loopback_host(host: str) -> bool:
         return False
 
 
-def _credentials(tls: ClientTls, token: TokenSource | None) -> grpc.ChannelCredentials:
-    certificate, key, authority = (
-        path.read_bytes() if path is not None else None for path in (tls.certificate_file, tls.key_file, tls.ca_file)
-    )
-    transport = grpc.ssl_channel_credentials(authority, key, certificate)
-    if token is None:
-        return transport
-    return grpc.composite_channel_credentials(transport, grpc.metadata_call_credentials(_TokenPlugin(token)))
+def _credentials(tls: ClientTls, token: TokenSource | None) -> FollowedFiles[grpc.ChannelCredentials]:
+    plugin = grpc.metadata_call_credentials(_TokenPlugin(token)) if token is not None else None
+
+    def read() -> grpc.ChannelCredentials:
+        key, chain = (None, None)
+        if tls.certificate_file is not None and tls.key_file is not None:
+            # A command line that calls without a certificate does not wait for its library.
+            from services.mesh.certificates import read_identity  # noqa: PLC0415
+
+            key, chain = read_identity(tls.certificate_file, tls.key_file)
+        authority = tls.ca_file.read_bytes() if tls.ca_file is not None else None
+        transport = grpc.ssl_channel_credentials(authority, key, chain)
+        return transport if plugin is None else grpc.composite_channel_credentials(transport, plugin)
+
+    paths = [path for path in (tls.ca_file, tls.certificate_file, tls.key_file) if path is not None]
+    return FollowedFiles("the client's TLS identity", paths, read)
 
 
 class _TokenPlugin(grpc.AuthMetadataPlugin):
@@ -197,9 +224,11 @@ class _TokenPlugin(grpc.AuthMetadataPlugin):
 
     def __call__(self, _context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
         try:
-            callback(((_AUTHORIZATION, f"Bearer {self._token.token()}"),), None)
-        except OSError as error:
+            metadata = ((_AUTHORIZATION, f"Bearer {self._token.token()}"),)
+        except (OSError, ConcordError) as error:
             callback((), error)
+        else:
+            callback(metadata, None)
 
 
 _ANY_METHOD = "//"  # a policy that names nothing holds for everything

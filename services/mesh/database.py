@@ -5,18 +5,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy
 from psycopg import errors
 from sqlalchemy import exc
+from sqlalchemy.pool import QueuePool
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.validation import constraint_violated
 
 _LONGEST_IDLE_TRANSACTION_MS = 60_000
+
+# A machine that is gone says nothing: whoever waits for it, database or client, has to find out before anybody else can
+# go on. Both sides ask the other's kernel after ten seconds without a word, and give up within twenty.
+_KEEPALIVES: Mapping[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+_UNACKNOWLEDGED_MS = 20_000
 
 # The plan of a prepared statement, or of a trigger's, is made once and kept, maybe since the tables were empty: it has
 # to be the one that is right when they are large. What transactions do is to look single records up.
@@ -46,6 +52,14 @@ class DatabaseSettings:
     pool_timeout_s: float = 10.0
     connect_timeout_s: int = 10
     statement_timeout_s: float = 30.0
+
+
+class PoolUse(NamedTuple):
+    """How many connections of a pool are in use, and how many it has at most."""
+
+    pool: str
+    used: int
+    most: int
 
 
 class Database:
@@ -91,6 +105,12 @@ class Database:
         """
         name = f"{self._settings.application_name} {purpose}"
         return _connect(replace(self._settings, application_name=name), autocommit=True)
+
+    def pool_use(self) -> list[PoolUse]:
+        """Return how the pools are used right now, from memory."""
+        pools = {"write": self.engine.pool, "read": self._readers.pool}
+        most = self._settings.pool_size
+        return [PoolUse(name, pool.checkedout(), most) for name, pool in pools.items() if isinstance(pool, QueuePool)]
 
     def close(self) -> None:
         """Close every pooled connection that nobody uses right now."""
@@ -169,6 +189,8 @@ def _connect(
         "statement_timeout": timeout_ms,
         # A process that froze must not keep its locks.
         "idle_in_transaction_session_timeout": _LONGEST_IDLE_TRANSACTION_MS,
+        **{f"tcp_{name}": value for name, value in _KEEPALIVES.items()},
+        "tcp_user_timeout": _UNACKNOWLEDGED_MS,
         **(further or {}),
     }
     return psycopg.connect(
@@ -178,4 +200,6 @@ def _connect(
         connect_timeout=settings.connect_timeout_s,
         options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         autocommit=autocommit,
+        tcp_user_timeout=_UNACKNOWLEDGED_MS,
+        **_KEEPALIVES,
     )

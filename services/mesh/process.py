@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
+import psycopg
 from sqlalchemy.exc import OperationalError
 
 from services.mesh.configuration import ConfigurationError
@@ -21,10 +23,22 @@ STOPPED = 0
 STOPPED_WITH_FAILURES = 1
 NOT_STARTED = 2
 
+_SIGNALLED = 128
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_GRACE_S = 8.0
+_GRACE_S = 6.0
+_LONGEST_STOP_S = 9.0
+_LONGEST_END_S = 0.5
 _LOOK_EVERY_S = 0.25
 _COLLECT_AFTER = (20_000, 20, 20)
+
+
+class NotStartedError(Exception):
+    """What keeps a process from its work and only an operator can mend; the message says what it is."""
+
+
+_NO_ANSWER = (OperationalError, psycopg.OperationalError)
+EXPECTED = (*_NO_ANSWER, ConfigurationError, ConcordError, NotStartedError, OSError)
+"""What only an operator can mend."""
 
 
 class Server(Protocol):
@@ -41,28 +55,41 @@ class Server(Protocol):
         """Take no more calls, and end those that run within the grace."""
 
 
-def run(main: Callable[[], int]) -> int:
+def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     """Run a service's main and return its exit code.
 
-    What only an operator can mend - configuration, a database or a port that can't be had - is printed plainly and
-    gives 2; everything else is a fault of ours and keeps its stack.
+    What only an operator can mend - configuration, a database or a port that can't be had - is printed plainly, behind
+    `otherwise`, and gives 2; everything else is a fault of ours and keeps its stack. A signal ends it even as the first
+    process of a container, which no signal ends that it does not handle.
     """
+    signal.signal(signal.SIGTERM, _end)
     try:
         return main()
-    except OperationalError as error:
-        print(f"not started: the database does not answer: {error.orig}", file=sys.stderr)  # noqa: T201 - for operators
-    except (ConfigurationError, ConcordError, OSError) as error:
-        print(f"not started: {error}", file=sys.stderr)  # noqa: T201 - for operators
+    except EXPECTED as error:
+        told = str(error)
+        if isinstance(error, _NO_ANSWER):
+            told = f"the database does not answer: {getattr(error, 'orig', error)}"
+        print(f"{otherwise}: {told}", file=sys.stderr)  # noqa: T201 - for operators
     return NOT_STARTED
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(_SIGNALLED + number)
+
+
 def serve(
-    service: str, server: Server, *, on_stop: Sequence[Callable[[], None]] = (), grace_s: float = _GRACE_S
+    service: str,
+    server: Server,
+    *,
+    on_signal: Sequence[Callable[[], None]] = (),
+    on_stop: Sequence[Callable[[], None]] = (),
+    grace_s: float = _GRACE_S,
 ) -> int:
     """Serve until SIGTERM or SIGINT, then stop the server and run `on_stop` in order; return the exit code.
 
-    Once it serves, one line on stdout says so: `{"service": …, "port": …}`. A second signal ends the process at once.
-    `on_stop` runs to its end even when a part of it fails; then the exit code is 1.
+    Once it serves, one line on stdout says so: `{"service": …, "port": …}`. `on_signal` runs before calls are drained,
+    and must not wait. Parts run to the end even when one fails; then the exit code is 1. What still runs nine seconds
+    after the signal is broken off with the process, code 1, as a crash would. A second signal does so at once.
     """
     stop_asked = threading.Event()
 
@@ -79,7 +106,11 @@ def serve(
     # A signal that another thread of the process receives does not end this thread's wait: look now and then.
     while not stop_asked.wait(_LOOK_EVERY_S):
         pass
-    return _stop([lambda: server.stop(grace_s), *on_stop])
+    _end_by(_LONGEST_STOP_S, STOPPED_WITH_FAILURES)
+    code = _stop([*on_signal, lambda: server.stop(grace_s), *on_stop])
+    # Python itself waits for threads of pools, and those of calls that were cut off may be at work for long.
+    _end_by(_LONGEST_END_S, code)
+    return code
 
 
 def _settle_memory() -> None:
@@ -90,6 +121,18 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
+
+
+def _end_by(seconds: float, code: int) -> None:
+    """End the process after a while, whatever it is at, with an exit code."""
+
+    def cut_off() -> None:
+        _log.warning("what still runs is broken off with the process")
+        os._exit(code)
+
+    timer = threading.Timer(seconds, cut_off)
+    timer.daemon = True
+    timer.start()
 
 
 def _stop(steps: Sequence[Callable[[], None]]) -> int:

@@ -6,19 +6,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from jwt import PyJWK, PyJWKClient, PyJWKSet, PyJWTError
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError
+from services.mesh.followed_files import FollowedFiles
+from services.mesh.https import require_https, trusting
 
 _log = logging.getLogger(__name__)
 
 _LIFESPAN_S = 300.0
 _COOLDOWN_S = 30.0
 _TIMEOUT_S = 5.0
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SigningKeys(Protocol):
@@ -39,34 +40,26 @@ class FileKeys:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._stamp = _stamp(path)
-        self._keys = _read(path)
+        self._keys = FollowedFiles("the JWKS file", [path], lambda: _read(path))
 
     def find(self, key_id: str) -> PyJWK | None:
         """Return the key, or None."""
-        with self._lock:
-            try:
-                if (stamp := _stamp(self._path)) != self._stamp:
-                    self._keys, self._stamp = _read(self._path), stamp
-            except (OSError, ValueError) as error:
-                _log.warning("the JWKS file can't be read, its former keys stay in use: %s", type(error).__name__)
-            return self._keys.get(key_id)
+        return self._keys.present().get(key_id)
 
 
 class UrlKeys:
     """The keys behind a JWKS URL.
 
     They are fetched when one is first needed and then every five minutes, and sooner for an unknown key id, but never
-    more often than every 30 seconds. While the issuer does not answer, the keys from before stay in use. Raises
-    ValueError for a URL that is neither https nor http on loopback.
+    more often than every 30 seconds. While the issuer does not answer, the keys from before stay in use. `ca_file`
+    holds the authority of the issuer's https (None = the system's) and is read at each fetch. Raises ValueError for a
+    URL that is neither https nor http on loopback.
     """
 
-    def __init__(self, url: str) -> None:
-        require_trustworthy(url)
-        # Its own caches forget the keys of an issuer that is away for longer than their lifespan.
-        self._client = PyJWKClient(url, cache_jwk_set=False, timeout=_TIMEOUT_S)
+    def __init__(self, url: str, ca_file: Path | None = None) -> None:
+        require_https(url, "a JWKS")
+        self._url = url
+        self._ca_file = ca_file
         self._lock = threading.Lock()
         self._keys: Mapping[str, PyJWK] = {}
         self._asked_at = float("-inf")
@@ -95,18 +88,16 @@ class UrlKeys:
     def _fetch(self) -> None:
         self._asked_at = time.monotonic()
         try:
-            self._keys = {str(key.key_id): key for key in self._client.get_signing_keys()}
+            self._keys = {str(key.key_id): key for key in self._client().get_signing_keys()}
             self._answered = True
-        except (PyJWTError, OSError, ValueError) as error:
+        except (PyJWTError, OSError, ValueError, ConfigurationError) as error:
             self._answered = False
             _log.warning("the token issuer's keys can't be fetched: %s", type(error).__name__)
 
-
-def require_trustworthy(url: str) -> None:
-    """Raise ValueError for a URL that somebody on the way could answer: neither https nor http on loopback."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ValueError(f"a JWKS comes by https, or by http from loopback, not from {url!r}")
+    def _client(self) -> PyJWKClient:
+        # Its own caches forget the keys of an issuer that is away for longer than their lifespan.
+        context = trusting(self._ca_file)
+        return PyJWKClient(self._url, cache_jwk_set=False, timeout=_TIMEOUT_S, ssl_context=context)
 
 
 def _read(path: Path) -> Mapping[str, PyJWK]:
@@ -115,11 +106,6 @@ def _read(path: Path) -> Mapping[str, PyJWK]:
     except (PyJWTError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is not a JWKS: {type(error).__name__}") from error
     return {key.key_id: key for key in keys if key.key_id and key.public_key_use in ("sig", None)}
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _unavailable() -> ConcordError:

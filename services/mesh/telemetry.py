@@ -2,32 +2,29 @@
 
 import json
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TextIO
+from typing import Self, TextIO
 
 import grpc
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.instrumentation.grpc import client_interceptor, grpcext
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import CollectorRegistry, start_http_server
 
-SCOPE = "concord"
+from services.mesh.access_log import AccessLog, ServedCall
+from services.mesh.metrics.calls import CallMetrics
+from services.mesh.metrics.exposition import SCOPE, Exposition
+from services.mesh.metrics.gauge import NO_METER
+
 REASON_ATTRIBUTE = "concord.error_reason"
 
-_CALL_SECONDS = "rpc.server.call.duration"
-_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TRACEPARENT = "traceparent"
 _LOOPBACK = "127.0.0.1"
 
@@ -42,27 +39,17 @@ class TelemetrySettings:
 
     `spans_file` takes spans as JSON lines, `otlp_endpoint` (`http://host:port`) takes them by OTLP; with neither they
     go nowhere, though every call still has a trace id. `sampling_ratio` is the share of the traces that begin here
-    which is recorded. `metrics_port` serves Prometheus' format on loopback, 0 on a free port. `access_log` writes one
-    line for every call to stderr.
+    which is recorded; keep it at 1.0 where a collector picks the slow and the failed ones out of all. `metrics_port`
+    serves Prometheus' format at `metrics_host`, 0 on a free port. `access_log` writes one line a call to stderr.
     """
 
     spans_file: Path | None = None
     otlp_endpoint: str | None = None
     sampling_ratio: float = 1.0
     metrics_port: int | None = None
+    metrics_host: str = _LOOPBACK
     log_level: str = "INFO"
     access_log: bool = True
-
-
-class ServedCall(NamedTuple):
-    """What is counted and logged of a call: `reason` and `client` (the caller's client id) are "" when not known."""
-
-    rpc: str
-    code: grpc.StatusCode
-    reason: str
-    client: str
-    seconds: float
-    traceparent: str
 
 
 class Telemetry:
@@ -90,11 +77,11 @@ class Telemetry:
         self._files: list[TextIO] = []
         self._export_spans(settings, exporters)
         self.tracer = self.tracer_provider.get_tracer(SCOPE)
-        self._metrics: MeterProvider | None = None
-        self._scrape_server: Any = None
-        self.meter = self._start_metrics(settings, resource)
-        self._call_seconds = self.meter.create_histogram(_CALL_SECONDS, unit="s", description="How long calls took.")
-        self._access = _AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
+        port = settings.metrics_port
+        self._exposition = None if port is None else Exposition(service, settings.metrics_host, port)
+        self.meter = NO_METER if self._exposition is None else self._exposition.meter
+        self._calls = CallMetrics(self.meter)
+        self._access = AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
         _use(self)
 
     @classmethod
@@ -105,14 +92,24 @@ class Telemetry:
     @property
     def metrics_port(self) -> int | None:
         """The port that metrics are served on; None when they are not."""
-        return self._scrape_server.server_port if self._scrape_server is not None else None
+        return self._exposition.port if self._exposition is not None else None
 
     def record_call(self, call: ServedCall) -> None:
-        """Count and time one call that this process served, and log it."""
-        if self._metrics is not None:
-            self._call_seconds.record(call.seconds, {"rpc": call.rpc, "code": call.code.name, "client": call.client})
+        """Count one call that this process served, time it where it has one response, and log it."""
+        if self._exposition is not None and call.is_stream:
+            self._calls.ended(call.rpc, call.code.name, call.client)
+        elif self._exposition is not None:
+            self._calls.called(call.rpc, call.code.name, call.client, call.seconds)
         if self._access is not None:
-            self._access.write(call)
+            self._access.tell(call)
+
+    def stream_opened(self, rpc: str) -> None:
+        """Count a stream as open, until `record_call` ends it."""
+        self._calls.opened(rpc)
+
+    def stream_began(self, rpc: str, seconds: float) -> None:
+        """Note how long a stream took to give its first message."""
+        self._calls.began(rpc, seconds)
 
     def traced(self, channel: grpc.Channel) -> grpc.Channel:
         """Return a channel whose unary calls have spans.
@@ -129,11 +126,10 @@ class Telemetry:
     def shutdown(self) -> None:
         """Export what is left and close files and ports."""
         self.tracer_provider.shutdown()
-        if self._metrics is not None:
-            self._metrics.shutdown()
-        if self._scrape_server is not None:
-            self._scrape_server.shutdown()
-            self._scrape_server.server_close()
+        if self._exposition is not None:
+            self._exposition.shutdown()
+        if self._access is not None:
+            self._access.close()
         for file in self._files:
             file.close()
 
@@ -148,37 +144,6 @@ class Telemetry:
         if settings.otlp_endpoint is not None:
             otlp = OTLPSpanExporter(endpoint=settings.otlp_endpoint)
             self.tracer_provider.add_span_processor(BatchSpanProcessor(otlp))
-
-    def _start_metrics(self, settings: TelemetrySettings, resource: Resource) -> metrics.Meter:
-        if settings.metrics_port is None:
-            return metrics.NoOpMeterProvider().get_meter(SCOPE)
-        registry = CollectorRegistry()
-        buckets = View(
-            instrument_name=_CALL_SECONDS, aggregation=ExplicitBucketHistogramAggregation(boundaries=_BOUNDS)
-        )
-        reader = PrometheusMetricReader(registry=registry)
-        self._metrics = MeterProvider([reader], resource=resource, views=[buckets], shutdown_on_exit=False)
-        self._scrape_server, _ = start_http_server(settings.metrics_port, addr=_LOOPBACK, registry=registry)
-        return self._metrics.get_meter(SCOPE)
-
-
-class _AccessLog:
-    """Writes one line of JSON a call; put together by hand, because it is on the path of every call."""
-
-    def __init__(self, service: str, stream: TextIO) -> None:
-        self._begin = f'{{"service": {json.dumps(service)}, "event": "call", "rpc": '
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def write(self, call: ServedCall) -> None:
-        line = (
-            f'{self._begin}"{call.rpc}", "code": "{call.code.name}", "reason": "{call.reason}", '
-            f'"client": {json.dumps(call.client)}, "ms": {call.seconds * 1000:.2f}, '
-            f'"trace_id": "{call.traceparent[3:35]}"}}\n'
-        )
-        with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
 
 
 @contextmanager

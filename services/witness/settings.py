@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.mesh.configuration import Secret
+from services.mesh.server import ServerTls
 
 PREFIX = "CONCORD_WITNESS"
 
@@ -12,12 +13,14 @@ PREFIX = "CONCORD_WITNESS"
 class WitnessServerSettings:
     """Where the witness listens; `port` 0 takes a free one.
 
-    The interface is HTTP, for loopback: what comes from elsewhere belongs behind a proxy that ends TLS. What passes is
-    signed and secret to nobody.
+    Without `tls` (whose files are read again when they change) the interface is plain HTTP, for loopback. What passes
+    is signed and secret to nobody. `health_port` answers `/healthz` to probes, in plain HTTP and nothing else.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
+    tls: ServerTls | None = None
+    health_port: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.cli.application import run
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development.issuer import DevelopmentIssuer
 
 COLUMNS = 80
 CONTEXT = "test"

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development.issuer import DevelopmentIssuer
 
 DEVICE_CODE, USER_CODE, REFRESH_TOKEN = "device-1", "WDJB-MJHT", "refresh-1"
 

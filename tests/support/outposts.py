@@ -14,6 +14,7 @@ from services.adapter.storage import synchronizations
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.systems_file import DeliveryMode, ServedSystem
+from services.adapter.tally import Tally
 from services.mesh.database import Database
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
@@ -45,7 +46,9 @@ class Landscape:
     calendar: Calendar = field(default_factory=Calendar)
     mode: DeliveryMode = DeliveryMode.UPDATE
 
-    def start(self, *, database: Database | None = None, hub: Hub | None = None) -> "Session":
+    def start(
+        self, *, database: Database | None = None, hub: Hub | None = None, tally: Tally | None = None
+    ) -> "Session":
         """Build everything that a process holds in memory."""
         sealer = Sealer(RING)
         served = ServedSystem(ERP, "fake", deliver={"supplier": self.mode, "cost_center": self.mode})
@@ -60,6 +63,7 @@ class Landscape:
             sealer=sealer,
             clock=self.calendar,
             traceparent=lambda: "",
+            tally=tally or Tally.off(),
         )
         with self.database.transaction() as connection:
             synchronizations.begin(connection, ERP)

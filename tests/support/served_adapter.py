@@ -13,6 +13,7 @@ from services.adapter.hub import Hub, HubSettings
 from services.adapter.storage.schema import MIGRATIONS
 from services.adapter.systems_file import DeliveryMode, ServedSystem
 from services.adapter.worker import Patience
+from services.development import workloads
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
 from services.mesh.database import Database
@@ -25,7 +26,6 @@ from tests.support.fake_connector import FakeConnector, FakeSystem
 from tests.support.ledger import RING, AuditInMemory
 from tests.support.served_hub import ServedHub
 from tests.support.waiting import eventually
-from tools.mesh import HUB_FOR_ADAPTERS
 
 ERP = "systems/erp"
 OPERATOR = (
@@ -143,6 +143,8 @@ def served_adapter(  # noqa: PLR0913 - what an adapter can differ in
 @contextmanager
 def hub_channel(hub: ServedHub, telemetry: Telemetry) -> Iterator[grpc.Channel]:
     """Open an adapter's channel to the hub, with the permissions that adapters have."""
-    token = hub.issuer.issue("fake_adapter", client="tests", permissions=HUB_FOR_ADAPTERS, entities=("*",))
+    token = hub.issuer.issue(
+        "fake_adapter", client="tests", permissions=workloads.ERP_ADAPTER.permissions, entities=("*",)
+    )
     with open_channel(f"127.0.0.1:{hub.port}", token=FixedToken(token), telemetry=telemetry) as channel:
         yield channel

@@ -32,12 +32,12 @@ from concord.mdm.v1 import (
     translation_pb2_grpc,
     tree_pb2_grpc,
 )
+from services.development.issuer import DevelopmentIssuer
 from services.mdm.app import Feed, hub_services
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
 from services.mesh.database import Database
-from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.records.relay import Relay

@@ -7,18 +7,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.audit.witness_client import WitnessSettings
+from services.mesh.http_server import HttpServer
+from services.mesh.server import ServerTls
 from services.witness.storage.state_directory import StateDirectory
-from services.witness.transport.add_checkpoint import Cosigner, WitnessServer
+from services.witness.transport.add_checkpoint import Cosigner, handler_of
 from tests.support.evidence import LOG_KEY, WITNESS
 
 GRACE_S = 5.0
 
 
 @contextmanager
-def witness(directory: Path, *, port: int = 0) -> Iterator[WitnessServer]:
+def witness(directory: Path, *, port: int = 0, tls: ServerTls | None = None) -> Iterator[HttpServer]:
     """Serve a witness of the tests' log, whose state lies in the directory."""
     state = StateDirectory(directory / "state")
-    server = WitnessServer("127.0.0.1", port, Cosigner(WITNESS, [LOG_KEY], state, time.time))
+    server = HttpServer("127.0.0.1", port, handler_of(Cosigner(WITNESS, [LOG_KEY], state, time.time)), tls=tls)
     server.start()
     try:
         yield server

@@ -14,7 +14,7 @@ _IMPURE_IMPORTS = (
     "psycopg", "psycopg_pool", "random", "secrets", "shutil", "signal", "socket", "sqlalchemy", "subprocess",
     "tempfile", "threading", "time", "urllib.request", "uuid_utils",
     "services.mesh.authentication", "services.mesh.client", "services.mesh.configuration", "services.mesh.database",
-    "services.mesh.development_issuer", "services.mesh.feed", "services.mesh.process", "services.mesh.records",
+    "services.development.issuer", "services.mesh.feed", "services.mesh.process", "services.mesh.records",
     "services.mesh.server", "services.mesh.telemetry",
 )  # fmt: skip
 _IMPURE_CALLS = (

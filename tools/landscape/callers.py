@@ -27,40 +27,9 @@ from concord.mdm.v1 import (
     system_pb2_grpc,
     tree_pb2_grpc,
 )
-from services.mdm.domain.registry import RECORD_TYPES
+from services.development.permissions import CHECK, DECIDE, OBSERVE, READ, REGISTER
 from services.mesh.client import TokenFile, open_channel
 from tools.mesh import LocalMesh
-
-_READ = (
-    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
-    "mdm.source_records.read",
-    "mdm.changes.read",
-    "mdm.quarantine.read",
-    "mdm.exceptions.read",
-    "mdm.matches.read",
-    "mdm.trees.read",
-    "mdm.match_models.read",
-    "mdm.pins.read",
-    "mdm.change_requests.read",
-    "mdm.survivorship.read",
-    "mdm.ledgers.read",
-    "mdm.codes.read",
-    "mdm.postings.validate",
-    "mdm.systems.read",
-    "mdm.entities.read",
-)
-_DECIDE = (
-    *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),
-    "mdm.trees.write",
-    "mdm.codes.write",
-    "mdm.match_models.write",
-    "mdm.matches.decide",
-    "mdm.pins.write",
-    "mdm.change_requests.write",
-    "mdm.change_requests.decide",
-    "mdm.survivorship.write",
-)
-_OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 
 
 @dataclass(frozen=True)
@@ -81,15 +50,15 @@ class Role:
         return f"{self.name}.token"
 
 
-STEWARD = Role("steward@saltmarsh.example.org", (*_READ, *_DECIDE, *_OBSERVE, "audit.leaves.read"))
+STEWARD = Role("steward@saltmarsh.example.org", (*READ, *DECIDE, *OBSERVE, "audit.leaves.read"))
 ADMINISTRATOR = Role(
     "administrator@saltmarsh.example.org",
-    (*_READ, "mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write", "mdm.goldens.rebuild"),
+    (*READ, *REGISTER, "mdm.goldens.rebuild"),
 )
 CONTROLLER = Role(
     "controller@saltmarsh.example.org",
     (
-        *_READ,
+        *READ,
         "mdm.records.erase",
         "mdm.holds.read",
         "mdm.holds.write",
@@ -99,11 +68,11 @@ CONTROLLER = Role(
         "mdm.codes.promote",
     ),
 )
-OPERATOR = Role("operator@saltmarsh.example.org", (*_OBSERVE, "adapter.systems.operate"))
-BUYER = Role("buyer@saltmarsh.example.org", (*_READ, "mdm.change_requests.write"))
+OPERATOR = Role("operator@saltmarsh.example.org", (*OBSERVE, "adapter.systems.operate"))
+BUYER = Role("buyer@saltmarsh.example.org", (*READ, "mdm.change_requests.write"))
 AUDITOR = Role(
     "auditor@saltmarsh.example.org",
-    ("audit.leaves.read", "audit.log.read", "audit.bundles.export", "evidence.reconcile"),
+    CHECK,
 )
 ROLES = (STEWARD, ADMINISTRATOR, CONTROLLER, BUYER, OPERATOR, AUDITOR)
 

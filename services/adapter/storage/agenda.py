@@ -7,6 +7,7 @@ failure; it goes when the system is known to say what the revision says and no l
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,14 +21,15 @@ INSERT INTO agenda (system, golden_record, record_type, revision, position, keys
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (system, golden_record) DO UPDATE SET revision = excluded.revision, position = excluded.position,
     keys = excluded.keys, wrapped = excluded.wrapped, key_version = excluded.key_version, content = excluded.content,
-    due = NULL, blocked = false
+    due = NULL, blocked = false, since = CASE WHEN agenda.due IS NULL THEN agenda.since ELSE excluded.since END
 WHERE excluded.revision > agenda.revision OR agenda.content IS NULL
 """
 _RECHECK = """
 INSERT INTO agenda (system, golden_record, record_type, revision, position, keys)
 SELECT system, %(golden_record)s, %(record_type)s, %(revision)s, feed_position, '{}' FROM synchronizations
 WHERE system = %(system)s
-ON CONFLICT (system, golden_record) DO UPDATE SET due = NULL
+ON CONFLICT (system, golden_record) DO UPDATE
+SET due = NULL, since = CASE WHEN agenda.due IS NULL THEN agenda.since ELSE excluded.since END
 """
 # Every golden record that has a document, or whose document waits for a code.
 _RECHECK_ALL = """
@@ -44,7 +46,8 @@ JOIN LATERAL (
 JOIN unnest(%(collections)s::text[], %(types)s::text[]) AS kind(collection, record_type)
     ON split_part(known.golden_record, '/', 1) = kind.collection
 WHERE s.system = %(system)s
-ON CONFLICT (system, golden_record) DO UPDATE SET due = NULL
+ON CONFLICT (system, golden_record) DO UPDATE
+SET due = NULL, since = CASE WHEN agenda.due IS NULL THEN agenda.since ELSE excluded.since END
 """
 _READY = """
 SELECT golden_record, record_type, revision, position, keys, wrapped, key_version, content FROM agenda
@@ -58,6 +61,13 @@ _AWAIT = "UPDATE agenda SET awaited = greatest(awaited, %s) WHERE system = %s AN
 _BLOCK = "UPDATE agenda SET blocked = true WHERE system = %s AND golden_record = %s AND revision = %s"
 _UNBLOCK = "UPDATE agenda SET blocked = false WHERE system = %s AND blocked AND keys && %s::text[]"
 _FIRST_OPEN = "SELECT min(position) FROM agenda WHERE system = %s AND due IS NULL"
+# What waits for a day waits from its beginning.
+_DEPTH = """
+SELECT count(*) FILTER (WHERE NOT blocked), count(*) FILTER (WHERE blocked), coalesce(
+    extract(epoch FROM clock_timestamp() - min(greatest(since, due AT TIME ZONE 'UTC')) FILTER (WHERE NOT blocked)), 0
+)::float8
+FROM agenda WHERE system = %s AND (due IS NULL OR due <= %s)
+"""
 _PURPOSE = "agenda"
 
 
@@ -72,6 +82,14 @@ class AgendaEntry:
     keys: tuple[str, ...]
     content: bytes = field(repr=False)
     """The serialised `google.protobuf.Any` of the golden record, sealed in the database; empty = ask the hub."""
+
+
+class Depth(NamedTuple):
+    """How many deliveries wait, for how many seconds the oldest has, how many wait for the hub's consent besides."""
+
+    changes: int
+    blocked: int
+    age_s: float
 
 
 class Agenda:
@@ -127,6 +145,11 @@ class Agenda:
         """Return the lowest position that is neither delivered nor found unnecessary; None when all are."""
         row = driver(connection).execute(_FIRST_OPEN, (self.system,)).fetchone()
         return row[0] if row else None
+
+    def depth(self, connection: Connection, today: date) -> Depth:
+        """Return how much waits to be delivered today."""
+        row = driver(connection).execute(_DEPTH, (self.system, today)).fetchone()
+        return Depth(*row) if row else Depth(0, 0, 0.0)
 
     def _row(self, entry: AgendaEntry) -> tuple[object, ...]:
         key = self._sealer.ring.new_record_key(self._name(entry.golden_record))

@@ -25,7 +25,6 @@ from services.audit.storage.table import CHECKPOINTS, LEAF_TERMS, LEAVES
 from services.mesh.database import Database, driver
 
 _KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
-_RIGHTS = ("SELECT", "INSERT")
 _HAVING = """
 SELECT leaf_index FROM public.leaf_terms
 WHERE terms @> %s::bigint[] AND leaf_index > %s AND leaf_index < %s LIMIT %s
@@ -51,13 +50,6 @@ class LeafReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def is_migrated(self) -> bool:
-        """Tell whether the log is there, for this role to append to. Raises ConcordError DEPENDENCY_UNAVAILABLE."""
-        tables = [func.to_regclass(table.fullname) for table in (LEAVES, CHECKPOINTS, LEAF_TERMS)]
-        rights = [func.has_table_privilege(table, right) for table in tables for right in _RIGHTS]
-        with self._database.reading() as connection:
-            return all(connection.execute(select(*rights)).one())
 
     def leaf_at(self, leaf_index: int, scope: Scope) -> HeldLeaf | None:
         """Read the leaf at a place of the log; None when there is none in scope."""

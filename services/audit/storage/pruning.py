@@ -13,7 +13,8 @@ from services.mesh.database import Database, driver
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
 
-PAUSE_S = 21_600.0
+JOB = "pruning"
+"""What a process is elected for that prunes."""
 ITSELF = "concord/audit/retention"
 """Who prunes, in the evidence."""
 
@@ -60,6 +61,8 @@ class LeafPruning:
         self._now = now
         self._at_once = at_once
         self._after = -1
+        self.pruned = 0
+        """How many leaves have lost their bodies so far."""
 
     def work(self) -> bool:
         """Prune a chunk; tell whether this round has more to look at. Raises ConcordError as `LeafLog.append`."""
@@ -83,7 +86,8 @@ class LeafPruning:
         with self._database.transaction() as connection:
             raw = driver(connection)
             raw.execute(_TELL, (place, before, first, last))
-            raw.execute(_PRUNE, (place,))
+            (pruned,) = raw.execute(_PRUNE, (place,)).fetchall()[0]
+        self.pruned += pruned
 
     def _told(self, before: datetime, first: int, last: int) -> int:
         """Append the leaf that says what is pruned next; return its place."""

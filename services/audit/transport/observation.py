@@ -25,10 +25,11 @@ class Observation:
         self._conflicts = meter.create_counter(
             "concord.audit.leaves.conflicting", "{request}", "Requests refused for other bytes than held. An alarm."
         )
-
         self._refused = meter.create_counter(
             "concord.audit.appends.refused", "{request}", "Requests refused because too many leaves waited."
         )
+        for counter in (self._appended, self._repeated, self._refused):
+            counter.add(0)
 
     def appended(self, outcome: Appended, began_ns: int) -> None:
         """Tell that a request was appended; `began_ns` since the epoch."""

@@ -50,6 +50,9 @@ AND (m.priority, -m.millibits, m.id) > (%(priority)s, %(millibits)s, %(after)s)
 ORDER BY m.priority, m.millibits DESC, m.id LIMIT %(limit)s
 """
 _COUNT = f"SELECT count(*) {_OPEN}"
+_DEPTHS = f"""
+SELECT m.record_type, count(*), extract(epoch FROM clock_timestamp() - min(m.since))::float8 {_OPEN} GROUP BY 1
+"""  # noqa: S608 - constants of ours
 _ONE = f"SELECT {_COLUMNS} {_OPEN}"
 _CLAIM = """
 UPDATE match_candidates SET claimant = %s, claimed_until = clock_timestamp() + make_interval(secs => %s)
@@ -180,6 +183,12 @@ def count(connection: Connection, question: Question) -> int:
     """Count what waits."""
     row = driver(connection).execute(_COUNT, question.parameters).fetchone()
     return row[0] if row else 0
+
+
+def depths(connection: Connection) -> dict[str, tuple[int, float]]:
+    """Return how many pairs wait, and for how many seconds the oldest has, by record type; none where none waits."""
+    rows = driver(connection).execute(_DEPTHS, Question(None).parameters)
+    return {record_type: (count, age_s) for record_type, count, age_s in rows}
 
 
 def find(connection: Connection, question: Question) -> Candidate | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from google.protobuf.message import Message
@@ -18,7 +19,8 @@ from services.mesh.database import driver
 from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
 
-PAUSE_S = 21_600.0
+JOB = "retention"
+"""What a process is elected for that erases."""
 ITSELF = "concord/mdm/retention"
 """Who erases what nobody has to keep any more, in the evidence."""
 
@@ -43,6 +45,15 @@ _log = logging.getLogger(__name__)
 Erase = Callable[[Connection, str, Origin], object]
 
 
+@dataclass
+class Erasing:
+    """What a run made of one type's records whose time is over."""
+
+    record_type: str
+    erased: int = 0
+    stayed: int = 0
+
+
 class Retention:
     """Erases deleted golden records and settled quarantined submissions whose time is over."""
 
@@ -51,24 +62,36 @@ class Retention:
         self._erasure = erasure
 
     def work(self, periods: Periods) -> bool:
-        """Erase all that is due, each record in a transaction of its own; there is no more until time has passed.
-
-        What a legal hold covers, or what is too large for a transaction, stays and is told in the log.
-        """
-        for record_type in RECORD_TYPES:
-            kept = periods.get(_retention_of(record_type.message))
-            self._erase(record_type.name, kept, _DELETED, self._erasure.erase_in)
-        kept = periods.get(_retention_of(ingest_pb2.QuarantinedRecord))
-        self._erase(QUARANTINED, kept, _SETTLED, self._erasure.erase_alone)
+        """Erase all that is due; there is no more until time has passed."""
+        self.run(periods)
         return False
 
-    def _erase(self, record_type: str, kept: timedelta | None, statement: str, erase: Erase) -> None:
+    def run(self, periods: Periods) -> list[Erasing]:
+        """Erase all that is due, each record in a transaction of its own; return what became of each type's.
+
+        What a legal hold covers, or what is too large for a transaction, stays and is told in the log. Raises
+        ConcordError; what is erased by then stays erased.
+        """
+        runs = []
+        for record_type in RECORD_TYPES:
+            kept = periods.get(_retention_of(record_type.message))
+            runs.append(self._erase(record_type.name, kept, _DELETED, self._erasure.erase_in))
+        kept = periods.get(_retention_of(ingest_pb2.QuarantinedRecord))
+        runs.append(self._erase(QUARANTINED, kept, _SETTLED, self._erasure.erase_alone))
+        return runs
+
+    def _erase(self, record_type: str, kept: timedelta | None, statement: str, erase: Erase) -> Erasing:
+        run = Erasing(record_type)
         after, due = "", self._due(record_type, kept, statement, "")
         while due:
             for name in due:
-                self._erase_one(name, erase, f"retention: {kept.days if kept else 0} days")
+                if self._erase_one(name, erase, f"retention: {kept.days if kept else 0} days"):
+                    run.erased += 1
+                else:
+                    run.stayed += 1
             after = due[-1]
             due = self._due(record_type, kept, statement, after)
+        return run
 
     def _due(self, record_type: str, kept: timedelta | None, statement: str, after: str) -> list[str]:
         if kept is None:
@@ -76,13 +99,15 @@ class Retention:
         asked = {"type": record_type, "after": after, "kept": kept, "limit": _AT_ONCE}
         return self._transactions.read(lambda c: [row[0] for row in driver(c).execute(statement.encode(), asked)])
 
-    def _erase_one(self, name: str, erase: Erase, reason: str) -> None:
+    def _erase_one(self, name: str, erase: Erase, reason: str) -> bool:
         try:
             self._transactions.write(lambda connection: erase(connection, name, Origin.system(ITSELF, reason=reason)))
         except ConcordError as error:
             if error.reason not in _STAYS:
                 raise
             _log.warning("%s stays although its retention is over: %s", name, reasons.ErrorReason.Name(error.reason))
+            return False
+        return True
 
 
 def _retention_of(kind: type[Message]) -> options_pb2.Retention.ValueType:

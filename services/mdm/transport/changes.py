@@ -70,7 +70,7 @@ class ChangeMethods:
         )
         call.on_end(self._news.wake)
         call.on_stop(stream.stop)
-        with self._slow_consumers.watching(stream, call.cancel):
+        with self._slow_consumers.watching(stream, call.cancel, call.caller.client):
             for item in stream:
                 if isinstance(item, Progress):
                     yield Response(cursor=item.cursor.encode())

@@ -1,6 +1,7 @@
 """Live quality of automatic links, and the audits that it is told from."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 from google.protobuf.message import Message
 from opentelemetry.metrics import Meter
@@ -13,8 +14,13 @@ from services.mdm.storage.match_quality import MatchQuality
 from services.mdm.storage.stored_models import matched_type
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding
+from services.mesh.metrics.gauge import Gauge, Point, observe
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call
+
+QUALITY = Gauge("concord.match.quality", "1", "Ends of confidence intervals of automatic links.")
+BROKEN = Gauge("concord.match.promise_broken", "{flag}", "1 where decisions show that a promise is not kept.")
+_SHOWN_FOR_S = 180.0
 
 
 class MatchQualityMethods:
@@ -67,19 +73,31 @@ class MatchQualityMethods:
         return self._transactions.read(read)
 
 
-def quality_gauges(meter: Meter) -> Callable[[pb.MatchQuality], None]:
-    """Return what shows live quality as metrics: the ends of its intervals, and whether a promise is broken."""
-    ends = meter.create_gauge("concord.match.quality", description="Ends of confidence intervals of automatic links.")
-    broken = meter.create_gauge("concord.match.promise_broken", description="1 where decisions show it is broken.")
+def quality_gauges(meter: Meter, clock: Callable[[], float] = time.monotonic) -> Callable[[pb.MatchQuality], None]:
+    """Return what shows live quality as metrics: the ends of its intervals, and whether a promise is broken.
+
+    What is not measured again is shown no longer: another replica measures now, or no model is in force.
+    """
+    newest: dict[str, tuple[float, tuple[Point, ...]]] = {}
 
     def show(found: pb.MatchQuality) -> None:
-        for what, interval, is_broken in (
-            ("precision", found.precision, found.precision_broken),
-            ("recall", found.recall, found.recall_broken),
-        ):
-            of = {"record_type": found.record_type, "what": what}
-            ends.set(interval.low, {**of, "end": "low"})
-            ends.set(interval.high, {**of, "end": "high"})
-            broken.set(int(is_broken), of)
+        newest[found.record_type] = (clock(), tuple(_points(found)))
 
+    def points() -> Iterator[Point]:
+        for shown_at, shown in tuple(newest.values()):
+            if clock() < shown_at + _SHOWN_FOR_S:
+                yield from shown
+
+    observe(meter, (QUALITY, BROKEN), points)
     return show
+
+
+def _points(found: pb.MatchQuality) -> Iterator[Point]:
+    for what, interval, is_broken in (
+        ("precision", found.precision, found.precision_broken),
+        ("recall", found.recall, found.recall_broken),
+    ):
+        of = {"record_type": found.record_type, "what": what}
+        yield Point(QUALITY, interval.low, {**of, "end": "low"})
+        yield Point(QUALITY, interval.high, {**of, "end": "high"})
+        yield Point(BROKEN, int(is_broken), of)

@@ -1,12 +1,19 @@
 """The watch on evidence: compares all of a service's evidence with the audit's by itself, and raises the alarm."""
 
 import logging
+from collections.abc import Sequence
 
 from opentelemetry.metrics import Meter
 
 from services.mesh.database import Database
-from services.mesh.elected import Elected
+from services.mesh.elected import Elected, scheduled
 from services.mesh.evidence.comparison import OwnSide, Page, Side, compare
+from services.mesh.metrics.gauge import Gauge, Point, observe
+
+DIFFERENCES = Gauge(
+    "concord.evidence.differences", "{change}", "Changes on which a service and the audit differ. An alarm."
+)
+COMPARED = Gauge("concord.evidence.compared", "{change}", "Changes that the last whole reconciliation compared.")
 
 _MOST_NAMED = 100
 """Differences in the log of one run; the metric counts all of them."""
@@ -23,16 +30,15 @@ class EvidenceWatch:
         self._audit = audit
         self._behind = ""
         self._compared = self._differences = 0
-        self._shown = meter.create_gauge(
-            "concord.evidence.differences", description="Changes on which a service and the audit differ. An alarm."
-        )
-        self._seen = meter.create_gauge(
-            "concord.evidence.compared", description="Changes that the last whole reconciliation compared."
-        )
+        self._concluded: Sequence[Point] = ()
+        self._job: Elected | None = None
+        observe(meter, (DIFFERENCES, COMPARED), self._points)
 
-    def job(self, database: Database, interval_s: float) -> Elected:
-        """Return the job that makes one run in every interval, in one replica at a time."""
-        return Elected(database, "reconciliation", self.work, idle_pause_s=interval_s)
+    def jobs(self, database: Database, interval_s: float) -> list[Elected]:
+        """Return the job that makes one run in every interval, in one replica at a time; none for an interval of 0."""
+        jobs = scheduled(database, "reconciliation", self.work, interval_s=interval_s)
+        self._job = jobs[0] if jobs else None
+        return jobs
 
     def work(self) -> bool:
         """Compare the next ranges; False at the end of a run. Raises ConcordError."""
@@ -55,7 +61,10 @@ class EvidenceWatch:
 
     def _conclude(self) -> None:
         of = {"source_service": self._source_service}
-        self._shown.set(self._differences, of)
-        self._seen.set(self._compared, of)
+        self._concluded = (Point(DIFFERENCES, self._differences, of), Point(COMPARED, self._compared, of))
         _log.info("%d changes compared with the audit, %d differ", self._compared, self._differences)
         self._behind, self._compared, self._differences = "", 0, 0
+
+    def _points(self) -> Sequence[Point]:
+        """Return what the last run found, while this replica makes the runs: another's may have found otherwise."""
+        return self._concluded if self._job is None or self._job.elected() else ()

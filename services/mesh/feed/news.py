@@ -48,6 +48,11 @@ class News:
             return self._newest > position
 
     @property
+    def newest(self) -> int:
+        """The newest position that this process has heard of."""
+        return self._newest
+
+    @property
     def is_over(self) -> bool:
         """Whether it was stopped: nobody is told anything any more."""
         return self._stopping.is_set()

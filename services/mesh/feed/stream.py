@@ -88,6 +88,11 @@ class FeedStream:
         self._stopping.set()
         self._news.wake()
 
+    @property
+    def position(self) -> int:
+        """The position up to which everything has been handed over."""
+        return self._cursor.position
+
     def overdue_s(self) -> float:
         """Return for how many seconds beyond the limit the consumer has kept an item; at most 0 when in time."""
         handed_over_at = self._handed_over_at

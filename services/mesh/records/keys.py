@@ -8,7 +8,6 @@ import hmac
 import os
 import re
 import secrets
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,24 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.mesh.configuration import ConfigurationError
+from services.mesh.followed_files import FollowedFiles
+from services.mesh.secret_file import read_secret_file
+
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_LOOK_EVERY_S = 1.0
 _LINE = re.compile(r"v([1-9][0-9]{0,8}) ([A-Za-z0-9+/]{43}=)")
 
 
-class KeyFileError(Exception):
+class KeyFileError(ConfigurationError):
     """The key file is missing, open to others, or not made of `v<N> <base64 of 32 bytes>` lines."""
+
+    def __init__(self, mistake: str) -> None:
+        super().__init__([mistake])
 
 
 class SealBroken(Exception):  # noqa: N818 - a state of the data, not a mistake of the caller
@@ -83,55 +90,78 @@ _extracted = KeyedHash(b"concord").beginning_with(b"")
 
 
 class KeyRing:
-    """The versions of the key-encryption key; the newest wraps, all unwrap. Safe in threads."""
+    """The versions of the key-encryption key; the first wraps, all unwrap. Safe in threads.
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
-        """Take the 32-byte keys by version, the newest first."""
-        self.versions = tuple(keys)
-        self._keys = dict(keys)
-        self._wrapping = {version: AESGCM(derive(key, "record keys")) for version, key in keys.items()}
-        self._token_keys = functools.lru_cache(maxsize=256)(self._derive_token_key)
+    A ring from a file follows it: a version that is added is in use within two seconds.
+    """
+
+    def __init__(self, keys: "Mapping[int, bytes] | FollowedFiles[_Keys]") -> None:
+        """Take the 32-byte keys by version, the one that wraps first."""
+        self._keys = keys if isinstance(keys, FollowedFiles) else _Keys(keys)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read `v<N> <base64>` lines, newest first; the file must be closed to group and others.
+        """Follow a file of `v<N> <base64>` lines, the version that wraps first; it must be closed to others.
 
-        Raises KeyFileError.
+        Raises KeyFileError. A file that later can't be used leaves the keys from before in use.
         """
         try:
-            with path.open() as file:
-                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                    raise KeyFileError(f"{path}: must be readable by its owner only (chmod 600)")
-                lines = [line.strip() for line in file if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
+            files = FollowedFiles(f"the key file {path}", [path], lambda: _read(path), look_every_s=_LOOK_EVERY_S)
+        except OSError as error:
             raise KeyFileError(f"{path}: {type(error).__name__}") from error
-        return cls(_parsed(path, lines))
+        return cls(files)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions, the one that wraps first."""
+        return self._present().versions
 
     def new_record_key(self, record: str) -> RecordKey:
         """Draw a fresh key for `record`."""
         secret = secrets.token_bytes(_KEY_BYTES)
-        version = self.versions[0]
-        wrapped = encrypt(self._wrapping[version], secret, record.encode())
+        keys = self._present()
+        version = keys.versions[0]
+        wrapped = encrypt(keys.wrapping[version], secret, record.encode())
         return RecordKey(WrappedKey(record, wrapped, version), secret)
 
     def unwrap(self, stored: WrappedKey) -> RecordKey:
         """Open a stored key. Raises SealBroken when it was altered or belongs to another record."""
-        wrapping = self._wrapping.get(stored.version)
+        # Another replica may have seen a new version a moment earlier than this one.
+        wrapping = self._present().wrapping.get(stored.version) or self._seen_now().wrapping.get(stored.version)
         if wrapping is None:
             raise SealBroken(f"{stored.record}: key-encryption key v{stored.version} is not in the key file")
         return RecordKey(stored, decrypt(wrapping, stored.wrapped, stored.record.encode()))
 
     def token_key(self, version: int, purpose: str) -> bytes:
         """Return the key of the tokens of one purpose; KeyError for a version that the ring does not have."""
-        return self._token_keys(version, purpose)
+        return self._present().token_key(version, purpose)
 
-    def _derive_token_key(self, version: int, purpose: str) -> bytes:
-        return derive(self._keys[version], f"tokens of {purpose}")
+    def _present(self) -> "_Keys":
+        return self._keys.present() if isinstance(self._keys, FollowedFiles) else self._keys
+
+    def _seen_now(self) -> "_Keys":
+        return self._keys.look() if isinstance(self._keys, FollowedFiles) else self._keys
+
+
+class _Keys:
+    """What one state of a key file holds."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        self.versions = tuple(keys)
+        self.wrapping = {version: AESGCM(derive(key, "record keys")) for version, key in keys.items()}
+        self.token_key = functools.lru_cache(maxsize=256)(
+            lambda version, purpose: derive(keys[version], f"tokens of {purpose}")
+        )
+
+
+def new_key_line(version: int) -> str:
+    """Return the line of a key file with a fresh key; secret."""
+    return f"v{version} {base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
 
 
 def write_key_file(path: Path) -> None:
     """Make a key file with one fresh key `v1`, readable by its owner only; FileExistsError if it is there."""
-    line = f"v1 {base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}\n"
+    line = new_key_line(1)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(line)
 
@@ -155,6 +185,16 @@ def decrypt(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:
         raise SealBroken(f"does not open in the context {context.decode(errors='replace')!r}") from error
 
 
+def _read(path: Path) -> _Keys:
+    try:
+        text = read_secret_file(path)
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"{path}: is not text") from error
+    except PermissionError as error:
+        raise KeyFileError(str(error)) from error
+    return _Keys(_parsed(path, [line.strip() for line in text.splitlines() if line.strip()]))
+
+
 def _parsed(path: Path, lines: list[str]) -> dict[int, bytes]:
     keys: dict[int, bytes] = {}
     for number, line in enumerate(lines, 1):
@@ -162,8 +202,8 @@ def _parsed(path: Path, lines: list[str]) -> dict[int, bytes]:
         if match is None:
             raise KeyFileError(f"{path}: line {number} is not `v<N> <base64 of 32 bytes>`")
         version = int(match[1])
-        if keys and version >= min(keys):
-            raise KeyFileError(f"{path}: line {number}: versions must fall, the newest first")
+        if version in keys:
+            raise KeyFileError(f"{path}: line {number}: version v{version} is there twice")
         try:
             keys[version] = base64.b64decode(match[2], validate=True)
         except binascii.Error as error:

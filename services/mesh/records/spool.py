@@ -11,6 +11,10 @@ from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 
 _FRESH_S = 0.2
+_LAG = """
+SELECT extract(epoch FROM clock_timestamp() - occurred_at)::float8 FROM changes
+WHERE seq = (SELECT min(seq) FROM spool)
+"""
 
 
 def backlog(connection: Connection, at_most: int | None = None) -> int:
@@ -18,6 +22,12 @@ def backlog(connection: Connection, at_most: int | None = None) -> int:
     statement = "SELECT count(*) FROM (SELECT FROM spool LIMIT %s) AS waiting"
     row = driver(connection).execute(statement, (at_most,)).fetchone()
     return row[0] if row else 0
+
+
+def lag_s(connection: Connection) -> float:
+    """Return for how many seconds the oldest change has waited, by the database's clock; 0 when none waits."""
+    row = driver(connection).execute(_LAG).fetchone()
+    return max(0.0, row[0]) if row else 0.0
 
 
 class SpoolGuard:

@@ -7,9 +7,10 @@ from typing import Any
 import grpc
 from opentelemetry import trace
 
+from services.mesh.access_log import ServedCall
 from services.mesh.server.call import NEVER_STOPPING, Call, Stopping, open_call
 from services.mesh.server.method import Method, Single, Streamed
-from services.mesh.telemetry import REASON_ATTRIBUTE, ServedCall, Telemetry, current_span, current_traceparent
+from services.mesh.telemetry import REASON_ATTRIBUTE, Telemetry, current_span, current_traceparent
 
 _UNGOVERNED = "ungoverned"
 _STATUS_ATTRIBUTE = "rpc.grpc.status_code"
@@ -33,7 +34,7 @@ class Accounting:
             try:
                 return inner(request, call)
             finally:
-                self._close(call, time.perf_counter() - began)
+                self._close(call, time.perf_counter() - began, is_stream=False)
 
         return accounted
 
@@ -43,15 +44,22 @@ class Accounting:
         def accounted(request: object, context: Any) -> Iterator[object]:
             began = time.perf_counter()
             call = self._open(method, context, self._stopping)
+            self._telemetry.stream_opened(_name(call))
             try:
-                yield from inner(request, call)
+                yield from self._begun(inner(request, call), call, began)
             except GeneratorExit:
                 call.code = grpc.StatusCode.CANCELLED
                 raise
             finally:
-                self._close(call, time.perf_counter() - began)
+                self._close(call, time.perf_counter() - began, is_stream=True)
 
         return accounted
+
+    def _begun(self, responses: Iterator[object], call: Call, began: float) -> Iterator[object]:
+        for first in responses:
+            self._telemetry.stream_began(_name(call), time.perf_counter() - began)
+            yield first
+            yield from responses
 
     def _open(self, method: Method, context: Any, stopping: Stopping) -> Call:
         call = open_call(method.policy, context, stopping, current_traceparent())
@@ -59,12 +67,15 @@ class Accounting:
             call.peer_identity = ",".join(identity.decode() for identity in context.peer_identities() or ())
         return call
 
-    def _close(self, call: Call, seconds: float) -> None:
-        rpc = call.policy.full_name if call.policy.permission else _UNGOVERNED
+    def _close(self, call: Call, seconds: float, *, is_stream: bool) -> None:
         reason = call.failure.reason_name if call.failure is not None else ""
         _tell(current_span(), call.code, reason)
-        served = ServedCall(rpc, call.code, reason, call.caller.client, seconds, call.traceparent)
+        served = ServedCall(_name(call), call.code, reason, call.caller.client, seconds, call.traceparent, is_stream)
         self._telemetry.record_call(served)
+
+
+def _name(call: Call) -> str:
+    return call.policy.full_name if call.policy.permission else _UNGOVERNED
 
 
 def _tell(span: trace.Span, code: grpc.StatusCode, reason: str) -> None:

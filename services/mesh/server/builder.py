@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from services.mesh.authentication import Authenticator
@@ -16,6 +16,8 @@ from services.mesh.server.call import Stopping
 from services.mesh.server.contract import Contract
 from services.mesh.server.denials import Denials, NoteDenial, unnoted
 from services.mesh.server.gates import Authentication, Authorisation, Deadline
+from services.mesh.server.health import Health
+from services.mesh.server.line import Line
 from services.mesh.server.method import methods_of
 from services.mesh.server.places import Places
 from services.mesh.server.refusal import Refusal
@@ -26,10 +28,7 @@ from services.mesh.server.stages import Stages
 from services.mesh.server.transport_security import credentials, require_safe
 from services.mesh.telemetry import Telemetry
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
-# The transport's own refusal has no reason: up to this factor the contract stage refuses, with one.
+# The transport's own refusal has no reason: up to this factor of a limit our stages refuse, with one.
 _HARD_LIMIT_FACTOR = 2
 
 # An access token with many entities is long, and it travels with every call.
@@ -48,56 +47,54 @@ _OPTIONS: Mapping[str, int] = {
 
 
 class MeshServer:
-    """A server that is bound to its port; it answers from `start` to `stop`."""
+    """A server that is bound to its port; it answers from `start` to `stop`, its probes until `close`."""
 
-    def __init__(self, server: grpc.Server, port: int, services: Sequence[str], parts: "_Parts") -> None:
+    def __init__(self, server: grpc.Server, port: int, parts: "_Parts") -> None:
         self._server = server
-        self._services = ("", *services)
         self._parts = parts
         self.port = port
         self.health_port = parts.health_port
+        self.health = parts.health
 
     def start(self) -> None:
         """Answer calls, and say so by health."""
         self._server.start()
         if self._parts.probes is not None:
             self._parts.probes.start()
-        for service in self._services:
-            self.set_serving(service, True)
-
-    def set_serving(self, service: str, serving: bool) -> None:  # noqa: FBT001 - as in the health service itself
-        """Change what health says of one service, or of the whole server, whose name is ""."""
-        self._parts.health.set(service, _SERVING if serving else _NOT_SERVING)
+        self.health.started()
 
     def stop(self, grace_s: float) -> None:
         """Take no new calls, end streams with SHUTTING_DOWN, let unary calls finish, cut the rest off after a while.
 
-        Returns when nothing is served any more, at the latest after `grace_s` and a moment.
+        Returns when no call is served any more, at the latest after `grace_s` and a moment.
         """
-        self._parts.health.enter_graceful_shutdown()
+        self.health.drain()
         stopped: threading.Event = self._server.stop(grace_s)
         self._parts.stopping.begin()
         stopped.wait(grace_s + 1.0)
-        if self._parts.probes is not None:
-            self._parts.probes.stop(None).wait(1.0)
         for threads in (self._parts.workers, self._parts.writers, self._parts.places.threads):
             threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Answer no probe any more: the process is about to end."""
+        if self._parts.probes is not None:
+            self._parts.probes.stop(None).wait(1.0)
 
 
 class _Parts:
     """What a server is made of and has to end."""
 
-    def __init__(self, settings: ServerSettings) -> None:
-        self.health = health.HealthServicer(experimental_non_blocking=True)
+    def __init__(self, settings: ServerSettings, services: Sequence[str]) -> None:
+        self.health = Health(services)
         self.stopping = Stopping()
-        self.workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="call")
-        self.writers = ThreadPoolExecutor(settings.writers, thread_name_prefix="write")
-        self.places = Places(settings.streams)
+        self.workers = Line(settings.workers, settings.waiting, name="call")
+        self.writers = Line(settings.writers, settings.waiting, name="write")
+        self.places = Places(settings.streams, settings.waiting)
         self.probes: grpc.Server | None = None
         self.health_port: int | None = None
         if settings.health_port is not None:
             self.probes = grpc.server(ThreadPoolExecutor(1, "probe"), options=[("grpc.so_reuseport", 0)])
-            health_pb2_grpc.add_HealthServicer_to_server(self.health, self.probes)
+            self.health.serve(self.probes)
             self.health_port = _bind(self.probes, dataclasses.replace(settings, port=settings.health_port, tls=None))
 
 
@@ -111,12 +108,13 @@ def build_server(
 ) -> MeshServer:
     """Bind a server that serves exactly these services; `note_denial` is told of every call that is not permitted.
 
-    Raises ConfigurationError for plaintext that strangers could read, OSError when a port is taken or a certificate
-    can't be read, ValueError for handlers that don't match their contracts.
+    Raises ConfigurationError for plaintext that strangers could read and for a certificate of another key, OSError when
+    a port is taken or a certificate can't be read, ValueError for handlers that don't match their contracts.
     """
     require_safe(settings)
     methods = methods_of(services)
-    parts = _Parts(settings)
+    names = [service.full_name for service in services]
+    parts = _Parts(settings, names)
     has_identities = settings.tls is not None and settings.tls.client_ca_file is not None
     stages = Stages(
         telemetry=Accounting(telemetry, parts.stopping, identities=has_identities),
@@ -128,15 +126,20 @@ def build_server(
         places=parts.places,
         contract=Contract(settings.max_request_bytes, settings.max_response_bytes),
     )
-    server = grpc.server(parts.workers, options=_options(settings))
-    health_pb2_grpc.add_HealthServicer_to_server(parts.health, server)
-    names = [service.full_name for service in services]
+    server = grpc.server(parts.workers, options=_options(settings), maximum_concurrent_rpcs=_most_calls(settings))
+    parts.health.serve(server)
     if settings.reflection:
         described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(described, server)
     threads = Threads(streams=parts.places.threads, writers=parts.writers)
     server.add_generic_rpc_handlers([Routing(methods, stages, telemetry.tracer_provider, threads)])
-    return MeshServer(server, _bind(server, settings), names, parts)
+    return MeshServer(server, _bind(server, settings), parts)
+
+
+def _most_calls(settings: ServerSettings) -> int:
+    """Return how many calls may be there at all, those included that only wait to be refused."""
+    served = settings.workers + settings.writers + settings.streams + 2 * settings.waiting
+    return served * _HARD_LIMIT_FACTOR
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:

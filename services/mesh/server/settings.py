@@ -23,7 +23,7 @@ class ServerSettings:
     `port` 0 takes a free one. `streams` is the number of streams served at once, apart from the `workers` that serve
     unary calls; more of these than the cores keep busy hand the interpreter to one another (docs/how-to/bench.md).
     `writers` serve unary calls that change records or append evidence: they mostly wait, and the more wait the more
-    share a transaction.
+    share a transaction. `waiting` calls may wait for the workers, and as many for the writers; then calls are refused.
     `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on addresses other than
     loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
     contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.
@@ -33,6 +33,7 @@ class ServerSettings:
     port: int = 0
     workers: int = 8
     writers: int = 32
+    waiting: int = 1000
     streams: int = 64
     max_request_bytes: int = 4 * 1024 * 1024
     max_response_bytes: int = 16 * 1024 * 1024

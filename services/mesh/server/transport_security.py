@@ -1,25 +1,36 @@
 """How a server proves who it is: certificates that rotate, or plaintext where nobody else can listen."""
 
 import ipaddress
-import threading
-from pathlib import Path
 
 import grpc
 
+from services.mesh.certificates import read_identity
 from services.mesh.configuration import ConfigurationError
+from services.mesh.followed_files import FollowedFiles
 from services.mesh.server.settings import ServerSettings, ServerTls
 
 
 def credentials(tls: ServerTls) -> grpc.ServerCredentials:
     """Return credentials that follow the files: a changed certificate serves the next handshake.
 
-    Raises OSError when a file can't be read now.
+    Files that are missing or half replaced keep the old identity in service. Raises OSError, ConfigurationError when
+    they are of no use now.
     """
-    first = _Files(tls).read()
-    reader = _Files(tls)
+    paths = [path for path in (tls.certificate_file, tls.key_file, tls.client_ca_file) if path is not None]
+    files = FollowedFiles("the server's TLS identity", paths, lambda: _read(tls))
+    given = files.present()
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal given
+        fresh = files.present()
+        if fresh is given:
+            return None
+        given = fresh
+        return fresh
+
     return grpc.dynamic_ssl_server_credentials(
-        first,
-        reader.changed,  # type: ignore[arg-type] # None says "as before", which the stubs don't know
+        given,
+        changed,  # type: ignore[arg-type] # None says "as before", which the stubs don't know
         require_client_authentication=tls.client_ca_file is not None,
     )
 
@@ -40,42 +51,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Files:
-    """The files of a server's identity, read again when one of them changes."""
-
-    def __init__(self, tls: ServerTls) -> None:
-        self._tls = tls
-        self._lock = threading.Lock()
-        self._seen = self._stamps()
-
-    def read(self) -> grpc.ServerCertificateConfiguration:
-        """Read the files. Raises OSError."""
-        pair = (self._tls.key_file.read_bytes(), self._tls.certificate_file.read_bytes())
-        ca_file = self._tls.client_ca_file
-        return grpc.ssl_server_certificate_configuration([pair], ca_file.read_bytes() if ca_file else None)
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the configuration for the next handshake when it is a new one.
-
-        Files that are missing or half replaced keep the old identity in service.
-        """
-        with self._lock:
-            try:
-                stamps = self._stamps()
-                if stamps == self._seen:
-                    return None
-                fresh = self.read()
-            except OSError:
-                return None
-            self._seen = stamps
-            return fresh
-
-    def _stamps(self) -> list[tuple[int, int]]:
-        return [_stamp(path) for path in (self._tls.certificate_file, self._tls.key_file, self._tls.client_ca_file)]
-
-
-def _stamp(path: Path | None) -> tuple[int, int]:
-    if path is None:
-        return (0, 0)
-    status = path.stat()
-    return (status.st_mtime_ns, status.st_ino)
+def _read(tls: ServerTls) -> grpc.ServerCertificateConfiguration:
+    pair = read_identity(tls.certificate_file, tls.key_file)
+    ca_file = tls.client_ca_file
+    return grpc.ssl_server_certificate_configuration([pair], ca_file.read_bytes() if ca_file else None)

@@ -5,10 +5,10 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from clients.verifier.errors import UnreadableError
 from clients.verifier.note import LARGEST_NOTE_BYTES, VerifierKey
+from services.mesh.http_server import Handler
 from services.witness.domain.signing_key import SigningKey
 from services.witness.domain.submission import ContradictionError, OtherSizeError, RefusalError, Status, Submission
 from services.witness.storage.state_directory import StateDirectory
@@ -17,7 +17,6 @@ PATH = "/add-checkpoint"
 LARGEST_BODY_BYTES = LARGEST_NOTE_BYTES + 4096
 """A checkpoint, and 63 hashes."""
 
-_SLOWEST_READ_S = 10.0
 _LENGTH = re.compile(r"[0-9]{1,7}")
 _TEXT = "text/plain; charset=utf-8"
 _SIZE = "text/x.tlog.size"
@@ -54,51 +53,20 @@ class Cosigner:
             return self._key.cosign(checkpoint.note.text, int(self._clock()))
 
 
-class WitnessServer:
-    """The interface on a port; `port` 0 takes a free one. Raises OSError for an address that can't be had."""
-
-    def __init__(self, host: str, port: int, cosigner: Cosigner) -> None:
-        handler = type("Handler", (_Handler,), {"cosigner": cosigner})
-        try:
-            self._server = ThreadingHTTPServer((host, port), handler)
-        except OSError as error:
-            raise OSError(f"can't listen on {host}:{port}") from error
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="witness", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._server.server_port
-
-    def start(self) -> None:
-        """Serve in threads."""
-        self._thread.start()
-
-    def stop(self, grace_s: float) -> None:
-        """Take no more requests. What is cut off in the middle is on disk or is not: either way it may be repeated."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(grace_s)
+def handler_of(cosigner: Cosigner) -> type[Handler]:
+    """Return the interface to a witness, for a server."""
+    return type("CosigningHandler", (_Handler,), {"cosigner": cosigner})
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One connection, which may carry several requests."""
-
+class _Handler(Handler):
     cosigner: Cosigner
-    protocol_version = "HTTP/1.1"
-    server_version = "concord-witness"
-    sys_version = ""
-    timeout = _SLOWEST_READ_S
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the base class's name
+        """Answer a submission."""
         try:
-            self._answer(*self._outcome(self._body()))
+            self.answer(*self._outcome(self._body()))
         except RefusalError as refused:
-            self._answer(refused.status, f"{refused}\n")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        _log.debug(format, *args)
+            self.answer(refused.status, f"{refused}\n")
 
     def _body(self) -> bytes:
         size = self.headers.get("Content-Length", "")
@@ -119,11 +87,3 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, UnreadableError):
             _log.exception("the witness can't use its state: nothing was cosigned")
             return HTTPStatus.INTERNAL_SERVER_ERROR, "the witness can't use its state\n", _TEXT
-
-    def _answer(self, status: int, text: str, content_type: str = _TEXT) -> None:
-        body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)

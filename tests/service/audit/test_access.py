@@ -10,7 +10,7 @@ import pytest
 from concord.audit.v1 import audit_pb2 as messages
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.development.issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
 from tests.support.leaves import leaf_bytes
 

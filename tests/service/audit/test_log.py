@@ -14,8 +14,8 @@ from services.audit.domain.checkpoint import Checkpoint, LogSigner
 from services.audit.domain.leaf import leaf_hash
 from services.audit.domain.merkle import is_consistent, is_included
 from services.audit.domain.signed_note import SignedNote
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.configuration import ConfigurationError
-from services.mesh.development_issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, PROVE, Clients, refusal, replica
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import history, leaf_bytes

@@ -14,7 +14,9 @@ import pytest
 
 from concord.audit.v1.audit_pb2 import AppendLeavesRequest, ListGapsRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
-from services.mesh.development_issuer import DevelopmentIssuer
+from services.audit.storage.pruning import JOB
+from services.development.issuer import DevelopmentIssuer
+from services.mesh.elected import election
 from tests.service.audit.conftest import APPEND, READ, Clients
 from tests.support.checkpoints import recomputed
 from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase
@@ -100,14 +102,20 @@ def test_an_empty_database_is_refused_until_it_is_migrated(
         CONCORD_AUDIT_DATABASE_PASSWORD_FILE=server.password_file(SERVICE),
     )
     refused = completed(serving)
-    assert (refused.returncode, "migrate it first" in refused.stderr) == (2, True)
+    assert (refused.returncode, "not started: the schema is not there" in refused.stderr) == (2, True)
+    in_vain = completed(serving, "await-schema", "--timeout", "0.1")
+    assert (in_vain.returncode, "not there: waited 0.1 s in vain: the schema" in in_vain.stderr) == (2, True)
     migrating = clean_environment() | {
         "CONCORD_MIGRATION_DATABASE_URL": server.network_url(empty_database, OWNER),
         "CONCORD_MIGRATION_DATABASE_PASSWORD_FILE": str(server.password_file(OWNER)),
         "CONCORD_MIGRATION_SERVICE_ROLE": SERVICE,
     }
-    for _ in range(2):
-        assert completed(migrating, "migrate").returncode == 0
+    with subprocess.Popen([*COMMAND, "await-schema"], env=serving, stderr=subprocess.PIPE) as waiting:
+        assert waiting.stderr is not None
+        assert b"waiting: the schema is not there" in waiting.stderr.readline()
+        for _ in range(2):
+            assert completed(migrating, "migrate").returncode == 0
+        assert waiting.wait(20) == 0
     with running(serving, issuer) as (process, clients):
         with clients.stub(clients.granted(APPEND)) as audit:
             assert audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf_bytes()])).receipts[0].leaf_index == 0
@@ -119,6 +127,18 @@ def test_a_database_that_does_not_answer_is_told(databases: Databases, issuer: D
     refused = completed(environment(issuer, databases.server.url("nobody_made_this", SERVICE)))
     assert refused.returncode == 2
     assert "database does not answer" in refused.stderr
+
+
+def test_a_run_of_retention_is_told_and_never_meets_another(
+    migrated: MigratedDatabase, issuer: DevelopmentIssuer
+) -> None:
+    env = environment(issuer, migrated.service.url)
+    done = completed(env, "retain", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"service": "audit", "pruned": 0, "rows": []})
+    with migrated.opened() as database, election(database, JOB):
+        refused = completed(env, "retain")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "not done: another process is elected for pruning" in refused.stderr
 
 
 def test_a_killed_process_kept_every_leaf_it_gave_a_receipt_for(

@@ -15,9 +15,9 @@ from concord.audit.v1.completeness_pb2_grpc import CompletenessServiceStub
 from concord.evidence.v1 import evidence_pb2 as pb
 from concord.evidence.v1.evidence_pb2_grpc import EvidenceServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.client import FixedToken, open_channel
-from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.comparison import RecordRange
 from services.mesh.evidence.own import OwnEvidence

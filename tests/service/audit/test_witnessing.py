@@ -10,9 +10,9 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.app import started_witnessing
 from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import Database, driver
-from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.errors import ConcordError
 from tests.service.audit.test_process import completed, environment
 from tests.support import witnesses

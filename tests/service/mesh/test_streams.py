@@ -2,11 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -156,19 +154,6 @@ def test_a_stopping_server_finishes_what_is_under_way_and_takes_nothing_new() ->
         assert under_way.result(10).leaf.name == "done"
         stopping.join(10)
         assert not stopping.is_alive()
-
-
-def test_health_needs_no_token_and_follows_what_it_is_told() -> None:
-    with serving(TOKENS, watching()) as (server, channel):
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-
-        def status(name: str) -> int:
-            return int(stub.Check(health_pb2.HealthCheckRequest(service=name)).status)
-
-        assert status("") == status(CHANGES) == health_pb2.HealthCheckResponse.SERVING
-        server.set_serving(CHANGES, False)
-        assert status(CHANGES) == health_pb2.HealthCheckResponse.NOT_SERVING
-        assert status("") == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_a_server_refuses_to_start_with_less_or_more_than_its_contracts_say() -> None:

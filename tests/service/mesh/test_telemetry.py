@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +12,20 @@ import grpc
 import pytest
 
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
+from concord.mdm.v1 import change_pb2, change_pb2_grpc
 from services.mesh.logs import JsonLines
 from services.mesh.server import Call
 from services.mesh.telemetry import Telemetry, TelemetrySettings, span
+from tests.support.scraping import scrape, values
 from tests.support.serving import Tokens, service, serving
+from tests.support.waiting import eventually
 
 AUDIT = "concord.audit.v1.AuditService"
+CHANGES = "concord.mdm.v1.ChangeService"
 SECRET = "98-7654321"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TOKENS = Tokens()
-READER = TOKENS.grant("reader", "audit.leaves.read")
+READER = TOKENS.grant("reader", "audit.leaves.read", "mdm.changes.read")
 
 
 def get_leaf(request: audit_pb2.GetLeafRequest, _call: Call) -> audit_pb2.GetLeafResponse:
@@ -75,6 +80,34 @@ def test_a_failed_call_is_told_by_reason_everywhere_and_by_value_nowhere(
     printed = "".join(JsonLines("audit").format(record) for record in caplog.records)
     assert "KeyError" in printed
     assert SECRET not in file.read_text() + lines.getvalue() + printed
+
+
+def watch(_request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[change_pb2.WatchChangesResponse]:
+    ended = threading.Event()
+    call.on_end(ended.set)
+    yield change_pb2.WatchChangesResponse(cursor=b"1")
+    yield change_pb2.WatchChangesResponse(cursor=b"2")
+    ended.wait(10)
+
+
+def test_a_stream_is_open_then_ended_and_timed_to_its_first_message() -> None:
+    with (
+        telemetry(TelemetrySettings(metrics_port=0)) as (made, _),
+        serving(TOKENS, service(CHANGES, {"WatchChanges": watch}), telemetry=made) as (_, channel),
+    ):
+        port = made.metrics_port or 0
+        stub = change_pb2_grpc.ChangeServiceStub(channel)
+        stream = stub.WatchChanges(change_pb2.WatchChangesRequest(), metadata=READER)
+        assert [next(stream).cursor, next(stream).cursor] == [b"1", b"2"]
+        served = scrape(port)
+        assert values(served["rpc_server_streams_open"], "rpc") == {f"/{CHANGES}/WatchChanges": 1}
+        stream.cancel()
+        eventually(lambda: values(scrape(port)["rpc_server_streams_open"], "rpc") == {f"/{CHANGES}/WatchChanges": 0})
+        served = scrape(port)
+        assert values(served["rpc_server_streams_ended_total"], "client") == {"tests": 1}
+        first = served["rpc_server_stream_first_message_seconds"].samples
+        assert [sample.value for sample in first if sample.name.endswith("_count")] == [1]
+        assert "rpc_server_call_duration_seconds" not in served
 
 
 def test_calls_are_counted_and_timed_by_rpc_code_and_client() -> None:

@@ -14,7 +14,10 @@ from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader, PublishedTransaction
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
+from services.mesh.feed.subscriber_lag import show_subscribers
+from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
+from tests.support.scraping import scrape, values
 from tests.support.waiting import eventually
 
 
@@ -120,6 +123,36 @@ def test_a_consumer_that_never_comes_back_is_cut_off(
         next(iter(stream))
         assert disconnected.wait(5)
     watch.stop()
+
+
+def test_how_far_a_subscriber_is_behind_is_told_while_its_stream_is_open(
+    ledger: Ledger, database: Database, audit: AuditInMemory, news: News
+) -> None:
+    ledger.write("suppliers/1", "suppliers/2")
+    ledger.write("suppliers/3")
+    publish_everything(database, audit)
+    eventually(lambda: news.newest == 3)
+    reader, watch = FeedReader(database), SlowConsumers()
+    stream = FeedStream(reader, news, reader.beginning())
+    telemetry = Telemetry(TelemetrySettings(metrics_port=0, access_log=False), "small")
+    show_subscribers(telemetry.meter, watch, news)
+
+    def behind() -> dict[str, float]:
+        served = scrape(telemetry.metrics_port or 0)
+        found = served.get("concord_feed_subscriber_lag")
+        return values(found, "client") if found else {}
+
+    try:
+        with watch.watching(stream, lambda: None, "warehouse"):
+            assert behind() == {"warehouse": 3}
+            served = iter(stream)
+            next(served)
+            assert behind() == {"warehouse": 1}
+            next(served)
+            assert behind() == {"warehouse": 0}
+        assert behind() == {}
+    finally:
+        telemetry.shutdown()
 
 
 def test_stopping_the_watch_stops_every_stream(database: Database, news: News) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from services.adapter.app import connect
-from services.adapter.settings import AdapterSettings, PeerSettings
+from services.adapter.settings import AdapterSettings
 from services.mesh.authentication import AuthenticationSettings
 from services.mesh.configuration import ConfigurationError
 from services.mesh.database import DatabaseSettings
+from services.mesh.peer import PeerSettings
 from tests.support.fake_connector import FakeConnector, FakeSystem
 
 

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.development.issuer import DevelopmentIssuer
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.caller import Caller
-from services.mesh.development_issuer import DevelopmentIssuer
 from services.mesh.errors import ConcordError
 
 ISSUER = "https://issuer.example"
@@ -311,7 +311,7 @@ def test_the_development_issuers_tokens_are_accepted(tmp_path: Path) -> None:
 def test_the_development_issuers_key_and_tokens_are_only_their_owners(tmp_path: Path) -> None:
     issuer = DevelopmentIssuer(tmp_path / "issuer")
     written = issuer.write_token(tmp_path / "token", issuer.issue("bob", "console", []))
-    (key,) = (tmp_path / "issuer").glob("*.pem")
+    key = tmp_path / "issuer" / "jwks-private.json"
     assert [path.stat().st_mode & 0o777 for path in (key, written, tmp_path / "issuer")] == [0o600, 0o600, 0o700]
 
 
@@ -321,4 +321,4 @@ def test_development_issuers_that_start_at_once_share_one_key(tmp_path: Path) ->
     authenticator = TokenAuthenticator(AuthenticationSettings(issuer=issuers[0].issuer, jwks_file=issuers[0].jwks_file))
     for issuer in issuers:
         assert authenticator.authenticate(issuer.issue("bob", "console", [])).subject == "bob"
-    assert sorted(path.name for path in (tmp_path / "issuer").iterdir()) == ["issuer_key.pem", "jwks.json"]
+    assert sorted(path.name for path in (tmp_path / "issuer").iterdir()) == ["jwks-private.json", "jwks.json"]

@@ -10,7 +10,8 @@ import grpc
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.mesh.telemetry import ServedCall, Telemetry, TelemetrySettings, current_traceparent, span
+from services.mesh.access_log import ServedCall
+from services.mesh.telemetry import Telemetry, TelemetrySettings, current_traceparent, span
 
 SECRET = "98-7654321"
 

@@ -27,7 +27,14 @@ def tree(tmp_path: Path) -> Path:
     """A tree of empty modules with the repository's boundaries."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     clients = ("clients", "clients/cli", "clients/verifier")
-    for package in ("tools", *clients, "services", "services/mesh", *(f"services/{service}" for service in SERVICES)):
+    for package in (
+        "tools",
+        *clients,
+        "services",
+        "services/mesh",
+        "services/development",
+        *(f"services/{service}" for service in SERVICES),
+    ):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     for service in SERVICES:
@@ -96,6 +103,8 @@ def test_what_the_boundaries_allow_passes(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "imported", "boundary"),
     [
+        ("mdm/app", "services.development", NO_SERVICE_IMPORTS_ANOTHER),
+        ("mesh/__init__", "services.development", NO_SERVICE_IMPORTS_ANOTHER),
         ("mdm/app", "services.audit.domain", NO_SERVICE_IMPORTS_ANOTHER),
         ("erp_adapter/app", "services.saas_adapter.domain", NO_SERVICE_IMPORTS_ANOTHER),
         ("adapter/app", "services.erp_adapter.domain", NO_SERVICE_IMPORTS_ANOTHER),

@@ -1,0 +1,152 @@
+"""A channel that follows the files of its identity: grpcio's own keeps the credentials that it was opened with."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Self
+
+import grpc
+
+from services.mesh.followed_files import FollowedFiles
+
+Open = Callable[[grpc.ChannelCredentials], grpc.Channel]
+
+
+class FollowingChannel(grpc.Channel):
+    """Opens a channel anew when its credentials have changed, for the calls that begin from then on.
+
+    Calls that run, long streams among them, end where they began; the channel that the last one leaves is closed.
+    """
+
+    def __init__(self, credentials: FollowedFiles[grpc.ChannelCredentials], open_: Open) -> None:
+        self._credentials = credentials
+        self._open = open_
+        self._lock = threading.Lock()
+        self._opened = self._newly_opened(credentials.present())
+        self._left: set[_Opened] = set()
+
+    def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:  # noqa: FBT001, FBT002 - grpc's own
+        """Tell the callback how the present channel's connection is."""
+        self._opened.channel.subscribe(callback, bool(try_to_connect))
+
+    def unsubscribe(self, callback: Any) -> None:
+        """Tell it no more."""
+        self._opened.channel.unsubscribe(callback)
+
+    def unary_unary(self, *arguments: Any, **options: Any) -> Any:
+        """Return what makes calls of a unary method."""
+        return _ToResponse(self, lambda channel: channel.unary_unary(*arguments, **options))
+
+    def unary_stream(self, *arguments: Any, **options: Any) -> Any:
+        """Return what opens streams of responses."""
+        return _ToResponses(self, lambda channel: channel.unary_stream(*arguments, **options))
+
+    def stream_unary(self, *arguments: Any, **options: Any) -> Any:
+        """Return what opens streams of requests."""
+        return _ToResponse(self, lambda channel: channel.stream_unary(*arguments, **options))
+
+    def stream_stream(self, *arguments: Any, **options: Any) -> Any:
+        """Return what opens streams both ways."""
+        return _ToResponses(self, lambda channel: channel.stream_stream(*arguments, **options))
+
+    def close(self) -> None:
+        """Close every channel, and end the calls that run."""
+        with self._lock:
+            opened = [self._opened, *self._left]
+        for each in opened:
+            each.channel.close()
+
+    def begin(self) -> "_Opened":
+        """Take the present channel for a call; whoever takes it gives it back with `end`."""
+        credentials = self._credentials.present()
+        with self._lock:
+            former = self._opened
+            if credentials is not former.credentials:
+                self._opened = self._newly_opened(credentials)
+                self._left.add(former)
+            self._opened.calls += 1
+            current = self._opened
+        self._close_if_left(former)
+        return current
+
+    def end(self, opened: "_Opened") -> None:
+        """Give a call's channel back."""
+        with self._lock:
+            opened.calls -= 1
+        self._close_if_left(opened)
+
+    def _close_if_left(self, opened: "_Opened") -> None:
+        with self._lock:
+            left = opened in self._left and opened.calls == 0
+            if left:
+                self._left.remove(opened)
+        if left:
+            # Not by the thread that tells of a call's end: closing waits for what that thread has still to tell.
+            threading.Thread(target=opened.channel.close, name="closing a channel", daemon=True).start()
+
+    def _newly_opened(self, credentials: grpc.ChannelCredentials) -> "_Opened":
+        return _Opened(credentials, self._open(credentials))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Opened:
+    """A channel, the credentials that it was opened with, and how many calls run on it."""
+
+    def __init__(self, credentials: grpc.ChannelCredentials, channel: grpc.Channel) -> None:
+        self.credentials = credentials
+        self.channel = channel
+        self.calls = 0
+
+
+class _Method:
+    """A method of whichever channel is the present one when it is called."""
+
+    def __init__(self, following: FollowingChannel, method_of: Callable[[grpc.Channel], Any]) -> None:
+        self._following = following
+        self._method_of = method_of
+
+    def _begun(self, call: Callable[[Any], Any]) -> Any:
+        """Begin a call that ends by itself later."""
+        opened = self._following.begin()
+        try:
+            begun = call(self._method_of(opened.channel))
+            running = begun.add_callback(lambda: self._following.end(opened))
+        except BaseException:
+            self._following.end(opened)
+            raise
+        if not running:
+            self._following.end(opened)
+        return begun
+
+
+class _ToResponse(_Method, grpc.UnaryUnaryMultiCallable, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg] # at run time they take none
+    """A method with one response."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._done(lambda method: method(*arguments, **options))
+
+    def with_call(self, *arguments: Any, **options: Any) -> Any:
+        """Call and wait; return the response and the call."""
+        return self._done(lambda method: method.with_call(*arguments, **options))
+
+    def future(self, *arguments: Any, **options: Any) -> Any:
+        """Call without waiting."""
+        return self._begun(lambda method: method.future(*arguments, **options))
+
+    def _done(self, call: Callable[[Any], Any]) -> Any:
+        opened = self._following.begin()
+        try:
+            return call(self._method_of(opened.channel))
+        finally:
+            self._following.end(opened)
+
+
+class _ToResponses(_Method, grpc.UnaryStreamMultiCallable, grpc.StreamStreamMultiCallable):  # type: ignore[type-arg] # as above
+    """A method with a stream of responses."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._begun(lambda method: method(*arguments, **options))

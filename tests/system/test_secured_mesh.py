@@ -1,0 +1,152 @@
+"""A mesh wholly on TLS and client credentials: a supplier and its leaf, and secrets that change meanwhile."""
+
+import ssl
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import grpc
+import psycopg
+import pytest
+from cryptography import x509
+
+from concord.audit.v1 import audit_pb2
+from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
+from concord.mdm.v1 import supplier_pb2, system_pb2
+from concord.mdm.v1.party_pb2 import BankAccount
+from concord.mdm.v1.supplier_pb2 import Supplier
+from services.development.authority import Authority, Identity
+from services.development.workloads import WORKLOADS
+from services.mesh.errors import from_rpc_error
+from services.mesh.records.keys import new_key_line
+from tests.support.secured_mesh import SecuredMesh
+from tests.support.served_hub import Client, refused
+from tests.support.waiting import eventually
+from tools.postgres import PostgresServer
+
+pytestmark = pytest.mark.xdist_group("secured mesh")
+
+
+@dataclass(frozen=True)
+class Steward:
+    """Somebody who writes suppliers and looks their leaves up."""
+
+    hub: Client
+    audit: AuditServiceStub
+
+    def writes(self, legal_name: str) -> str:
+        """Create a supplier whose bank account is sealed; return its name."""
+        content = Supplier(
+            legal_name=legal_name,
+            entities=["entities/group"],
+            bank_accounts=[BankAccount(code="1", account_number="123456")],
+        )
+        request = supplier_pb2.CreateSupplierRequest(supplier=content, request_id=str(uuid.uuid4()))
+        return self.hub.suppliers.CreateSupplier(request).supplier.name
+
+    def finds_leaf(self, record: str) -> bool:
+        """Tell whether the audit has the leaf of a record's first revision."""
+        request = audit_pb2.GetLeafRequest(source_service="mdm", record=record, revision=1)
+        try:
+            return bool(self.audit.GetLeaf(request).leaf.name)
+        except grpc.RpcError as error:
+            if from_rpc_error(error).code is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMesh]:
+    directory = tmp_path_factory.mktemp("secured")
+    # A server of its own: passwords of roles are the server's, and these are changed.
+    with PostgresServer.start(directory / "postgres") as postgres, SecuredMesh(directory / "mesh", postgres) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def steward(mesh: SecuredMesh) -> Iterator[Steward]:
+    with mesh.channel("mdm") as hub, mesh.channel("audit") as audit:
+        client = Client(hub)
+        entity = system_pb2.Entity(name="entities/group", display_name="Group")
+        client.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
+        own = system_pb2.System(
+            name="systems/hub",
+            display_name="Hub",
+            kind="hub",
+            entity=entity.name,
+            trust_rank=1,
+            authored_attributes=["supplier"],
+        )
+        client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=own, request_id=str(uuid.uuid4())))
+        yield Steward(client, AuditServiceStub(audit))
+
+
+def test_a_supplier_is_written_its_leaf_found_and_its_checkpoint_cosigned(mesh: SecuredMesh, steward: Steward) -> None:
+    acme = steward.writes("Acme")
+    assert eventually(lambda: steward.finds_leaf(acme), timeout_s=30)
+    assert eventually(lambda: list((mesh.directory / "witness").glob("*.checkpoint")), timeout_s=30)
+
+
+def test_who_shows_no_certificate_is_not_served(mesh: SecuredMesh) -> None:
+    credentials = grpc.ssl_channel_credentials(mesh.secrets.file("steward-tls", "ca.crt").read_bytes())
+    with grpc.secure_channel(f"localhost:{mesh.ports['mdm']}", credentials) as channel:
+        systems = Client(channel).systems
+        told = refused(lambda: systems.ListSystems(system_pb2.ListSystemsRequest(), timeout=10))
+    assert told.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_passwords_certificates_and_wrapping_keys_change_while_everything_runs(
+    mesh: SecuredMesh, steward: Steward
+) -> None:
+    assert steward.writes("Before")
+    before = presented(mesh, "mdm")
+    _renew_certificates(mesh)
+    _add_wrapping_key(mesh)
+    for workload in ("mdm", "audit"):
+        mesh.secrets.put(f"{workload}-database", {"password": uuid.uuid4().hex.encode()})
+    mesh.set_passwords()
+    _end_connections(mesh)
+    assert eventually(lambda: presented(mesh, "mdm") != before)
+    assert eventually(lambda: _newest_version(mesh, steward) == 2, timeout_s=30)
+    after = steward.writes("After")
+    assert eventually(lambda: steward.finds_leaf(after), timeout_s=30)
+    with mesh.channel("mdm") as fresh:
+        answer = Client(fresh).suppliers.GetSupplier(supplier_pb2.GetSupplierRequest(name=after))
+        assert answer.supplier.legal_name == "After"
+    assert [process.poll() for process in mesh.processes.values()] == [None] * len(mesh.processes)
+
+
+def presented(mesh: SecuredMesh, name: str) -> int:
+    """Return the serial number of the certificate that a server shows."""
+    pem = ssl.get_server_certificate(("127.0.0.1", mesh.ports[name]), timeout=10)
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def _renew_certificates(mesh: SecuredMesh) -> None:
+    kept = Identity(*(mesh.secrets.file("development-authority", key).read_bytes() for key in ("tls.crt", "tls.key")))
+    authority = Authority(kept)
+    for workload in WORKLOADS:
+        fresh = authority.issue([workload.name])
+        data = {"tls.crt": fresh.certificate, "tls.key": fresh.key, "ca.crt": kept.certificate}
+        mesh.secrets.put(f"{workload.name}-tls", data)
+
+
+def _add_wrapping_key(mesh: SecuredMesh) -> None:
+    first = mesh.secrets.file("mdm-keys", "keys").read_bytes()
+    mesh.secrets.put("mdm-keys", {"keys": new_key_line(2).encode() + first})
+
+
+def _end_connections(mesh: SecuredMesh) -> None:
+    with psycopg.connect(mesh.postgres.url(), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE '%\\_service'")
+
+
+def _newest_version(mesh: SecuredMesh, steward: Steward) -> int:
+    """Write a supplier, and return the version that its record key is wrapped under."""
+    try:
+        name = steward.writes(f"Supplier {uuid.uuid4()}")
+    except grpc.RpcError:
+        return 0  # a connection that was ended
+    with psycopg.connect(mesh.postgres.url("mdm")) as connection:
+        row = connection.execute("SELECT key_version FROM record_keys WHERE record = %s", (name,)).fetchone()
+        return int(row[0]) if row else 0

@@ -1,0 +1,1 @@
+"""Checks of the alert rules, and their tests by promtool."""

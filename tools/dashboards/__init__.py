@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: panels are declared, their JSON is written."""

@@ -1,0 +1,1 @@
+"""`make manifests`: render deploy/k8s and check what is rendered."""
