@@ -121,8 +121,9 @@ base-image: ## make a base for `make image` without a registry, from Debian's ar
 	@$(PYTHON) -m tools.image --engine '$(ENGINE)' base --mirror '$(MIRROR)'
 
 .PHONY: manifests
-manifests: setup ## render deploy/k8s and check it: schemas of three releases, checkov, closure, edges
-	@$(BIN)/python -m tools.manifests
+manifests: setup ## render deploy/k8s and check it: closure, edges, schemas of three releases, checkov, alert rules
+	@status=0; $(BIN)/python -m tools.manifests || status=1; \
+	echo "» alert rules"; $(BIN)/python -m tools.alerts || status=1; exit $$status
 
 .PHONY: clean
 clean: ## remove everything that was generated, the environment excepted

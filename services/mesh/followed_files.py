@@ -52,7 +52,8 @@ class FollowedFiles(Generic[T]):
                     _log.info("%s changed, the new content is in use", self._what)
             except (OSError, ValueError, ConfigurationError) as error:
                 if self._failed != (stamps, type(error)):
-                    _log.warning("%s can't be read, what was read before stays in use: %s", self._what, error)
+                    told = "; ".join(error.mistakes) if isinstance(error, ConfigurationError) else error
+                    _log.warning("%s can't be read, what was read before stays in use: %s", self._what, told)
                 self._failed = (stamps, type(error))
             return self._value
 

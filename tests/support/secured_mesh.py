@@ -4,6 +4,7 @@ Its secrets are those that `bootstrap` makes, mounted as a kubelet mounts them.
 """
 
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -29,13 +30,14 @@ from tests.support.mounted_secrets import MountedSecrets
 from tests.support.secrets_server import SecretsServer, secrets_server
 from tools.guarded_process import GuardedProcess
 from tools.leftovers import wait_until
+from tools.mesh import PortTakenError
 from tools.postgres import PostgresServer, free_port
 
 LOG_ORIGIN = "audit.example.org/log"
 WITNESS_NAME = "witness.example.org"
 
 _READY_S = 60.0
-_SERVERS = ("issuer", "witness", "audit", "mdm")
+_ATTEMPTS = 3  # another process may take a free port before a server does
 _COMMANDS = {
     "issuer": ("services.development", "issuer"),
     "witness": ("services.witness", "serve"),
@@ -45,29 +47,26 @@ _COMMANDS = {
 
 
 class SecuredMesh:
-    """Issuer, witness, audit and hub; a context manager that stops them."""
+    """Issuer, witness, audit and hub on a PostgreSQL of their own; a context manager that stops them."""
 
     def __init__(self, directory: Path, postgres: PostgresServer) -> None:
         self.directory = directory
         self.postgres = postgres
         self.secrets = MountedSecrets(directory / "secrets")
-        self.ports = {name: free_port() for name in _SERVERS}
+        self.ports: dict[str, int] = {}
         self.processes: dict[str, GuardedProcess] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._bootstrap()
-            self.set_passwords()
-            for workload, migrations in ((AUDIT, audit_storage.MIGRATIONS), (MDM, MIGRATIONS)):
-                owner = self._database(workload, workload.owner_role, f"{workload.name}-database-owner")
-                migrate(owner, migrations, service_role=workload.service_role)
-            for name, environment in self._environments().items():
-                self.processes[name] = stack.enter_context(self._started(name, environment))
-            for name in _SERVERS:
-                self._wait(name)
-            self._stack = stack.pop_all()
-        return self
+        self._bootstrap()
+        self.set_passwords()
+        for workload, migrations in ((AUDIT, audit_storage.MIGRATIONS), (MDM, MIGRATIONS)):
+            owner = self._database(workload, workload.owner_role, f"{workload.name}-database-owner")
+            migrate(owner, migrations, service_role=workload.service_role)
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(PortTakenError):
+                return self._run()
+        return self._run()
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -92,6 +91,16 @@ class SecuredMesh:
         """Return the file that a server's output goes to."""
         return self.directory / "logs" / f"{name}.log"
 
+    def _run(self) -> Self:
+        self.ports = {name: free_port() for name in _COMMANDS}
+        with ExitStack() as stack:
+            for name, environment in self._environments().items():
+                self.processes[name] = stack.enter_context(self._started(name, environment))
+            for name in _COMMANDS:
+                self._wait(name)
+            self._stack = stack.pop_all()
+        return self
+
     def _bootstrap(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         with secrets_server(self.directory) as server, secrets_api.opened(server.url, server.account) as api:
@@ -109,6 +118,8 @@ class SecuredMesh:
             return f'"port": {self.ports[name]}' in self.log(name).read_text()
 
         if not wait_until(ready, timeout_s=_READY_S, give_up=lambda: self.processes[name].poll() is not None):
+            if f"can't listen on 127.0.0.1:{self.ports[name]}" in self.log(name).read_text():
+                raise PortTakenError(name)
             raise AssertionError(f"{name} does not serve: {self.log(name).read_text()[-2000:]}")
 
     def _environments(self) -> dict[str, dict[str, str]]:

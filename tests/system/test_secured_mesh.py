@@ -56,8 +56,10 @@ class Steward:
 
 
 @pytest.fixture(scope="module")
-def mesh(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMesh]:
-    with SecuredMesh(tmp_path_factory.mktemp("secured") / "mesh", postgres) as running:
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMesh]:
+    directory = tmp_path_factory.mktemp("secured")
+    # A server of its own: passwords of roles are the server's, and these are changed.
+    with PostgresServer.start(directory / "postgres") as postgres, SecuredMesh(directory / "mesh", postgres) as running:
         yield running
 
 

@@ -32,7 +32,7 @@ class Mistake:
 
 
 def put(kind: str, name: str, path: str, value: Any) -> Change:
-    """Set a field; a path's step is a key, an index or a name behind `@`; `-` appends."""
+    """Set a field; a path's step is a key, an index or a name behind `@`; `-` appends, `~` is a slash."""
 
     def change(objects: list[dict[str, Any]]) -> None:
         place, key = _place(_found(objects, kind, name), path)
@@ -96,7 +96,7 @@ def _found(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any
 
 
 def _place(content: Any, path: str) -> tuple[Any, Any]:
-    *steps, last = path.split("/")
+    *steps, last = (step.replace("~", "/") for step in path.split("/"))
     for step in steps:
         content = content.setdefault(step, {}) if isinstance(content, dict) else content[_index(content, step)]
     return content, last if isinstance(content, dict) or last == "-" else _index(content, last)

@@ -85,6 +85,11 @@ SELECTORS = [
     ),
     Mistake("a monitor's selector", "selector", put("PodMonitor", "services", "spec/selector/matchLabels", {"a": "b"})),
     Mistake(
+        "a service that is not scraped",
+        "monitor",
+        put("PodMonitor", "services", "spec/selector/matchLabels/app.kubernetes.io~name", "mdm"),
+    ),
+    Mistake(
         "a spread of others",
         "spread",
         put("Deployment", "mdm", f"{POD}/topologySpreadConstraints/0/labelSelector/matchLabels", {"a": "b"}),

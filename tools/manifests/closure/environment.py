@@ -3,6 +3,7 @@
 The settings are loaded by the service's own code, with the files that they name stubbed.
 """
 
+import functools
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -68,15 +69,22 @@ def _settings(pod: Pod, container: Container, environment: Mapping[str, str]) ->
     for name in environment:
         if not name.startswith(f"{prefix}_") and name not in _LIBPQ:
             yield Defect(pod.owner, "variable", f"{container.name} sets {name}, which nobody reads")
+    for mistake in _mistakes(kind, prefix, frozenset(environment.items())):
+        yield Defect(pod.owner, "variable", f"{container.name}: {mistake}")
+
+
+@functools.lru_cache(maxsize=256)
+def _mistakes(kind: type, prefix: str, environment: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+    """Load settings by the code of the program that reads them, and return what it finds wrong."""
     with tempfile.NamedTemporaryFile("w", suffix=".stub") as stub:
         stub.write("stub")
         stub.flush()
-        stubbed = {name: stub.name if name.endswith("_FILE") else value for name, value in environment.items()}
+        stubbed = {name: stub.name if name.endswith("_FILE") else value for name, value in environment}
         try:
             load(kind, stubbed, prefix)
         except ConfigurationError as error:
-            for mistake in error.mistakes:
-                yield Defect(pod.owner, "variable", f"{container.name}: {mistake}")
+            return error.mistakes
+    return ()
 
 
 def _ports(pod: Pod, container: Container, environment: Mapping[str, str]) -> Iterator[Defect]:

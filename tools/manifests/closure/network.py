@@ -27,7 +27,10 @@ def network_defects(manifests: Manifests, edges: Edges) -> Iterator[Defect]:
     for name in sorted(edges.workloads.keys() - ends.keys() - {"any"}):
         yield Defect(f"edges.yaml/{name}", "edge-end", "no pods have its labels")
     settings = read_settings(manifests.overlay)
-    networks = {name: settings[peer["network"]] for name, peer in edges.peers.items() if "network" in peer}
+    networks = {name: settings.get(peer["network"], "") for name, peer in edges.peers.items() if "network" in peer}
+    if unsaid := sorted(name for name, network in networks.items() if not network):
+        yield Defect("settings.env", "network", f"does not say the networks of {', '.join(unsaid)}")
+        return
     yield from _one_rule_each(manifests, edges, networks)
     yield from matrix_defects(manifests, edges, ends, networks)
 

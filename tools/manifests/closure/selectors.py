@@ -87,15 +87,21 @@ def _requests(scaler: Object, workload: Object) -> Iterator[Defect]:
 
 def _monitors(manifests: Manifests) -> Iterator[Defect]:
     every = [*manifests.pods, *made_pods(manifests)]
-    for monitor in manifests.of("PodMonitor"):
+    scraped: set[str] = set()
+    monitors = manifests.of("PodMonitor")
+    for monitor in monitors:
         labels = monitor["spec"]["selector"].get("matchLabels", {})
         pods = [pod for pod in every if matches(labels, pod.labels)]
         if not pods:
             yield Defect(element(monitor), "selector", "selects the pods of nothing")
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:
             for pod in pods:
+                scraped.add(pod.owner)
                 if pod.port(endpoint["port"]) is None:
                     yield Defect(element(monitor), "target-port", f"{pod.owner} has no port {endpoint['port']}")
+    for pod in every:
+        if monitors and pod.port("metrics") and pod.owner not in scraped:
+            yield Defect(pod.owner, "monitor", "has metrics that no PodMonitor scrapes")
 
 
 def _spread(pod: Pod) -> Iterator[Defect]:
