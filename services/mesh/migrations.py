@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) -> None:
     """Bring the schema to the newest revision in `migrations` (a folder of Alembic revision files), as the owner.
 
-    All in one transaction. Replicas that start together wait for one another. A newer schema, of a release that was gone
-    back from, is left as it is. A revision file runs frozen SQL by `run_script` and reaches the role to grant to by
-    `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    All in one transaction. Replicas that start together wait for one another. A newer schema, of a release that was
+    gone back from, is left as it is. A revision file runs frozen SQL by `run_script` and reaches the role to grant to
+    by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
     """
     if not _ROLE.fullmatch(service_role):
         raise ValueError(f"not a role name: {service_role!r}")
