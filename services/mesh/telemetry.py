@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ REASON_ATTRIBUTE = "concord.error_reason"
 
 _TRACEPARENT = "traceparent"
 _LOOPBACK = "127.0.0.1"
+_LAST_EXPORT_S = 2.0
 
 # Baggage is dropped: what a stranger writes there must not travel on through the mesh.
 _propagator = TraceContextTextMapPropagator()
@@ -75,6 +77,7 @@ class Telemetry:
             sampler=ParentBasedTraceIdRatio(settings.sampling_ratio), resource=resource, shutdown_on_exit=False
         )
         self._files: list[TextIO] = []
+        self._remote: list[SpanExporter] = []
         self._export_spans(settings, exporters)
         self.tracer = self.tracer_provider.get_tracer(SCOPE)
         port = settings.metrics_port
@@ -124,14 +127,23 @@ class Telemetry:
         return traced
 
     def shutdown(self) -> None:
-        """Export what is left and close files and ports."""
+        """Export what is left, for a bounded time, and close files and ports."""
+        # A collector that is away must not keep a service from stopping: the exporter would try again and again.
+        gives_up = threading.Timer(_LAST_EXPORT_S, self._give_up_exporting)
+        gives_up.daemon = True
+        gives_up.start()
         self.tracer_provider.shutdown()
+        gives_up.cancel()
         if self._exposition is not None:
             self._exposition.shutdown()
         if self._access is not None:
             self._access.close()
         for file in self._files:
             file.close()
+
+    def _give_up_exporting(self) -> None:
+        for exporter in self._remote:
+            exporter.shutdown()
 
     def _export_spans(self, settings: TelemetrySettings, exporters: Sequence[SpanExporter]) -> None:
         for exporter in exporters:
@@ -143,6 +155,7 @@ class Telemetry:
             self.tracer_provider.add_span_processor(BatchSpanProcessor(lines, schedule_delay_millis=500))
         if settings.otlp_endpoint is not None:
             otlp = OTLPSpanExporter(endpoint=settings.otlp_endpoint)
+            self._remote.append(otlp)
             self.tracer_provider.add_span_processor(BatchSpanProcessor(otlp))
 
 

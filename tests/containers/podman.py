@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -104,9 +103,3 @@ def logs(container: str) -> str:
     """Return the end of what a container has said."""
     done = subprocess.run(["podman", "logs", "--tail=40", container], check=False, capture_output=True, text=True)
     return done.stdout + done.stderr
-
-
-def write_logs(container: str, file: Path) -> None:
-    """Keep what a container has said."""
-    with file.open("wb") as kept:
-        subprocess.run(["podman", "logs", container], check=False, stdout=kept, stderr=subprocess.STDOUT)

@@ -82,11 +82,11 @@ def test_a_replica_that_is_stopped_ends_in_time_and_no_call_fails(mesh: Containe
         took_s = stopped.stop()
         enough = len(written.names) + 20
         eventually(lambda: len(written.names) > enough, 60)
-    code = podman.exit_code(stopped.running)
+    code, said = podman.exit_code(stopped.running), podman.logs(stopped.running)
     podman.podman("start", stopped.running)
     ready([stopped])
 
-    assert (code, written.failures) == (0, Counter())
+    assert (code, written.failures) == (0, Counter()), said
     assert took_s < 10
 
 

@@ -28,18 +28,18 @@ def planted(checkout: Path, request: pytest.FixtureRequest) -> Iterator[Defect]:
     (checkout / defect.file).write_text(sound)
 
 
-def tested(checkout: Path, *tests: str) -> tuple[int, str]:
+def outcome_of(checkout: Path, *tests: str) -> tuple[int, str]:
     outcome = run_python(checkout, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests)
     return outcome.returncode, outcome.stdout
 
 
 def test_without_a_defect_the_named_tests_pass(checkout: Path) -> None:
-    status, printed = tested(checkout, *sorted({defect.found_by for defect in DEFECTS}))
+    status, printed = outcome_of(checkout, *sorted({defect.found_by for defect in DEFECTS}))
     assert status == 0, printed
 
 
 @pytest.mark.parametrize("planted", DEFECTS, ids=[defect.name for defect in DEFECTS], indirect=True)
 def test_a_planted_defect_is_found(checkout: Path, planted: Defect) -> None:
-    status, printed = tested(checkout, "--exitfirst", planted.found_by)
+    status, printed = outcome_of(checkout, "--exitfirst", planted.found_by)
     assert status == _SOME_FAILED, printed
     assert f"FAILED {planted.found_by}" in printed, printed

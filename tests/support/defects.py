@@ -55,8 +55,7 @@ DEFECTS = (
         _LOG,
         '    connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))\n',
         '    connection.execute("SELECT %b", (_SEQUENCER_LOCK,))\n',
-        "tests/storage/audit/test_leaf_log.py"
-        "::test_two_processes_and_their_threads_append_shuffled_repeats_without_loss_or_double",
+        "tests/storage/audit/test_leaf_log.py::test_the_next_sequencer_waits_until_the_one_before_has_committed",
     ),
     Defect(
         "a leaf that is held is appended again",

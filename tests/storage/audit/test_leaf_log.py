@@ -3,8 +3,9 @@
 import multiprocessing
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy
@@ -124,6 +125,48 @@ def test_a_lost_database_is_told_and_the_request_may_be_repeated(
 
 def driver_of(databases: Databases) -> sqlalchemy.Connection:
     return Database(DatabaseSettings(databases.server.url())).engine.connect()
+
+
+def test_the_next_sequencer_waits_until_the_one_before_has_committed(
+    log: LeafLog, database: Database, migrated: MigratedDatabase, databases: Databases
+) -> None:
+    append(log, [leaf_bytes("suppliers/before")])
+    with migrated.opened() as another, ThreadPoolExecutor(2) as threads, _schema_owner(databases, database) as owner:
+        # Whoever has read the log's head is held here, before its leaves get their places.
+        owner.exec_driver_sql("LOCK TABLE public.leaves IN SHARE MODE")
+        one = threads.submit(append, log, [leaf_bytes("suppliers/one")])
+        eventually(lambda: _waiting(database) == 1)
+        other = threads.submit(append, LeafLog(another, SIGNER), [leaf_bytes("suppliers/other")])
+        eventually(lambda: _waiting(database) == 2)
+        owner.rollback()
+        receipts = [each.result().receipts[0] for each in (one, other)]
+    assert [receipt.leaf_index for receipt in receipts] == [1, 2]
+
+
+def _waiting(database: Database) -> int:
+    """Count the database's sessions that wait for a lock."""
+    with database.reading() as connection:
+        row = (
+            driver(connection)
+            .execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+            .fetchone()
+        )
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def _schema_owner(databases: Databases, database: Database) -> Iterator[sqlalchemy.Connection]:
+    """Enter the database as one who may lock its tables."""
+    with database.reading() as connection:
+        row = driver(connection).execute("SELECT current_database()").fetchone()
+    assert row is not None
+    owner = Database(DatabaseSettings(databases.server.url(row[0])))
+    try:
+        with owner.engine.connect() as entered:
+            yield entered
+    finally:
+        owner.close()
 
 
 def test_two_processes_and_their_threads_append_shuffled_repeats_without_loss_or_double(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.mesh.access_log import ServedCall
 from services.mesh.telemetry import Telemetry, TelemetrySettings, current_traceparent, span
+from tools.postgres import free_port
 
 SECRET = "98-7654321"
 
@@ -102,3 +104,16 @@ def test_a_call_is_one_line_of_the_access_log() -> None:
     assert told["client"] == 'con"sole'
     assert told["ms"] == 3.21
     assert told["trace_id"] == traceparent[3:35]
+
+
+def test_a_collector_that_is_away_does_not_keep_a_process_from_stopping() -> None:
+    nobody = TelemetrySettings(otlp_endpoint=f"http://127.0.0.1:{free_port()}", access_log=False)
+    telemetry = Telemetry(nobody, "small")
+    with telemetry.tracer.start_as_current_span("lost"):
+        pass
+    begin = time.monotonic()
+
+    telemetry.shutdown()
+
+    # Without a bound of ours the exporter tries for ten seconds.
+    assert time.monotonic() - begin < 6
