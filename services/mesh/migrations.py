@@ -3,6 +3,7 @@
 Apart from `database`, so that a process that serves never loads what only migrating needs.
 """
 
+import logging
 import re
 import threading
 from dataclasses import replace
@@ -11,8 +12,10 @@ from pathlib import Path
 import sqlalchemy
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 
 from services.mesh.database import Database, DatabaseSettings
+from services.mesh.schema_revision import SchemaRevision
 
 _LOCK = 0x434F4E43_00000001
 _ENVIRONMENT = Path(__file__).parent / "migration_environment"
@@ -21,12 +24,15 @@ _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # Alembic keeps the running migration in module globals.
 _one_migration = threading.Lock()
 
+_log = logging.getLogger(__name__)
+
 
 def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) -> None:
     """Bring the schema to the newest revision in `migrations` (a folder of Alembic revision files), as the owner.
 
-    All in one transaction. Replicas that start together wait for one another. A revision file runs frozen SQL by
-    `run_script` and reaches the role to grant to by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    All in one transaction. Replicas that start together wait for one another. A newer schema, of a release that was
+    gone back from, is left as it is. A revision file runs frozen SQL by `run_script` and reaches the role to grant to
+    by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
     """
     if not _ROLE.fullmatch(service_role):
         raise ValueError(f"not a role name: {service_role!r}")
@@ -38,6 +44,9 @@ def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) 
     try:
         with _one_migration, database.transaction() as connection:
             connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK)))
+            if _is_newer(connection, migrations):
+                _log.warning("the schema is newer than this release and left as it is")
+                return
             config.attributes.update(connection=connection, service_role=service_role)
             command.upgrade(config, "head")
     finally:
@@ -53,6 +62,11 @@ def granted_role() -> str:
 def run_script(script: str) -> None:
     """Run SQL statements, separated by semicolons, in the running migration; for use in revision files only."""
     op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _is_newer(connection: sqlalchemy.Connection, migrations: Path) -> bool:
+    present = MigrationContext.configure(connection).get_current_revision()
+    return present is not None and present.isdecimal() and int(present) > SchemaRevision(migrations).needed
 
 
 def _escaped(path: Path) -> str:

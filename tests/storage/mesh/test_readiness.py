@@ -1,16 +1,18 @@
 """A process is ready while its database answers and holds a schema that this code can work with."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from services.mesh.database import Database, driver
+from services.mesh.migrations import migrate
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.schema_revision import OlderSchemaError, SchemaRevision
 from tests.storage.mesh.conftest import MIGRATIONS
-from tests.support.databases import Databases, MigratedDatabase
+from tests.support.databases import SERVICE, Databases, MigratedDatabase
 from tests.support.waiting import eventually
 
 CUT = (
@@ -104,3 +106,12 @@ def test_code_runs_on_a_schema_that_is_newer_and_refuses_an_older_one(
         for revision in ("0002", "0003", "0417"):
             set_revision(migrated, revision)
             code.require(connection)
+
+
+def test_a_release_that_was_gone_back_to_leaves_a_newer_schema_as_it_is(
+    migrated: MigratedDatabase, database: Database
+) -> None:
+    set_revision(migrated, "0002")
+    migrate(migrated.owner, MIGRATIONS, service_role=SERVICE)
+    with closing(database.connect("schema")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]

@@ -44,6 +44,12 @@ REFERENCES = [
     Mistake("an object twice", "doubled", twice("Service", "mdm")),
     Mistake("another namespace", "namespace", put("Service", "mdm", "metadata/namespace", "default")),
     Mistake("a Role's name", "role", put("RoleBinding", "bootstrap", "roleRef/name", "bootstrp"), "local"),
+    Mistake(
+        "a Role for another namespace",
+        "role",
+        put("RoleBinding", "bootstrap", "subjects/0/namespace", "default"),
+        "local",
+    ),
     Mistake("an Issuer's name", "issuer", put("Certificate", "mdm", "spec/issuerRef/name", "concrd")),
     Mistake("a certificate for another name", "dns-name", put("Certificate", "mdm", "spec/dnsNames", ["hub"])),
     Mistake("a certificate's Secret", "secret", put("Certificate", "mdm", "spec/secretName", "mdm-cert")),

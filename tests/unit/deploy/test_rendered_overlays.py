@@ -1,16 +1,20 @@
 """What deploy/k8s renders to."""
 
+import shutil
 from http import HTTPStatus
+from pathlib import Path
 
 import httpx
+import pytest
 
 from services.development.bootstrap import Bootstrap
 from services.development.secrets_api import SecretsApi
 from tools.manifests.closure import closure_defects
 from tools.manifests.closure.references import secret_keys
-from tools.manifests.edges import Edges
+from tools.manifests.edges import DEPLOY, Edges
 from tools.manifests.manifests import Manifests
 from tools.manifests.policies import POLICIES, rendered
+from tools.manifests.rendering import OVERLAYS, parse, render
 from tools.manifests.settings_file import read_settings
 
 
@@ -48,6 +52,19 @@ def test_the_listed_secrets_are_those_that_the_bootstrap_creates(overlays: dict[
 def test_no_workload_of_the_local_overlay_waits_for_storage(overlays: dict[str, Manifests]) -> None:
     assert overlays["local"].of("PersistentVolumeClaim") == []
     assert not any("volumeClaimTemplates" in each["spec"] for each in overlays["local"].of("StatefulSet"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_says_its_namespace_in_one_place(overlay: str, tmp_path: Path) -> None:
+    copied = tmp_path / "k8s"
+    shutil.copytree(DEPLOY, copied)
+    kustomization = copied / "overlays" / overlay / "kustomization.yaml"
+    kustomization.write_text(kustomization.read_text().replace("namespace: concord", "namespace: elsewhere"))
+
+    manifests = parse(overlay, render(overlay, copied))
+
+    assert closure_defects(manifests, None) == []
+    assert manifests.find("Namespace", "elsewhere")
 
 
 def _answer(request: httpx.Request) -> httpx.Response:

@@ -119,3 +119,6 @@ def _roles(manifests: Manifests) -> Iterator[Defect]:
         for kind, name in wanted:
             if manifests.find(kind, name) is None:
                 yield Defect(element(binding), "role", f"there is no {kind} {name}")
+        for subject in binding.get("subjects", []):
+            if subject.get("namespace") != binding["metadata"].get("namespace"):
+                yield Defect(element(binding), "role", f"{subject['name']} is of another namespace")
