@@ -22,6 +22,7 @@ _TIMEOUT_S = 5.0
 _RENEWED_AFTER = 2 / 3  # of a token's life: what is left is for an issuer that is away
 _UNTOLD_LIFE_S = 300.0  # the life of a token whose issuer does not say
 _LONGEST_BACKOFF_S = 30.0
+_MOST_DOUBLINGS = 5  # 2 to the power of a day's failures is no float any more
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class ClientCredentials:
             self._token = self._granted(time.monotonic())
         except ConcordError as failure:
             self._failure = failure
-            self._try_at = time.monotonic() + min(_LONGEST_BACKOFF_S, 2.0**self._failures)
+            self._try_at = time.monotonic() + min(_LONGEST_BACKOFF_S, 2.0 ** min(self._failures, _MOST_DOUBLINGS))
             self._failures += 1
             _log.warning("no access token for %s: %s", self._settings.client_id, failure)
         else:
@@ -122,6 +123,8 @@ class ClientCredentials:
         text, life = document.get("access_token"), document.get("expires_in", _UNTOLD_LIFE_S)
         if answer.status_code != httpx.codes.OK or not isinstance(text, str) or not isinstance(life, int | float):
             raise _unavailable(f"it answers {answer.status_code} without a token")
+        if not life > 0:
+            raise _unavailable("it gives a token that is at its end")
         return _Token(text, now + life * _RENEWED_AFTER, now + life)
 
     def _asked(self) -> httpx.Response:

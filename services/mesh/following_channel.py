@@ -57,8 +57,9 @@ class FollowingChannel(grpc.Channel):
 
     def begin(self) -> "_Opened":
         """Take the present channel for a call; whoever takes it gives it back with `end`."""
-        credentials = self._credentials.present()
         with self._lock:
+            # Asked for here: a thread that is late with what it saw would bring the former identity back.
+            credentials = self._credentials.present()
             former = self._opened
             if credentials is not former.credentials:
                 self._opened = self._newly_opened(credentials)

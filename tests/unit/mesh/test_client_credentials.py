@@ -161,3 +161,25 @@ def test_a_client_that_is_refused_or_has_no_secret_is_told_so(
     with pytest.raises(ConcordError) as caught:
         source.token()
     assert caught.value.reason == reasons.ERROR_REASON_CREDENTIALS_MISSING
+
+
+def test_an_issuer_that_is_away_for_a_day_is_still_told_of_and_spared(
+    issuer: Issuer, source: ClientCredentials, clock: Clock
+) -> None:
+    issuer.status = 503
+    source._failures = 1100
+    with pytest.raises(ConcordError) as refused:
+        source.token()
+    assert refused.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+    clock.now += 29.0
+    with pytest.raises(ConcordError):
+        source.token()
+    assert len(issuer.asked) == 1
+
+
+@pytest.mark.parametrize("life", [0, -1])
+def test_a_token_that_is_at_its_end_is_no_token(issuer: Issuer, source: ClientCredentials, life: int) -> None:
+    issuer.life = life
+    with pytest.raises(ConcordError) as refused:
+        source.token()
+    assert refused.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
