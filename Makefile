@@ -85,7 +85,11 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: test-upgrade test-containers ## run the tests that need more than `make test` starts: a former release, podman
+test-systems: test-replicas test-upgrade test-containers ## run the tests that need more than `make test` starts: replicas, a former release, podman
+
+.PHONY: test-replicas
+test-replicas: setup ## stop, kill and roll replicas of every service under calls
+	@echo "» replica tests"; $(BIN)/python -m pytest --quiet -n 2 --dist loadgroup tests/replicas
 
 .PHONY: test-upgrade
 test-upgrade: setup ## run the previous release on this one's schema, and beside it; CONCORD_PREVIOUS_RELEASE names another

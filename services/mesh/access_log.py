@@ -33,8 +33,8 @@ class ServedCall(NamedTuple):
 class AccessLog:
     """Writes lines to a stream until it is closed; a process that is killed keeps the last tenth of a second to itself.
 
-    While nobody reads the stream, lines wait; those beyond 50,000 are lost, and how many is told once one can be
-    written again.
+    While nobody reads the stream, lines wait; those beyond 50,000 are lost, and so are those that can't be written. How
+    many is told once one can be written again.
     """
 
     def __init__(self, service: str, stream: TextIO) -> None:
@@ -57,10 +57,10 @@ class AccessLog:
             f'"trace_id": "{call.traceparent[3:35]}"}}\n'
         )
 
-    def close(self) -> None:
-        """Write what waits, and end the thread."""
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what waits, and end the thread; a stream that nobody reads is not waited for any longer."""
         self._closing.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._closing.wait(_PAUSE_S):
@@ -75,5 +75,9 @@ class AccessLog:
         if self._lost:
             lost, self._lost = self._lost, 0
             lines.append(f'{self._begin}"calls not told", "count": {lost}}}\n')
-        self._stream.write("".join(lines))
-        self._stream.flush()
+        try:
+            self._stream.write("".join(lines))
+            self._stream.flush()
+        except OSError:
+            # A full disk, a reader that is gone: told once a line can be written again.
+            self._lost += len(lines)

@@ -71,7 +71,7 @@ class DatabaseWatch:
             if self._connection is None:
                 self._connection = self._database.connect("readiness")
             self._revision.require(self._connection)
-        except (psycopg.Error, NotStartedError, OSError) as error:
+        except (psycopg.Error, NotStartedError, OSError, ValueError) as error:
             self._disconnect()
             return str(error) if isinstance(error, NotStartedError) else f"the database: {type(error).__name__}"
         return ""

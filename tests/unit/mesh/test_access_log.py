@@ -1,5 +1,6 @@
 """Lines of the access log, against a stream of our own."""
 
+import errno
 import io
 import json
 import threading
@@ -67,6 +68,30 @@ def test_a_stream_that_nobody_reads_holds_no_call_up_and_what_is_lost_is_told() 
     for _ in range(access_log.MOST_WAITING + 3):
         log.tell(call("/further"))
     stream.let_go.set()
-    log.close()
+    log.close(10)
     assert told(stream)[-1] == {"service": "small", "event": "calls not told", "count": 3}
     assert len(told(stream)) == 1 + access_log.MOST_WAITING + 1
+
+
+class Full(io.StringIO):
+    """A stream whose first line finds no room."""
+
+    refused = False
+
+    def write(self, text: str) -> int:
+        if not self.refused:
+            self.refused = True
+            raise OSError(errno.ENOSPC, "no space left")
+        return super().write(text)
+
+
+def test_a_line_that_can_not_be_written_is_told_later_and_ends_nothing() -> None:
+    stream = Full()
+    log = AccessLog("small", stream)
+    log.tell(call("/lost"))
+    eventually(lambda: stream.refused)
+    log.tell(call("/kept"))
+    eventually(lambda: len(told(stream)) == 2)
+    log.close()
+    assert told(stream)[0]["rpc"] == "/kept"
+    assert told(stream)[1] == {"service": "small", "event": "calls not told", "count": 1}
