@@ -79,13 +79,19 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	part() { local name="$$1" start=$$SECONDS; shift; echo "» $$name tests"; \
 	  $(BIN)/python -m pytest --quiet -n 2 "$$@" || failed="$$failed, $$name"; \
 	  echo "  $$name took $$((SECONDS - start)) s"; }; \
-	part "$(notdir $(TESTED))" --dist loadfile $(TESTED); \
+	part "$(notdir $(TESTED))" --dist loadfile -m "not debian15" $(TESTED); \
 	wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
 	part system --dist loadgroup tests/system; \
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
-test-systems: test-replicas test-upgrade test-containers ## run the tests that need more than `make test` starts: replicas, a former release, podman
+test-systems: test-postgres15 test-replicas test-upgrade test-containers ## run the tests that need more than `make test` starts: Debian's PostgreSQL, replicas, a former release, podman
+
+.PHONY: test-postgres15
+test-postgres15: setup ## run the storage tests on Debian's PostgreSQL 15
+	@echo "» storage tests on PostgreSQL 15"; nothing_collected=5; \
+	$(BIN)/python -m pytest --quiet -n 2 --dist loadfile -m debian15 tests/storage || \
+	  { [ $$? -eq $$nothing_collected ] && echo "  PostgreSQL 15 is not installed (Debian's package postgresql-15): nothing was tested"; }
 
 .PHONY: test-replicas
 test-replicas: setup ## stop, kill and roll replicas of every service under calls

@@ -11,7 +11,13 @@ from tools.postgres import debian_binaries, embedded_binaries
 BINARIES = {"postgresql18": embedded_binaries(), "debian15": debian_binaries()}
 
 
-@pytest.fixture(scope="session", params=[version for version, binaries in BINARIES.items() if binaries])
+# The older version is for `make test-systems`: a change that it alone minds is rare, and it doubles the time.
+VERSIONS = [
+    pytest.param(version, marks=getattr(pytest.mark, version)) for version, binaries in BINARIES.items() if binaries
+]
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Databases on a server of each version."""
     version: str = request.param

@@ -83,6 +83,9 @@ def test_an_election_is_shown_as_it_stands(telemetry: Telemetry) -> None:
 
 
 def test_what_shows_only_after_something_happened_is_documented_as_it_shows(telemetry: Telemetry) -> None:
+    telemetry.stream_opened(STREAM)
+    telemetry.stream_began(STREAM, 0.02)
+    telemetry.record_call(call(STREAM, is_stream=True))
     Tally(telemetry.meter, "systems/erp").untranslatable("party")
     held = Receipt(7, b"", datetime(2026, 11, 24, tzinfo=UTC))
     conflict = LeafConflictError(0, LeafKey("mdm", "suppliers/1", 1), held)
