@@ -185,7 +185,12 @@ def test_reconciling_tells_by_its_exit_code_whether_somebody_has_to_look(
     assert differs.stdout.splitlines()[-1].endswith("differences 1")
 
 
-def test_retention_runs_as_a_command_where_the_service_has_no_schedule_for_it(second_hub: Replica) -> None:
+def test_retention_runs_as_a_command_where_the_service_has_no_schedule_for_it(
+    replicas: Replicas, first: tuple[Replica, Replica], second_hub: Replica
+) -> None:
+    # The first hub has a schedule of its own, and is elected for it as long as its connection lives.
+    first[1].running.process.kill()
+    eventually(lambda: not any(each.endswith(" retention") for each in replicas.elected("mdm")))
     report = retain(settings(second_hub))
     assert (report.exit_code, report.sums["erased"], report.sums["stayed"]) == (0, 0, 0)
     assert {row["record_type"] for row in report.rows} >= {"supplier", "quarantined_record"}
