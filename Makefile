@@ -30,7 +30,7 @@ proto: setup ## generate code from the contracts into gen/
 .PHONY: lock
 lock: .venv/installed ## resolve requirements/*.in into hashed requirements/*.txt
 	@for name in bootstrap service dev build tryton scim manifests; do \
-	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	  $(BIN)/uv pip compile --quiet --native-tls --universal --python-version 3.11 --generate-hashes --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 TYPED := $(wildcard services tools tests clients)
 

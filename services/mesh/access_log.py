@@ -72,12 +72,11 @@ class AccessLog:
             return
         # Threads add lines at the end meanwhile: only what is there now is taken.
         lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            lines.append(f'{self._begin}"calls not told", "count": {lost}}}\n')
+        lost, self._lost = self._lost, 0
+        told = f'{self._begin}"calls not told", "count": {lost}}}\n' if lost else ""
         try:
-            self._stream.write("".join(lines))
+            self._stream.write("".join(lines) + told)
             self._stream.flush()
         except OSError:
             # A full disk, a reader that is gone: told once a line can be written again.
-            self._lost += len(lines)
+            self._lost += lost + len(lines)

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import grpc
 
-from concord.audit.v1 import audit_pb2
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.audit.v1.bundle_pb2 import ExportBundleRequest
 from concord.audit.v1.bundle_pb2_grpc import BundleServiceStub
-from concord.mdm.v1 import supplier_pb2, system_pb2
+from concord.mdm.v1 import supplier_pb2
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mesh.errors import from_rpc_error
+from tests.support.first_leaf import has_first_leaf
 from tests.support.served_hub import Client
-
-ENTITY = "entities/group"
+from tests.support.write_load import ENTITY, register
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,7 @@ class Steward:
 
     def registers_systems(self) -> None:
         """Register an entity, and the system that stewards write as."""
-        entity = system_pb2.Entity(name=ENTITY, display_name="Group")
-        self.hub.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=_request_id()))
-        own = system_pb2.System(
-            name="systems/hub",
-            display_name="Hub",
-            kind="hub",
-            entity=ENTITY,
-            trust_rank=1,
-            authored_attributes=["supplier"],
-        )
-        self.hub.systems.CreateSystem(system_pb2.CreateSystemRequest(system=own, request_id=_request_id()))
+        register(self.hub)
 
     def writes(self, legal_name: str) -> str:
         """Create a supplier; return its name."""
@@ -52,13 +40,7 @@ class Steward:
 
     def finds_leaf(self, record: str) -> bool:
         """Tell whether the audit has the leaf of a record's first revision."""
-        request = audit_pb2.GetLeafRequest(source_service="mdm", record=record, revision=1)
-        try:
-            return bool(self.audit.GetLeaf(request).leaf.name)
-        except grpc.RpcError as error:
-            if from_rpc_error(error).code is not grpc.StatusCode.NOT_FOUND:
-                raise
-            return False
+        return has_first_leaf(self.audit, record)
 
     def exports(self, record: str, file: Path) -> None:
         """Write the bundle of a record's evidence to a file."""

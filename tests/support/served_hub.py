@@ -33,6 +33,7 @@ from concord.mdm.v1 import (
     tree_pb2_grpc,
 )
 from services.development.issuer import DevelopmentIssuer
+from services.development.permissions import READ
 from services.mdm.app import Feed, hub_services
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
@@ -48,24 +49,7 @@ from tests.support.ledger import AuditInMemory
 
 T = TypeVar("T")
 
-READER = (
-    *(f"mdm.{record_type.plural}.read" for record_type in RECORD_TYPES),
-    "mdm.exceptions.read",
-    "mdm.matches.read",
-    "mdm.trees.read",
-    "mdm.match_models.read",
-    "mdm.pins.read",
-    "mdm.change_requests.read",
-    "mdm.survivorship.read",
-    "mdm.ledgers.read",
-    "mdm.codes.read",
-    "mdm.postings.validate",
-    "mdm.systems.read",
-    "mdm.entities.read",
-    "mdm.changes.read",
-    "mdm.source_records.read",
-    "mdm.quarantine.read",
-)
+READER = READ
 WRITER = (
     *READER,
     *(f"mdm.{record_type.plural}.write" for record_type in RECORD_TYPES),

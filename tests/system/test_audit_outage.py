@@ -13,13 +13,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from concord.evidence.v1 import evidence_pb2
 from concord.evidence.v1.evidence_pb2_grpc import EvidenceServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import change_pb2, supplier_pb2, system_pb2
+from concord.mdm.v1 import change_pb2, supplier_pb2
 from concord.mdm.v1.party_pb2 import BankAccount, PaymentTerms
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mesh.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
 from tests.support.served_hub import EVERYTHING, Client, refused
 from tests.support.waiting import eventually
+from tests.support.write_load import register
 from tools.mesh import AUDIT, MDM, LocalMesh
 from tools.postgres import PostgresServer
 
@@ -98,17 +99,7 @@ def pair(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
         token = FixedToken(mesh.token("tester", (*EVERYTHING, "evidence.reconcile")))
         channel = stack.enter_context(open_channel(target, token=token))
         client = Client(channel)
-        entity = system_pb2.Entity(name="entities/group", display_name="Group")
-        client.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
-        hub = system_pb2.System(
-            name="systems/hub",
-            display_name="Hub",
-            kind="hub",
-            entity=entity.name,
-            trust_rank=1,
-            authored_attributes=["supplier"],
-        )
-        client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=hub, request_id=str(uuid.uuid4())))
+        register(client)
         yield Pair(mesh, channel, client, EvidenceServiceStub(channel))
 
 

@@ -10,18 +10,18 @@ import psycopg
 import pytest
 from cryptography import x509
 
-from concord.audit.v1 import audit_pb2
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.mdm.v1 import supplier_pb2, system_pb2
 from concord.mdm.v1.party_pb2 import BankAccount
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.development.authority import Authority, Identity
 from services.development.workloads import WORKLOADS
-from services.mesh.errors import from_rpc_error
 from services.mesh.records.keys import new_key_line
+from tests.support.first_leaf import has_first_leaf
 from tests.support.secured_mesh import SecuredMesh
 from tests.support.served_hub import Client, refused
 from tests.support.waiting import eventually
+from tests.support.write_load import register
 from tools.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("secured mesh")
@@ -46,13 +46,7 @@ class Steward:
 
     def finds_leaf(self, record: str) -> bool:
         """Tell whether the audit has the leaf of a record's first revision."""
-        request = audit_pb2.GetLeafRequest(source_service="mdm", record=record, revision=1)
-        try:
-            return bool(self.audit.GetLeaf(request).leaf.name)
-        except grpc.RpcError as error:
-            if from_rpc_error(error).code is not grpc.StatusCode.NOT_FOUND:
-                raise
-            return False
+        return has_first_leaf(self.audit, record)
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +61,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMesh]:
 def steward(mesh: SecuredMesh) -> Iterator[Steward]:
     with mesh.channel("mdm") as hub, mesh.channel("audit") as audit:
         client = Client(hub)
-        entity = system_pb2.Entity(name="entities/group", display_name="Group")
-        client.systems.CreateEntity(system_pb2.CreateEntityRequest(entity=entity, request_id=str(uuid.uuid4())))
-        own = system_pb2.System(
-            name="systems/hub",
-            display_name="Hub",
-            kind="hub",
-            entity=entity.name,
-            trust_rank=1,
-            authored_attributes=["supplier"],
-        )
-        client.systems.CreateSystem(system_pb2.CreateSystemRequest(system=own, request_id=str(uuid.uuid4())))
+        register(client)
         yield Steward(client, AuditServiceStub(audit))
 
 

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import threading
+from functools import partial
 
 import grpc
 
@@ -74,24 +75,41 @@ def test_a_stream_that_nobody_reads_holds_no_call_up_and_what_is_lost_is_told() 
 
 
 class Full(io.StringIO):
-    """A stream whose first line finds no room."""
+    """A stream that has no room for its first writes."""
 
-    refused = False
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    def refused_since(self, refusals: int) -> bool:
+        return self.refusals < refusals
 
     def write(self, text: str) -> int:
-        if not self.refused:
-            self.refused = True
+        if self.refusals:
+            self.refusals -= 1
             raise OSError(errno.ENOSPC, "no space left")
         return super().write(text)
 
 
 def test_a_line_that_can_not_be_written_is_told_later_and_ends_nothing() -> None:
-    stream = Full()
+    stream = Full(1)
     log = AccessLog("small", stream)
     log.tell(call("/lost"))
-    eventually(lambda: stream.refused)
+    eventually(lambda: not stream.refusals)
     log.tell(call("/kept"))
     eventually(lambda: len(told(stream)) == 2)
     log.close()
     assert told(stream)[0]["rpc"] == "/kept"
     assert told(stream)[1] == {"service": "small", "event": "calls not told", "count": 1}
+
+
+def test_every_line_that_was_lost_is_counted_once_however_often_a_write_fails() -> None:
+    stream = Full(3)
+    log = AccessLog("small", stream)
+    while stream.refusals:
+        before = stream.refusals
+        log.tell(call("/lost"))
+        eventually(partial(stream.refused_since, before))
+    log.tell(call("/kept"))
+    log.close()
+    assert told(stream)[-1]["count"] == 3

@@ -15,6 +15,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh import client_credentials
 from services.mesh.client_credentials import ClientCredentials, CredentialsSettings
 from services.mesh.errors import ConcordError
+from tests.support.told_clock import ToldClock
 from tests.support.waiting import eventually
 
 
@@ -44,19 +45,9 @@ class Issuer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
 
-class Clock:
-    """A monotonic clock that goes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    told = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> ToldClock:
+    told = ToldClock()
     monkeypatch.setattr(client_credentials, "time", told)
     return told
 
@@ -87,7 +78,7 @@ def test_a_token_is_asked_for_as_rfc_6749_says_and_used_again(issuer: Issuer, so
 
 
 def test_it_is_renewed_before_its_end_while_the_old_one_is_used(
-    issuer: Issuer, source: ClientCredentials, clock: Clock
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock
 ) -> None:
     assert source.token() == "token-1"
     issuer.answers.clear()
@@ -99,7 +90,7 @@ def test_it_is_renewed_before_its_end_while_the_old_one_is_used(
 
 
 def test_while_the_issuer_is_away_the_old_token_is_used_until_it_ends(
-    issuer: Issuer, source: ClientCredentials, clock: Clock
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock
 ) -> None:
     assert source.token() == "token-1"
     issuer.status = 503
@@ -118,7 +109,9 @@ def test_while_the_issuer_is_away_the_old_token_is_used_until_it_ends(
     assert source.token().startswith("token-")
 
 
-def test_an_issuer_that_gives_nothing_is_not_hammered(issuer: Issuer, source: ClientCredentials, clock: Clock) -> None:
+def test_an_issuer_that_gives_nothing_is_not_hammered(
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock
+) -> None:
     issuer.status = 503
     for pause in (0.0, 0.9, 0.2, 1.0, 1.1):
         clock.now += pause
@@ -140,7 +133,7 @@ def test_many_callers_at_once_ask_once(issuer: Issuer, source: ClientCredentials
 
 
 def test_a_new_secret_is_used_at_the_next_fetch(
-    issuer: Issuer, source: ClientCredentials, clock: Clock, tmp_path: Path
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock, tmp_path: Path
 ) -> None:
     source.token()
     (tmp_path / "secret").write_text("new")
@@ -150,7 +143,7 @@ def test_a_new_secret_is_used_at_the_next_fetch(
 
 
 def test_a_client_that_is_refused_or_has_no_secret_is_told_so(
-    issuer: Issuer, source: ClientCredentials, clock: Clock, tmp_path: Path
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock, tmp_path: Path
 ) -> None:
     issuer.status = 401
     with pytest.raises(ConcordError, match="invalid_client") as caught:
@@ -164,7 +157,7 @@ def test_a_client_that_is_refused_or_has_no_secret_is_told_so(
 
 
 def test_an_issuer_that_is_away_for_a_day_is_still_told_of_and_spared(
-    issuer: Issuer, source: ClientCredentials, clock: Clock
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock
 ) -> None:
     issuer.status = 503
     source._failures = 1100

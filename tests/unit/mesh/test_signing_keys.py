@@ -14,6 +14,7 @@ from services.development.issuer import DevelopmentIssuer
 from services.mesh import signing_keys
 from services.mesh.errors import ConcordError
 from services.mesh.signing_keys import FileKeys, UrlKeys
+from tests.support.told_clock import ToldClock
 
 
 def jwks(folder: Path, *key_ids: str) -> str:
@@ -56,19 +57,9 @@ def issuer() -> Iterator[Issuer]:
     thread.join()
 
 
-class Clock:
-    """A monotonic clock that goes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    told = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> ToldClock:
+    told = ToldClock()
     monkeypatch.setattr(signing_keys, "time", told)
     return told
 
@@ -107,7 +98,7 @@ def test_a_file_that_is_broken_from_the_beginning_is_refused(tmp_path: Path, dam
         FileKeys(file)
 
 
-def test_unknown_key_ids_do_not_hammer_the_issuer(issuer: Issuer, clock: Clock, tmp_path: Path) -> None:
+def test_unknown_key_ids_do_not_hammer_the_issuer(issuer: Issuer, clock: ToldClock, tmp_path: Path) -> None:
     issuer.answer = jwks(tmp_path, "first")
     keys = UrlKeys(issuer.url)
     assert keys.find("first") is not None
@@ -120,7 +111,7 @@ def test_unknown_key_ids_do_not_hammer_the_issuer(issuer: Issuer, clock: Clock, 
     assert issuer.asked == 2
 
 
-def test_known_keys_outlast_an_issuer_that_is_away(issuer: Issuer, clock: Clock, tmp_path: Path) -> None:
+def test_known_keys_outlast_an_issuer_that_is_away(issuer: Issuer, clock: ToldClock, tmp_path: Path) -> None:
     issuer.answer = jwks(tmp_path, "first")
     keys = UrlKeys(issuer.url)
     assert keys.find("first") is not None
@@ -135,7 +126,7 @@ def test_known_keys_outlast_an_issuer_that_is_away(issuer: Issuer, clock: Clock,
     assert issuer.asked == 2
 
 
-def test_a_withdrawn_key_is_forgotten_at_the_next_fetch(issuer: Issuer, clock: Clock, tmp_path: Path) -> None:
+def test_a_withdrawn_key_is_forgotten_at_the_next_fetch(issuer: Issuer, clock: ToldClock, tmp_path: Path) -> None:
     issuer.answer = jwks(tmp_path, "first", "second")
     keys = UrlKeys(issuer.url)
     assert keys.find("first") is not None
@@ -148,7 +139,7 @@ def test_a_withdrawn_key_is_forgotten_at_the_next_fetch(issuer: Issuer, clock: C
     ("status", "answer"), [(503, ""), (302, ""), (200, "<html>"), (200, "[]"), (200, '{"keys": []}'), (200, "null")]
 )
 def test_an_issuer_without_a_usable_answer_is_a_dependency_that_is_not_there(
-    issuer: Issuer, clock: Clock, tmp_path: Path, status: int, answer: str
+    issuer: Issuer, clock: ToldClock, tmp_path: Path, status: int, answer: str
 ) -> None:
     issuer.status, issuer.answer = status, answer
     keys = UrlKeys(issuer.url)
