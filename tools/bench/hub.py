@@ -13,6 +13,7 @@ import psycopg
 from concord.mdm.v1 import supplier_pb2, system_pb2
 from services.mesh.server import ServerSettings
 from tools import mesh
+from tools.bench.cores import give_core
 from tools.bench.processor_time import ProcessorTime, of_processes, of_tree
 from tools.bench.requests import ENTITY, ERP
 from tools.guarded_process import GuardedProcess
@@ -69,12 +70,15 @@ class Hub:
         if not self._pair:
             first = self._mesh.start_beside("mdm")
             self._pair = (first, self._mesh.start_beside("mdm", first.port))
+            for place, running in enumerate(self._pair):
+                give_core(running.process.pid, place)
         return self._pair
 
     def second(self) -> Running:
         """Return another process on a port of its own, started at the first call."""
         if self._second is None:
             self._second = self._mesh.start_beside("mdm")
+            give_core(self._second.process.pid, 1)
         return self._second
 
     def resident_mb(self, running: Running) -> float:
@@ -103,7 +107,9 @@ class Hub:
 
     def audit_log(self) -> Running:
         """Start one more audit, with a log of its own that nothing else writes to."""
-        return self._mesh.start(AUDIT_LOG, {f"{AUDIT_LOG.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        running = self._mesh.start(AUDIT_LOG, {f"{AUDIT_LOG.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        give_core(running.process.pid)
+        return running
 
     def used_by_audit(self, audit: Running) -> ProcessorTime:
         """Return the processor time that an audit and PostgreSQL have used so far."""
@@ -163,6 +169,7 @@ def running_hub(directory: Path) -> Iterator[Hub]:
         for kind in (mesh.AUDIT, mesh.MDM):
             running.start(kind, {f"{kind.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
         _register(callers)
+        give_core(running.services["mdm"].process.pid)
         yield Hub(directory, postgres, running, callers)
 
 
@@ -181,6 +188,7 @@ def running_yardstick(directory: Path) -> Iterator[Running]:
     with GuardedProcess.start(command, log=log) as process:
         if not wait_until(lambda: log.read_text().endswith("\n"), timeout_s=_STARTED_S):
             raise mesh.MeshError("the bare server did not start")
+        give_core(process.pid)
         kind = ServiceKind("empty", "tools.bench.empty_server", "", ())
         yield Running(kind, process, int(log.read_text()), {})
 
