@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def give_core(pid: int, place: int = 0) -> None:
-    """Bind a process, all its threads included, to the core at `place`, counted from the last that this process may use.
+    """Bind a process, all its threads included, to the core at `place`, counted from the last one allowed here.
 
     Threads that it starts later stay there too. Generator, PostgreSQL and whatever else runs go where the kernel likes.
     """
