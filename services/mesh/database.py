@@ -77,6 +77,7 @@ class Database:
             lambda: _connect(settings, autocommit=True, further={"default_transaction_read_only": "on"}),
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
+            pool_reset_on_return=None,
         )
 
     @contextmanager
@@ -138,8 +139,10 @@ def typed_error(error: Exception) -> ConcordError | None:
         return ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, "another transaction changed the same records")
     if isinstance(cause, errors.QueryCanceled):
         return ConcordError(reasons.ERROR_REASON_DEADLINE_TOO_SHORT, "the database took longer than is allowed")
-    if isinstance(cause, psycopg.DataError) and cause.sqlstate is None:
-        # The driver itself refuses what no text of PostgreSQL's holds: the NUL character.
+    if isinstance(cause, errors.CharacterNotInRepertoire) or (
+        isinstance(cause, psycopg.DataError) and cause.sqlstate is None
+    ):
+        # What no text of PostgreSQL's holds; the driver refuses it itself, where it sends texts.
         return constraint_violated([FieldViolation("", "a text contains a NUL character")])
     if isinstance(cause, psycopg.OperationalError | exc.TimeoutError):
         message = "the database does not answer"

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from services.mesh.look_up import LookUp
+
 LOCK: Final = """
 SELECT r.record, r.record_type, r.revision, r.state, r.entities, k.wrapped, k.key_version
 FROM records r LEFT JOIN record_keys k USING (record)
@@ -72,6 +74,9 @@ READ_NEWEST: Final = read_newest("ANY(%(names)s)")
 
 READ_NEWEST_ONE: Final = read_newest("%(name)s")
 """The same for a single record: its plan is as good for every name, so that PostgreSQL keeps it."""
+
+LOOK_NEWEST_UP: Final = LookUp("newest_revision", read_newest("$1"))
+"""The same outside a transaction."""
 
 READ_AS_OF: Final = f"""
 {_COLUMNS}

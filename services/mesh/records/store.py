@@ -174,7 +174,7 @@ class RecordStore:
         if position is not None:
             found = _revisions(connection, statements.READ_AS_OF, {"names": wanted, "position": position})
         elif len(wanted) == 1:
-            found = _revisions(connection, statements.READ_NEWEST_ONE, {"name": wanted[0]})
+            found = _newest(connection, wanted[0])
         else:
             found = _revisions(connection, statements.READ_NEWEST, {"names": wanted})
         return {each.record: each for each in found}
@@ -381,24 +381,31 @@ def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any],
         raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED)
 
 
+def _newest(connection: Connection, name: str) -> list[Revision]:
+    if driver(connection).autocommit:
+        return [_revision(row) for row in statements.LOOK_NEWEST_UP.rows(connection, name)]
+    return _revisions(connection, statements.READ_NEWEST_ONE, {"name": name})
+
+
 def _revisions(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Revision]:
     rows = driver(connection).execute(statement.encode(), parameters, prepare=True, binary=True)
-    return [
-        Revision(
-            record=row[0],
-            revision=row[1],
-            record_type=row[2],
-            operation=row[3],
-            state=State(row[4]),
-            entities=tuple(row[5]),
-            source_time=row[6],
-            created_at=row[7],
-            position=row[8],
-            body=row[9],
-            sealed=row[10],
-            sealed_inputs=row[11],
-            key=WrappedKey(row[0], row[12], row[13]) if row[12] is not None else None,
-            read_at=row[14],
-        )
-        for row in rows
-    ]
+    return [_revision(row) for row in rows]
+
+
+def _revision(row: tuple[Any, ...]) -> Revision:
+    return Revision(
+        record=row[0],
+        revision=row[1],
+        record_type=row[2],
+        operation=row[3],
+        state=State(row[4]),
+        entities=tuple(row[5]),
+        source_time=row[6],
+        created_at=row[7],
+        position=row[8],
+        body=row[9],
+        sealed=row[10],
+        sealed_inputs=row[11],
+        key=WrappedKey(row[0], row[12], row[13]) if row[12] is not None else None,
+        read_at=row[14],
+    )

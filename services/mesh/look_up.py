@@ -1,0 +1,54 @@
+"""Look-ups: statements that find what belongs to one name, executed by libpq in one blocking call.
+
+The driver takes an execution in steps, so that a wait can be interrupted; that is half of what a look-up costs this
+process. A look-up needs no interruption: the server's statement_timeout ends it, and the kernel a connection that died.
+"""
+
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from psycopg import errors, pq
+from psycopg.abc import Transformer as Loading
+from psycopg.adapt import Transformer
+
+from services.mesh.database import driver
+
+_TEXT = 25
+"""PostgreSQL's oid of the type text."""
+
+_KNOWN = "look-ups"
+
+
+class LookUp:
+    """A statement with the name as its one parameter, `$1`. Each connection prepares it once."""
+
+    def __init__(self, name: str, statement: str) -> None:
+        self._name = name.encode()
+        self._statement = statement.encode()
+
+    def rows(self, connection: sqlalchemy.Connection, name: str) -> list[tuple[Any, ...]]:
+        """Return the rows that belong to the name, over a connection of `Database.reading`. Raises psycopg.Error.
+
+        Within a transaction it would not do: at a rollback the driver has the server forget what was prepared.
+        """
+        raw = driver(connection)
+        known: dict[bytes, Loading] = connection.info.setdefault(_KNOWN, {})
+        loading = known.get(self._name)
+        if loading is None:
+            _require(raw, raw.pgconn.prepare(self._name, self._statement, [_TEXT]))
+        found = raw.pgconn.exec_prepared(self._name, [name.encode()], [pq.Format.BINARY], pq.Format.BINARY)
+        _require(raw, found)
+        if loading is None:
+            loading = known[self._name] = Transformer(raw)
+            loading.set_pgresult(found, format=pq.Format.BINARY)
+        loading.set_pgresult(found, set_loaders=False)
+        return loading.load_rows(0, found.ntuples, tuple)
+
+
+def _require(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None:
+    """Raise what the driver would raise."""
+    if connection.pgconn.status == pq.ConnStatus.BAD:
+        raise psycopg.OperationalError(connection.pgconn.get_error_message())
+    if result.status == pq.ExecStatus.FATAL_ERROR:
+        raise errors.error_from_result(result)
