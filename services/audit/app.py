@@ -66,7 +66,7 @@ def audit_services(
         QuestionService(answering).grpc_service(),
         LogMethods(tree, signer.verifiers).service(),
         CompletenessMethods(LeafRanges(database)).service(),
-        BundleMethods(tree, BundleReader(database), Cosignatures(database)).service(),
+        BundleMethods(tree, BundleReader(database), Cosignatures(database), questions).service(),
     ]
 
 

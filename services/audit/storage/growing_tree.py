@@ -63,11 +63,11 @@ class GrowingTree:
         head = Head(*row)
         signed = head.tree_size or 0, head.root or EMPTY_ROOT
         if head.next_index < signed[0]:
-            raise _inconsistent(signed[0], f"the log holds {head.next_index} leaves")
+            raise inconsistent(signed[0], f"the log holds {head.next_index} leaves")
         if self._head_kept() != signed:
             self._frontier = _read(connection, signed[0])
         if self._head_kept() != signed:
-            raise _inconsistent(signed[0], "the log's hashes give another root")
+            raise inconsistent(signed[0], "the log's hashes give another root")
         return head
 
     def grow(self, connection: Connection, leaf_hashes: Iterable[bytes], signed_at: datetime) -> SignedCheckpoint:
@@ -101,7 +101,8 @@ def _write(connection: Connection, tiles: Sequence[Tile], checkpoint: SignedChec
     connection.execute(_GROW, (*columns, *signed), prepare=True)
 
 
-def _inconsistent(tree_size: int, found: str) -> ConcordError:
+def inconsistent(tree_size: int, found: str) -> ConcordError:
+    """Return the error for a log that does not hold what its newest checkpoint was signed for."""
     return ConcordError(
         reasons.ERROR_REASON_LOG_INCONSISTENT,
         f"the newest checkpoint is of {tree_size} leaves, but {found}: nothing is signed before somebody has looked",

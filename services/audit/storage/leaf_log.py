@@ -13,7 +13,7 @@ from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
 from services.audit.storage import term_index
-from services.audit.storage.growing_tree import GrowingTree, Head
+from services.audit.storage.growing_tree import GrowingTree, Head, inconsistent
 from services.audit.storage.nodes import read_leaf_hashes
 from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
@@ -181,7 +181,12 @@ class LeafLog:
             fresh = [each for outcome in outcomes if isinstance(outcome, Appended) for each in outcome.fresh]
             if not fresh:
                 return outcomes
-            _write(connection, fresh)
+            try:
+                _write(connection, fresh)
+            except psycopg.errors.UniqueViolation as error:
+                # Nobody else writes while this one holds the lock: it was not this service that took the place.
+                found = "what comes next is there already"
+                raise inconsistent(head.tree_size or 0, found) from error
             checkpoint = self._tree.grow(connection, (leaf.leaf_hash for leaf, _ in fresh), head.now)
         return [each.covered(checkpoint.note) if isinstance(each, Appended) else each for each in outcomes]
 

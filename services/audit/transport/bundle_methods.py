@@ -1,9 +1,11 @@
 """BundleService: evidence and its proofs, as a file."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 
 from concord.audit.v1 import bundle_pb2
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.bundle import (
     CHECKPOINT,
     CONSISTENCY,
@@ -23,18 +25,24 @@ from services.audit.storage.cosignatures import Cosignatures
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.absence import checkpoint_of, not_found
 from services.audit.transport.asking import filter_of, scope_of
-from services.mesh.errors import FieldViolation
+from services.audit.transport.question_log import QuestionLog
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call, GrpcService
 from services.mesh.validation import constraint_violated
+
+_log = logging.getLogger(__name__)
 
 
 class BundleMethods:
     """The handlers of `concord.audit.v1.BundleService`; what they raise is in the contract."""
 
-    def __init__(self, tree: TreeReader, reader: BundleReader, cosignatures: Cosignatures) -> None:
+    def __init__(
+        self, tree: TreeReader, reader: BundleReader, cosignatures: Cosignatures, questions: QuestionLog
+    ) -> None:
         self._tree = tree
         self._reader = reader
         self._cosignatures = cosignatures
+        self._questions = questions
 
     def service(self) -> GrpcService:
         """Return the handlers by method name."""
@@ -43,10 +51,11 @@ class BundleMethods:
     def export_bundle(
         self, request: bundle_pb2.ExportBundleRequest, call: Call
     ) -> Iterator[bundle_pb2.ExportBundleResponse]:
-        """Stream a bundle."""
+        """Stream a bundle, of a log as it was before it kept this question."""
         wanted, scope = filter_of(request), scope_of(call)
         checkpoint = checkpoint_of(self._tree, request.tree_size or self._cosignatures.newest_size())
         earlier = self._earlier(request.earlier_tree_size, checkpoint)
+        self._keep(request, call)
         leaves = self._reader.leaves(wanted, scope, checkpoint.tree_size)
         if wanted == LeafFilter() and scope is None:
             members = self._complete(checkpoint, leaves)
@@ -54,6 +63,15 @@ class BundleMethods:
             members = self._selection(checkpoint, _not_empty(leaves))
         for piece in written(itertools.chain(members, earlier)):
             yield bundle_pb2.ExportBundleResponse(data=piece)
+
+    def _keep(self, request: bundle_pb2.ExportBundleRequest, call: Call) -> None:
+        """Keep the question, unless the log can keep nothing: what shows that it was changed has to come out of it."""
+        try:
+            self._questions.keep(request, call)
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_LOG_INCONSISTENT:
+                raise
+            _log.critical("the log is inconsistent: an export for %s is not kept as a question", call.caller.subject)
 
     def _complete(self, checkpoint: SignedCheckpoint, leaves: Iterator[BundledLeaf]) -> Iterator[Member]:
         yield Member(CHECKPOINT, [self._note(checkpoint)])

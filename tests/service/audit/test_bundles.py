@@ -1,6 +1,7 @@
 """Bundles as the audit hands them out: what is in them, to whom, and that the verifier proves them."""
 
 import io
+import json
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import Any
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from clients.verifier.bundle import Bundle
+from concord.audit.v1.audit_pb2 import Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.app import started_witnessing
 from services.audit.domain.bundle import PIECE_BYTES
-from services.mesh.database import Database
+from services.mesh.database import Database, driver
 from tests.service.audit.auditing import EXPORT, Auditor, Service, exported
 from tests.service.audit.conftest import READ, Clients, refusal
 from tests.support import witnesses
 from tests.support.command_line import CommandLine
+from tests.support.databases import MigratedDatabase
 from tests.support.evidence import WITNESS
 from tests.support.leaves import BEGINNING, history, leaf_bytes
 from tests.support.log_keys import KEY
@@ -42,8 +46,9 @@ def places(bundle: bytes) -> list[int]:
 
 
 def test_the_whole_log_is_handed_out_and_proven(clients: Clients, auditor: Auditor) -> None:
-    assert names(exported(clients)) == ["checkpoint", "leaves.jsonl"]
-    verdict = auditor.verdict(auditor.exported(clients), witnesses=())
+    bundle = auditor.exported(clients)
+    assert names(bundle.read_bytes()) == ["checkpoint", "leaves.jsonl"]
+    verdict = auditor.verdict(bundle, witnesses=())
     assert (verdict.holds, verdict.is_complete, verdict.leaves, verdict.receipts) == (True, True, 10, 10)
 
 
@@ -59,8 +64,9 @@ def test_the_whole_log_is_handed_out_and_proven(clients: Clients, auditor: Audit
 def test_what_answers_a_question_is_handed_out_with_its_proofs(
     clients: Clients, auditor: Auditor, asked: dict[str, Any], found: list[int]
 ) -> None:
-    assert places(exported(clients, **asked)) == found
-    verdict = auditor.verdict(auditor.exported(clients, **asked), witnesses=())
+    bundle = auditor.exported(clients, **asked)
+    assert places(bundle.read_bytes()) == found
+    verdict = auditor.verdict(bundle, witnesses=())
     assert (verdict.holds, verdict.is_complete, verdict.leaves) == (True, False, len(found))
 
 
@@ -125,6 +131,25 @@ def test_what_cannot_be_handed_out_is_told(clients: Clients, asked: dict[str, An
     assert refusal(lambda: exported(clients, **asked)).reason == reason
 
 
+def test_an_export_is_evidence_of_who_asked_for_what(clients: Clients, auditor: Auditor) -> None:
+    first = auditor.verdict(auditor.exported(clients, record="suppliers/two"), witnesses=())
+    with Bundle(auditor.exported(clients, source_service="audit")) as opened:
+        (kept,) = (Leaf.FromString(leaf.data or b"") for leaf in opened.leaves())
+    assert first.checkpoint.size == 10
+    assert json.loads(kept.question.asked) == {"record": "suppliers/two"}
+    assert (kept.actor, kept.method) == ("tester", "/concord.audit.v1.BundleService/ExportBundle")
+
+
+def test_a_log_that_can_keep_nothing_hands_out_what_shows_it(
+    clients: Clients, auditor: Auditor, migrated: MigratedDatabase
+) -> None:
+    with migrated.opened_by_owner() as owner, owner.transaction() as connection:
+        driver(connection).execute("ALTER TABLE leaves DISABLE TRIGGER ALL")
+        driver(connection).execute("DELETE FROM leaves WHERE leaf_index = 9")
+    verdict = auditor.verdict(auditor.exported(clients), witnesses=())
+    assert not verdict.holds
+
+
 @pytest.mark.usefixtures("auditor")
 def test_the_command_line_exports_and_verifies(clients: Clients, tmp_path: Path) -> None:
     concord = CommandLine(tmp_path)
@@ -135,7 +160,7 @@ def test_the_command_line_exports_and_verifies(clients: Clients, tmp_path: Path)
     kept.write_bytes(zipfile.ZipFile(io.BytesIO(exported(clients, tree_size=6))).read("checkpoint"))
     concord.done("audit", "export", str(bundle), "--record", "suppliers/two", "--earlier", str(kept))
     told = concord.done_unbounded("audit", "verify", str(bundle), "--key", str(key), "--earlier", str(kept))
-    assert told.startswith("Proven: 4 of 10 leaves are in the log audit.example.org/log")
+    assert told.startswith("Proven: 4 of 11 leaves are in the log audit.example.org/log")
     assert "continues the checkpoint of 6 leaves that you hold" in " ".join(told.split())
     shown = concord.asked("audit", "verify", str(bundle), "--key", str(key))
     assert (shown["holds"], shown["leaves"], shown["complete"]) == (True, 4, False)
