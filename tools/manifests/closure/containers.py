@@ -94,7 +94,7 @@ def _one_release(manifests: Manifests) -> Iterator[Defect]:
 
 
 def _of_others(manifests: Manifests) -> Iterator[Defect]:
-    """Images that are not ours are named by an exact version, or by a digest: a shorter tag is another image tomorrow."""
+    """Images of others are named by an exact version, or by a digest: a shorter tag is another image tomorrow."""
     running = [(pod.owner, container) for pod in manifests.pods for container in pod.containers]
     ours = {_tag(container.content.get("image", "")) for _, container in running if container.module}
     images = [(owner, container.content.get("image", "")) for owner, container in running]
