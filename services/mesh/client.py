@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import grpc
 from opentelemetry import propagate
@@ -59,6 +59,14 @@ class TokenSource(Protocol):
 
     def token(self) -> str:
         """Return the token to send now. Raises OSError or ConcordError when it can't be had."""
+
+
+@runtime_checkable
+class RenewedToken(TokenSource, Protocol):
+    """A source that can get another token before its time."""
+
+    def refused(self) -> None:
+        """Be told that a call was refused for its token. Does not wait, raises nothing."""
 
 
 class TokenFile:
@@ -143,15 +151,16 @@ def open_channel(  # noqa: PLR0913 - what a channel can differ in
         require_loopback(target)
     policy = policy or service_config()
     deadlines = _Deadlines(policy, default_deadline_s)
+    renewed = token if isinstance(token, RenewedToken) else None
     options = list((_OPTIONS | {"grpc.service_config": policy}).items())
     if tls is not None:
         channel: grpc.Channel = FollowingChannel(
             _credentials(tls, token), lambda credentials: grpc.secure_channel(target, credentials, options=options)
         )
-        metadata = _CallMetadata(None, deadlines)
+        metadata = _CallMetadata(None, deadlines, renewed)
     else:
         channel = grpc.insecure_channel(target, options=options)
-        metadata = _CallMetadata(token, deadlines)
+        metadata = _CallMetadata(token, deadlines, renewed)
     channel = grpc.intercept_channel(channel, metadata)
     return channel if telemetry is None else telemetry.traced(channel)
 
@@ -269,29 +278,41 @@ class _CallMetadata(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Gives every call the token and the trace context, and a deadline where it would have none."""
+    """Gives every call the token and the trace context, and a deadline where it would have none.
 
-    def __init__(self, token: TokenSource | None, deadlines: "_Deadlines") -> None:
+    `renewed` is told of calls that end UNAUTHENTICATED.
+    """
+
+    def __init__(self, token: TokenSource | None, deadlines: "_Deadlines", renewed: RenewedToken | None) -> None:
         self._token = token
         self._deadlines = deadlines
+        self._renewed = renewed
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Send a unary call."""
-        return continuation(
-            self._complete(client_call_details, self._deadlines.of(client_call_details.method)), request
-        )
+        details = self._complete(client_call_details, self._deadlines.of(client_call_details.method))
+        return self._followed(continuation(details, request))
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Open a stream of responses."""
-        return continuation(self._complete(client_call_details, None), request)
+        return self._followed(continuation(self._complete(client_call_details, None), request))
 
     def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         """Open a stream of requests."""
-        return continuation(self._complete(client_call_details, None), request_iterator)
+        return self._followed(continuation(self._complete(client_call_details, None), request_iterator))
 
     def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         """Open a stream both ways."""
-        return continuation(self._complete(client_call_details, None), request_iterator)
+        return self._followed(continuation(self._complete(client_call_details, None), request_iterator))
+
+    def _followed(self, call: Any) -> Any:
+        if self._renewed is not None:
+            call.add_done_callback(self._ended)
+        return call
+
+    def _ended(self, call: Any) -> None:
+        if self._renewed is not None and call.code() is grpc.StatusCode.UNAUTHENTICATED:
+            self._renewed.refused()
 
     def _complete(self, details: Any, default_deadline_s: float | None) -> _Details:
         metadata = list(details.metadata or ())

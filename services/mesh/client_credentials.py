@@ -1,6 +1,7 @@
 """Access tokens of a service's own: the client credentials grant of OAuth 2.0 (RFC 6749, section 4.4)."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ _TIMEOUT_S = 5.0
 _RENEWED_AFTER = 2 / 3  # of a token's life: what is left is for an issuer that is away
 _UNTOLD_LIFE_S = 300.0  # the life of a token whose issuer does not say
 _LONGEST_BACKOFF_S = 30.0
+_REFUSED_AFTER_S = 30.0  # a token that is refused earlier than this is no better fetched again
 _MOST_DOUBLINGS = 5  # 2 to the power of a day's failures is no float any more
 
 
@@ -47,9 +49,10 @@ class CredentialsSettings:
 
 @dataclass(frozen=True)
 class _Token:
-    """A token, and when (in monotonic seconds) it is to be renewed and at its end."""
+    """A token, and when (in monotonic seconds) it came, is to be renewed and is at its end."""
 
     text: str
+    came_at: float
     renewed_at: float
     ends_at: float
 
@@ -65,7 +68,7 @@ class ClientCredentials:
     def __init__(self, settings: CredentialsSettings) -> None:
         self._settings = settings
         self._fetching = threading.Lock()
-        self._token = _Token("", 0.0, 0.0)
+        self._token = _Token("", 0.0, 0.0, 0.0)
         self._failure: ConcordError | None = None
         self._failures = 0
         self._try_at = 0.0
@@ -83,6 +86,16 @@ class ClientCredentials:
             self._renew_beside(now)
             return known.text
         return self._awaited()
+
+    def refused(self) -> None:
+        """Be told that a server did not take the token: another is fetched beside, and used as soon as it is there.
+
+        Not for a token that has only just come. Refusals of its forerunner arrive late, and who refuses whatever the
+        issuer gives would have it asked with every call.
+        """
+        now = time.monotonic()
+        if now >= self._token.came_at + _REFUSED_AFTER_S:
+            self._renew_beside(now)
 
     def _renew_beside(self, now: float) -> None:
         if now < self._try_at or not self._fetching.acquire(blocking=False):
@@ -120,12 +133,13 @@ class ClientCredentials:
         document = _document(answer)
         if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED):
             raise _refused(document)
-        text, life = document.get("access_token"), document.get("expires_in", _UNTOLD_LIFE_S)
-        if answer.status_code != httpx.codes.OK or not isinstance(text, str) or not isinstance(life, int | float):
+        text = document.get("access_token")
+        if answer.status_code != httpx.codes.OK or not isinstance(text, str):
             raise _unavailable(f"it answers {answer.status_code} without a token")
+        life = _life(document)
         if not life > 0:
             raise _unavailable("it gives a token that is at its end")
-        return _Token(text, now + life * _RENEWED_AFTER, now + life)
+        return _Token(text, now, now + life * _RENEWED_AFTER, now + life)
 
     def _asked(self) -> httpx.Response:
         settings = self._settings
@@ -151,6 +165,18 @@ def _document(answer: httpx.Response) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _life(answer: Mapping[str, Any]) -> float:
+    """Return a token's life in seconds. Some issuers say it as text, which RFC 6749 does not."""
+    told = answer.get("expires_in", _UNTOLD_LIFE_S)
+    try:
+        life = math.nan if isinstance(told, bool) else float(told)
+    except (TypeError, ValueError, OverflowError):
+        life = math.nan
+    if not math.isfinite(life):
+        raise _unavailable(f"its expires_in is no number of seconds: {str(told)[:40]!r}")
+    return life
 
 
 def _refused(answer: Mapping[str, Any]) -> ConcordError:

@@ -9,6 +9,7 @@ import grpc
 from services.mesh.followed_files import FollowedFiles
 
 Open = Callable[[grpc.ChannelCredentials], grpc.Channel]
+_MethodOf = Callable[[grpc.Channel], Any]
 
 
 class FollowingChannel(grpc.Channel):
@@ -23,14 +24,20 @@ class FollowingChannel(grpc.Channel):
         self._lock = threading.Lock()
         self._opened = self._newly_opened(credentials.present())
         self._left: set[_Opened] = set()
+        self._subscribed: dict[Any, bool] = {}
+        self._closed = False
 
     def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:  # noqa: FBT001, FBT002 - grpc's own
-        """Tell the callback how the present channel's connection is."""
-        self._opened.channel.subscribe(callback, bool(try_to_connect))
+        """Tell the callback how the connection of the channel is that is the present one then."""
+        with self._lock:
+            self._subscribed[callback] = bool(try_to_connect)
+            self._opened.channel.subscribe(callback, bool(try_to_connect))
 
     def unsubscribe(self, callback: Any) -> None:
         """Tell it no more."""
-        self._opened.channel.unsubscribe(callback)
+        with self._lock:
+            self._subscribed.pop(callback, None)
+            self._opened.channel.unsubscribe(callback)
 
     def unary_unary(self, *arguments: Any, **options: Any) -> Any:
         """Return what makes calls of a unary method."""
@@ -51,23 +58,40 @@ class FollowingChannel(grpc.Channel):
     def close(self) -> None:
         """Close every channel, and end the calls that run."""
         with self._lock:
+            self._closed = True
             opened = [self._opened, *self._left]
         for each in opened:
             each.channel.close()
 
-    def begin(self) -> "_Opened":
-        """Take the present channel for a call; whoever takes it gives it back with `end`."""
+    def begin(self, method_of: _MethodOf) -> tuple["_Opened", Any]:
+        """Take the present channel for a call, and a method of it; whoever takes it gives it back with `end`.
+
+        Raises ValueError once all is closed, as grpcio's own does. The method is made here: making one of a
+        closed channel ends the process with a segmentation fault.
+        """
         with self._lock:
-            # Asked for here: a thread that is late with what it saw would bring the former identity back.
-            credentials = self._credentials.present()
+            if self._closed:
+                raise ValueError("Cannot invoke RPC on closed channel!")
             former = self._opened
-            if credentials is not former.credentials:
-                self._opened = self._newly_opened(credentials)
-                self._left.add(former)
-            self._opened.calls += 1
-            current = self._opened
+            self._follow()
+            current, method = self._opened, method_of(self._opened.channel)
+            current.calls += 1
         self._close_if_left(former)
-        return current
+        return current, method
+
+    def _follow(self) -> None:
+        """Open anew if the credentials have changed; under the lock.
+
+        Asked for there: a thread that is late with what it saw would bring the former identity back.
+        """
+        former, credentials = self._opened, self._credentials.present()
+        if credentials is former.credentials:
+            return
+        self._opened = self._newly_opened(credentials)
+        self._left.add(former)
+        for callback, try_to_connect in self._subscribed.items():
+            former.channel.unsubscribe(callback)
+            self._opened.channel.subscribe(callback, try_to_connect)
 
     def end(self, opened: "_Opened") -> None:
         """Give a call's channel back."""
@@ -106,15 +130,15 @@ class _Opened:
 class _Method:
     """A method of whichever channel is the present one when it is called."""
 
-    def __init__(self, following: FollowingChannel, method_of: Callable[[grpc.Channel], Any]) -> None:
+    def __init__(self, following: FollowingChannel, method_of: _MethodOf) -> None:
         self._following = following
         self._method_of = method_of
 
     def _begun(self, call: Callable[[Any], Any]) -> Any:
         """Begin a call that ends by itself later."""
-        opened = self._following.begin()
+        opened, method = self._following.begin(self._method_of)
         try:
-            begun = call(self._method_of(opened.channel))
+            begun = call(method)
             running = begun.add_callback(lambda: self._following.end(opened))
         except BaseException:
             self._following.end(opened)
@@ -139,9 +163,9 @@ class _ToResponse(_Method, grpc.UnaryUnaryMultiCallable, grpc.StreamUnaryMultiCa
         return self._begun(lambda method: method.future(*arguments, **options))
 
     def _done(self, call: Callable[[Any], Any]) -> Any:
-        opened = self._following.begin()
+        opened, method = self._following.begin(self._method_of)
         try:
-            return call(self._method_of(opened.channel))
+            return call(method)
         finally:
             self._following.end(opened)
 

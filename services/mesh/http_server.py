@@ -66,24 +66,67 @@ class HttpServer:
             thread.start()
 
     def stop(self, grace_s: float) -> None:
-        """Take no more requests, and end within the grace."""
+        """Take no more requests, and let those under way be answered within the grace; later ones break off.
+
+        A connection that waits for its next request keeps nobody waiting.
+        """
         for server in (self._serving, self._probes):
             if server is not None:
                 server.shutdown()
                 server.server_close()
-        for thread in self._threads:
-            thread.join(grace_s)
+        if not self._serving.requests.ended(grace_s):
+            _log.warning("requests are under way after %g s", grace_s)
+
+
+class _Requests:
+    """How many requests are under way; safe in threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._under_way = 0
+
+    def begin(self) -> None:
+        with self._changed:
+            self._under_way += 1
+
+    def end(self) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def ended(self, timeout_s: float) -> bool:
+        """Wait until none is under way; tell whether that came about in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._under_way, timeout_s)
 
 
 class Handler(BaseHTTPRequestHandler):
     """One connection, which may carry several requests."""
 
+    server: "_Server"
     protocol_version = "HTTP/1.1"
     server_version = "concord"
     sys_version = ""
     timeout = _SLOWEST_READ_S
     # A body that waits for its head to be acknowledged costs 40 ms.
     disable_nagle_algorithm = True
+
+    _begun = False
+
+    def parse_request(self) -> bool:
+        """Count a request from its first line on: until then a connection may be idle."""
+        self.server.requests.begin()
+        self._begun = True
+        return super().parse_request()
+
+    def handle_one_request(self) -> None:
+        """Serve one request, and count it as ended whatever became of it."""
+        try:
+            super().handle_one_request()
+        finally:
+            if self._begun:
+                self._begun = False
+                self.server.requests.end()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Log a request."""
@@ -126,6 +169,7 @@ class _Server(ThreadingHTTPServer):
     ) -> None:
         super().__init__(address, handler)
         self._contexts = contexts
+        self.requests = _Requests()
 
     def get_request(self) -> tuple[socket, Any]:
         accepted, address = super().get_request()

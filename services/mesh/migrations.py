@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from services.mesh.database import Database, DatabaseSettings
 from services.mesh.schema_revision import SchemaRevision
 
+_DATABASE = "SELECT current_database()"
 _LOCK = 0x434F4E43_00000001
 _ENVIRONMENT = Path(__file__).parent / "migration_environment"
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -32,7 +33,7 @@ def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) 
 
     All in one transaction. Replicas that start together wait for one another. A newer schema, of a release that was
     gone back from, is left as it is. A revision file runs frozen SQL by `run_script` and reaches the role to grant to
-    by `granted_role`. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    by `granted_role`. Nobody else may connect to the database from then on. Raises ConcordError DEPENDENCY_UNAVAILABLE.
     """
     if not _ROLE.fullmatch(service_role):
         raise ValueError(f"not a role name: {service_role!r}")
@@ -49,6 +50,7 @@ def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) 
                 return
             config.attributes.update(connection=connection, service_role=service_role)
             command.upgrade(config, "head")
+            _close_to_others(connection, service_role)
     finally:
         database.close()
 
@@ -62,6 +64,13 @@ def granted_role() -> str:
 def run_script(script: str) -> None:
     """Run SQL statements, separated by semicolons, in the running migration; for use in revision files only."""
     op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _close_to_others(connection: sqlalchemy.Connection, service_role: str) -> None:
+    """Take from PUBLIC what PostgreSQL gives it of a new database, whoever made that: connecting, temporary tables."""
+    quoted = connection.dialect.identifier_preparer.quote(str(connection.exec_driver_sql(_DATABASE).scalar_one()))
+    connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC")
+    connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {quoted} TO {service_role}")
 
 
 def _is_newer(connection: sqlalchemy.Connection, migrations: Path) -> bool:

@@ -45,7 +45,8 @@ class DatabaseWatch:
         self._thread = threading.Thread(target=self._run, name="database-watch", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Tell that nothing is known to be there yet, and start the thread that looks."""
+        self._tell(False)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:

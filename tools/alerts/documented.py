@@ -18,9 +18,12 @@ FOREIGN = frozenset(
         # Prometheus itself
         "up",
         # kube-state-metrics
+        "kube_cronjob_status_last_successful_time",
         "kube_deployment_spec_replicas",
         "kube_deployment_status_replicas_available",
+        "kube_job_complete",
         "kube_job_failed",
+        "kube_job_status_start_time",
         "kube_pod_container_status_restarts_total",
         # cert-manager
         "certmanager_certificate_expiration_timestamp_seconds",

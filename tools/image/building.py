@@ -1,6 +1,7 @@
 """Concord's own images: what they are called, what they are made of, and what is said about them."""
 
 import os
+import re
 import ssl
 import subprocess
 import tomllib
@@ -16,6 +17,9 @@ CONTAINERFILE = ROOT / "deploy" / "image" / "Containerfile"
 BILLS = ROOT / "build" / "image"
 DEFAULT_BASE = "docker.io/library/debian:bookworm-slim"
 TARGETS = ("concord", "concord-postgres")
+# As deploy/k8s names migration Jobs by it: an image's tag may hold more than a Job's name.
+_TAG = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_TAG = 40
 LIMIT_MB = 200  # what `concord` may take above its base
 
 
@@ -36,10 +40,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Naming:
-    """What the images are called: `repository/target:tag`."""
+    """What the images are called: `repository/target:tag`. Raises ImageError for a tag that no Job can be named by."""
 
     repository: str
     tag: str
+
+    def __post_init__(self) -> None:
+        """Refuse here what Kubernetes would only refuse when the release is applied."""
+        if not _TAG.fullmatch(self.tag) or len(self.tag) > _LONGEST_TAG:
+            told = f"small letters and digits, - and . between them, {_LONGEST_TAG} at most"
+            raise ImageError(f"TAG={self.tag} is refused, as migration Jobs are named by it: {told}")
 
     def image(self, target: str) -> str:
         """Return the full name of a target's image."""

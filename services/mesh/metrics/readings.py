@@ -2,7 +2,8 @@
 
 A depth belongs to the database, so all replicas would show the same one, and a sum over them would count it as many
 times. The elected replica alone reads, every few seconds and in a thread of its own: no call and no scrape ever waits
-for it. What could not be read anew is shown no longer; an old depth would be taken for a good one.
+for it. What could not be read anew is shown no longer, nor is anything by a replica that lost its election; an old
+depth would be taken for a good one.
 """
 
 import logging
@@ -62,6 +63,7 @@ class Readings:
         self._clock = clock
         self._lock = threading.Lock()
         self._newest: dict[str, _Taken] = {}
+        self._job: Elected | None = None
         self._failed = meter.create_counter("concord.readings.failed", "{reading}", "Readings that failed.")
         for reading in readings:
             self._failed.add(0, {"reading": reading.name})
@@ -69,7 +71,8 @@ class Readings:
 
     def job(self) -> Elected:
         """Return the job that reads while this replica is elected for it."""
-        return Elected(self._database, "readings", self.work, idle_pause_s=READ_EVERY_S)
+        self._job = Elected(self._database, "readings", self.work, idle_pause_s=READ_EVERY_S)
+        return self._job
 
     def work(self) -> bool:
         """Take every reading that is due; nothing more is to be done at once.
@@ -88,7 +91,9 @@ class Readings:
         return False
 
     def points(self) -> list[Point]:
-        """Return what is fresh."""
+        """Return what is fresh, unless another replica reads by now."""
+        if self._job is not None and not self._job.elected():
+            return []
         with self._lock:
             newest = list(self._newest.values())
         now = self._clock()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -18,6 +18,7 @@ from services.mesh.server import Call, GrpcService, MeshServer, ServerTls
 from services.mesh.telemetry import Telemetry, TelemetrySettings, current_traceparent, span
 from tests.support.certificates import Authority
 from tests.support.serving import Tokens, service, serving
+from tests.support.waiting import eventually
 
 AUDIT = "concord.audit.v1.AuditService"
 CHANGES = "concord.mdm.v1.ChangeService"
@@ -208,3 +209,39 @@ def test_plaintext_to_another_machine_is_refused(target: str) -> None:
 @pytest.mark.parametrize("target", ["127.0.0.1:1", "localhost:1", "[::1]:1", "ipv4:127.0.0.1:1", "unix:/run/x"])
 def test_plaintext_to_this_machine_is_fine(target: str) -> None:
     open_channel(target).close()
+
+
+class Renewed:
+    """A source of a token that nobody grants, which counts how often it is told so."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self.times_refused = 0
+
+    def token(self) -> str:
+        return self._token
+
+    def refused(self) -> None:
+        self.times_refused += 1
+
+
+def get_leaf_later(channel: grpc.Channel) -> object:
+    return audit_pb2_grpc.AuditServiceStub(channel).GetLeaf.future(audit_pb2.GetLeafRequest()).result()
+
+
+def watch(channel: grpc.Channel) -> object:
+    return list(change_pb2_grpc.ChangeServiceStub(channel).WatchChanges(change_pb2.WatchChangesRequest()))
+
+
+@pytest.mark.parametrize("call", [get_leaf, get_leaf_later, watch])
+def test_the_source_of_a_token_is_told_that_it_was_refused(
+    server: MeshServer, call: Callable[[grpc.Channel], object]
+) -> None:
+    refused, taken = Renewed("nobody's"), Renewed("first")
+    with open_channel(f"127.0.0.1:{server.port}", token=taken) as channel:
+        call(channel)
+    with open_channel(f"127.0.0.1:{server.port}", token=refused) as channel:
+        with pytest.raises(grpc.RpcError):
+            call(channel)
+        eventually(lambda: refused.times_refused == 1)
+    assert taken.times_refused == 0

@@ -176,3 +176,43 @@ def test_without_a_token_no_call_is_made_and_the_reason_is_told(served: Served) 
         told = refused(lambda: who(channel))
     assert told.code is grpc.StatusCode.UNAVAILABLE
     assert "the token issuer gives no access token" in str(told)
+
+
+def opened_by(credentials: list[grpc.ChannelCredentials], opened: list[grpc.Channel]) -> FollowingChannel:
+    """Return a channel that follows the last of some credentials, and notes what it opens."""
+
+    def open_(_credentials: grpc.ChannelCredentials) -> grpc.Channel:
+        opened.append(grpc.insecure_channel("127.0.0.1:1"))
+        return opened[-1]
+
+    class Followed:
+        def present(self) -> grpc.ChannelCredentials:
+            return credentials[-1]
+
+    return FollowingChannel(Followed(), open_)  # type: ignore[arg-type] # all that it asks for
+
+
+def test_after_its_end_a_channel_opens_none_that_nobody_would_close() -> None:
+    credentials, opened = [grpc.ssl_channel_credentials()], list[grpc.Channel]()
+    channel = opened_by(credentials, opened)
+    get = audit_pb2_grpc.AuditServiceStub(channel).GetLeaf
+    channel.close()
+    credentials.append(grpc.ssl_channel_credentials())
+    with pytest.raises(ValueError, match="closed channel"):
+        get(audit_pb2.GetLeafRequest())
+    assert len(opened) == 1
+
+
+def test_who_subscribed_is_told_of_the_channel_that_follows_until_he_unsubscribes() -> None:
+    credentials, opened = [grpc.ssl_channel_credentials()], list[grpc.Channel]()
+    told: list[grpc.ChannelConnectivity] = []
+    with opened_by(credentials, opened) as channel:
+        channel.subscribe(told.append)
+        eventually(lambda: len(told) == 1)
+        credentials.append(grpc.ssl_channel_credentials())
+        with pytest.raises(grpc.RpcError):
+            who(channel)
+        eventually(lambda: grpc.ChannelConnectivity.TRANSIENT_FAILURE in told)
+        channel.unsubscribe(told.append)
+        assert not channel._subscribed
+    assert len(opened) == 2

@@ -74,6 +74,14 @@ def test_it_is_not_ready_while_the_database_is_away(
         assert told.next()
 
 
+def test_it_is_not_ready_before_it_has_looked(migrated: MigratedDatabase, told: Told) -> None:
+    watch = DatabaseWatch(migrated.service, SchemaRevision(MIGRATIONS), told, pause_s=0.01)
+    watch.start()
+    eventually(lambda: len(told.all) >= 2)
+    watch.stop()
+    assert told.all[:2] == [False, True]
+
+
 @pytest.mark.usefixtures("watched")
 def test_a_connection_that_was_cut_is_no_reason(databases: Databases, migrated: MigratedDatabase, told: Told) -> None:
     assert told.next()
@@ -82,7 +90,7 @@ def test_a_connection_that_was_cut_is_no_reason(databases: Databases, migrated: 
         for _ in range(5):
             connection.execute(CUT, (name,))
             told.next()
-    assert all(told.all)
+    assert all(told.all[1:])
 
 
 def test_it_is_not_ready_until_the_schema_is_new_enough(migrated: MigratedDatabase, told: Told, tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def test_of_two_replicas_one_reads(database: Database) -> None:
         assert shown(readings[1]) == {}
         first.stop()
         assert not first.elected()
+        assert shown(readings[0]) == {}
         eventually(second.elected)
         eventually(lambda: shown(readings[1]))
     finally:

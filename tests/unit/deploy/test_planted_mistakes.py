@@ -107,6 +107,15 @@ CONTAINERS = [
     Mistake("the image latest", "image", put("Deployment", "mdm", f"{FIRST}/image", "concord:latest")),
     Mistake("an image without tag", "image", put("Deployment", "mdm", f"{FIRST}/image", "registry.example.org:5000/x")),
     Mistake("an image never set", "image", put("Deployment", "mdm", f"{FIRST}/image", "concord:unset")),
+    *(
+        Mistake(
+            f"an image of others that floats: {tag}",
+            "image",
+            put("Deployment", "collector", f"{FIRST}/image", f"x:{tag}"),
+        )
+        for tag in ("0", "v1", "latest-amd64", "stable", "bookworm-slim")
+    ),
+    Mistake("a database's image that floats", "image", put("Cluster", "postgres", "spec/imageName", "x:17")),
     Mistake("another release", "release", put("Deployment", "mdm", f"{FIRST}/image", OTHER_IMAGE)),
     Mistake("root", "security-context", put("Deployment", "mdm", f"{POD}/securityContext/runAsUser", 0)),
     Mistake("no seccomp", "security-context", drop("Deployment", "mdm", f"{POD}/securityContext/seccompProfile")),
@@ -175,6 +184,19 @@ JOBS = [
         "a Job of a ConfigMap that changes its name",
         "job-template",
         put("Job", "mdm-migration-*", f"{FIRST}/envFrom/0/configMapRef/name", "mdm-2m5dfcd9k6"),
+    ),
+    *(
+        Mistake(
+            f"a release that no Job can be named by: {tag[:9]}",
+            "job-refused",
+            put("Job", "mdm-migration-*", "metadata/name", f"mdm-migration-{tag}"),
+        )
+        for tag in ("0.1.0_rc1", "0.1.0-RC1", "0.1.0+local", "0.1.0-", "0..1", "1" * 50)
+    ),
+    Mistake(
+        "a schedule whose name leaves no room",
+        "job-refused",
+        put("CronJob", "mdm-retain", "metadata/name", "mdm-retain-" + "x" * 42),
     ),
     Mistake("a Job of every release", "job-name", put("Job", "mdm-migration-*", "metadata/name", "mdm-migration")),
     Mistake("a service that does not wait", "await-schema", drop("Deployment", "mdm", f"{POD}/initContainers")),

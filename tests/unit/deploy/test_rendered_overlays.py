@@ -49,6 +49,13 @@ def test_the_listed_secrets_are_those_that_the_bootstrap_creates(overlays: dict[
     assert secret_keys(overlays["local"]) == created
 
 
+def test_the_bootstrap_may_read_the_listed_secrets_and_no_others(overlays: dict[str, Manifests]) -> None:
+    (role,) = overlays["local"].of("Role")
+    readable = [name for rule in role["rules"] if "get" in rule["verbs"] for name in rule["resourceNames"]]
+    assert set(readable) == set(secret_keys(overlays["local"]))
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "create"}
+
+
 def test_no_workload_of_the_local_overlay_waits_for_storage(overlays: dict[str, Manifests]) -> None:
     assert overlays["local"].of("PersistentVolumeClaim") == []
     assert not any("volumeClaimTemplates" in each["spec"] for each in overlays["local"].of("StatefulSet"))

@@ -23,7 +23,8 @@ class Issuer:
     """A token endpoint that numbers its tokens and can be told what to answer."""
 
     def __init__(self) -> None:
-        self.status, self.life = 200, 90
+        self.status = 200
+        self.life: object = 90
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
         self.answers = threading.Event()
         self.answers.set()
@@ -176,3 +177,39 @@ def test_a_token_that_is_at_its_end_is_no_token(issuer: Issuer, source: ClientCr
     with pytest.raises(ConcordError) as refused:
         source.token()
     assert refused.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+
+
+def test_a_life_that_is_told_as_text_is_understood(issuer: Issuer, source: ClientCredentials, clock: ToldClock) -> None:
+    issuer.life = "90"
+    assert source.token() == "token-1"
+    clock.now += 91
+    assert source.token() == "token-2"
+
+
+@pytest.mark.parametrize("life", ["an hour", "nan", "inf", None, True, [90]])
+def test_a_life_that_is_no_number_is_refused_by_its_value(
+    issuer: Issuer, source: ClientCredentials, life: object
+) -> None:
+    issuer.life = life
+    with pytest.raises(ConcordError, match="its expires_in is no number of seconds") as refused:
+        source.token()
+    assert refused.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+
+
+def test_a_token_that_was_refused_is_fetched_anew_before_its_time(source: ClientCredentials, clock: ToldClock) -> None:
+    assert source.token() == "token-1"
+    clock.now += 31
+    source.refused()
+    assert eventually(lambda: source.token() == "token-2")
+
+
+def test_a_token_that_has_only_just_come_is_not_fetched_again_for_a_refusal(
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock
+) -> None:
+    assert source.token() == "token-1"
+    clock.now += 29
+    for _ in range(10):
+        source.refused()
+    assert not source._fetching.locked()
+    assert source.token() == "token-1"
+    assert len(issuer.asked) == 1

@@ -121,3 +121,14 @@ def test_a_base_needs_mmdebstrap(engines: Path) -> None:
 
     with pytest.raises(ImageError, match="apt-get install mmdebstrap"):
         debian.build(find())
+
+
+@pytest.mark.parametrize("tag", ["0.1.0_rc1", "0.1.0-RC1", "0.1.0+local", "", "-1", "0..1", "1" * 41])
+def test_a_tag_that_no_job_can_be_named_by_is_refused(tag: str) -> None:
+    with pytest.raises(ImageError, match="migration Jobs are named by it"):
+        building.Naming("localhost", tag)
+
+
+@pytest.mark.parametrize("tag", ["0.1.0", "1", "2026.11.30-rc-1", "1" * 40])
+def test_a_tag_that_jobs_can_be_named_by_is_taken(tag: str) -> None:
+    assert building.Naming("localhost", tag).image("concord") == f"localhost/concord:{tag}"

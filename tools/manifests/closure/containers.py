@@ -23,6 +23,7 @@ _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _VOLUMES = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 _WITH_TOKEN = {"bootstrap"}  # the one workload that speaks to the API server
 _PINNED = re.compile(r".+(:(?!latest$|unset$)[\w][\w.-]*|@sha256:[0-9a-f]{64})")
+_EXACT = re.compile(r".+(:v?\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})")
 _SECURITY_LABELS = ("enforce", "audit", "warn")
 
 
@@ -41,6 +42,7 @@ def container_defects(manifests: Manifests) -> Iterator[Defect]:
         for container in pod.containers:
             yield from _container(pod, container)
     yield from _one_release(manifests)
+    yield from _of_others(manifests)
 
 
 def _pod(pod: Pod) -> Iterator[Defect]:
@@ -89,3 +91,18 @@ def _one_release(manifests: Manifests) -> Iterator[Defect]:
     if len(images) > 1:
         told = ", ".join(f"{image} ({owner})" for image, owner in sorted(images.items(), key=str))
         yield Defect(f"overlays/{manifests.overlay}", "release", f"several images run: {told}")
+
+
+def _of_others(manifests: Manifests) -> Iterator[Defect]:
+    """Images of others are named by an exact version, or by a digest: a shorter tag is another image tomorrow."""
+    running = [(pod.owner, container) for pod in manifests.pods for container in pod.containers]
+    ours = {_tag(container.content.get("image", "")) for _, container in running if container.module}
+    images = [(owner, container.content.get("image", "")) for owner, container in running]
+    images += [(element(cluster), cluster["spec"].get("imageName", "")) for cluster in manifests.of("Cluster")]
+    for owner, image in images:
+        if _tag(image) not in ours and not _EXACT.fullmatch(image):
+            yield Defect(owner, "image", f"{image!r} names no exact version")
+
+
+def _tag(image: str) -> str:
+    return image.rpartition(":")[2]

@@ -7,11 +7,16 @@ from tools.manifests.closure.selectors import SERVICE
 from tools.manifests.manifests import Defect, Manifests, Pod, element, matches
 
 _HASHED = re.compile(r".+-[bcdfghkmt25-9]{10}")  # kustomize's ending of a generated name
+# What a Job may be called, as its pods carry its name as a label, too.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 63
+_LONGEST_SCHEDULED_NAME = 52  # a CronJob's Jobs have eleven characters more
 _MIGRATION = {"app.kubernetes.io/name": "migration"}
 
 
 def job_defects(manifests: Manifests) -> Iterator[Defect]:
     """Find Jobs that can't be applied twice, services that wait for no migration, schedules that overlap."""
+    yield from _names(manifests)
     for job in manifests.of("Job"):
         if "ttlSecondsAfterFinished" not in job["spec"]:
             yield Defect(element(job), "job-ttl", "stays for ever, and so does its template")
@@ -23,6 +28,16 @@ def job_defects(manifests: Manifests) -> Iterator[Defect]:
             yield Defect(element(cron_job), "overlap", "may run twice at the same time")
         if "timeZone" not in cron_job["spec"]:
             yield Defect(element(cron_job), "time-zone", "runs by the clock of whichever machine")
+
+
+def _names(manifests: Manifests) -> Iterator[Defect]:
+    """Find names that the API server refuses: an image's tag may hold what they may not."""
+    for kind, longest in (("Job", _LONGEST_NAME), ("CronJob", _LONGEST_SCHEDULED_NAME)):
+        for job in manifests.of(kind):
+            name = job["metadata"]["name"]
+            if not _NAME.fullmatch(name) or len(name) > longest:
+                told = f"Kubernetes refuses the name: small letters, digits, - and . between them, {longest} at most"
+                yield Defect(element(job), "job-refused", told)
 
 
 def _repeatable(pod: Pod) -> Iterator[Defect]:
