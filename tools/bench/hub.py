@@ -70,15 +70,12 @@ class Hub:
         if not self._pair:
             first = self._mesh.start_beside("mdm")
             self._pair = (first, self._mesh.start_beside("mdm", first.port))
-            for place, running in enumerate(self._pair):
-                give_core(running.process.pid, place)
         return self._pair
 
     def second(self) -> Running:
-        """Return another process on a port of its own, started at the first call."""
+        """Return another process on a port of its own, started at the first call; it shares cores, as the pair does."""
         if self._second is None:
             self._second = self._mesh.start_beside("mdm")
-            give_core(self._second.process.pid, 1)
         return self._second
 
     def resident_mb(self, running: Running) -> float:

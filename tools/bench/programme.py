@@ -114,7 +114,8 @@ class Programme:
             yield Subject(_INGEST_PAIR, lambda: self._ingest(_INGESTED, pair[0].target), pair)
         if SECOND in self._selected:
             pair = hub.pair()
-            yield Subject(_ONE, lambda: self._get(hub.target, _CONNECTIONS), hub.one)
+            alone = hub.second()
+            yield Subject(_ONE, lambda: self._get(alone.target, _CONNECTIONS), [alone])
             yield Subject(_PAIR, lambda: self._get(pair[0].target, _CONNECTIONS), pair)
 
     def _empty(self) -> Load:
