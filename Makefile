@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Where the machine tells Python to keep no bytecode, every process that starts would compile all that it imports: 2 s.
+export PYTHONDONTWRITEBYTECODE :=
 CONTRACTS := $(shell find protos -name '*.proto' -o -name '*.json')
 
 .PHONY: help
