@@ -26,8 +26,6 @@ from tools.landscape.registrations import ERP, LEDGER, WORKFORCE
 from tools.mesh import ERP_ADAPTER, subject_of
 from tools.postgres import embedded_binaries
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 Request = ingest_pb2.SubmitSourceRecordsRequest
 Answer = ingest_pb2.SubmitSourceRecordsResponse
 CONCORD_DATABASES = ("audit", *SOURCES)
