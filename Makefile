@@ -109,8 +109,9 @@ test-containers: setup ## build the images and run the production overlay's cont
 	@echo "» container tests"; $(BIN)/python -m pytest --quiet tests/containers
 
 .PHONY: faults
-faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
-	@$(BIN)/python -m pytest --quiet -s tests/faults
+faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, _SECONDS, _SYNCHRONISATIONS size it
+	@export CONCORD_FAULTS_SYNCHRONISATIONS="$${CONCORD_FAULTS_SYNCHRONISATIONS:-50}"; \
+	$(BIN)/python -m pytest --quiet -s tests/faults tests/system/mesh/test_synchronisation.py -k "faults or synchronisations"
 
 .PHONY: drill
 drill: setup ## rehearse failover, restore and rolling restarts; ONLY=hub,restore selects, RATE=500 sizes the calls of `rolling`
