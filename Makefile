@@ -70,7 +70,7 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
 	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
 
-# Two workers, each takes file after file; files that share real systems stay together, tests/conftest.py.
+# Two workers, each takes file after file; files that share real systems stay together, tests/support/sharing.py.
 TESTED := $(foreach part,unit contract storage service,$(wildcard tests/$(part)))
 
 .PHONY: test
