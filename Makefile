@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Where the machine tells Python to keep no bytecode, every process that starts would compile all that it imports: 2 s.
+export PYTHONDONTWRITEBYTECODE :=
 CONTRACTS := $(shell find protos -name '*.proto' -o -name '*.json')
 
 .PHONY: help
@@ -68,7 +70,7 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
 	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
 
-# Two workers. Tests that need no system but PostgreSQL run file by file; those that share real systems stay together.
+# Two workers, each takes file after file; files that share real systems stay together, tests/support/sharing.py.
 TESTED := $(foreach part,unit contract storage service,$(wildcard tests/$(part)))
 
 .PHONY: test
@@ -77,11 +79,11 @@ test: setup ## run every test: unit, contract, storage, service; then system, ag
 	echo "» installing the real systems that system tests need, meanwhile"; \
 	$(BIN)/python -m tools.systems >build/systems.log 2>&1 & installing=$$!; \
 	part() { local name="$$1" start=$$SECONDS; shift; echo "» $$name tests"; \
-	  $(BIN)/python -m pytest --quiet -n 2 "$$@" || failed="$$failed, $$name"; \
+	  $(BIN)/python -m pytest --quiet -n 2 --dist loadfile "$$@" || failed="$$failed, $$name"; \
 	  echo "  $$name took $$((SECONDS - start)) s"; }; \
-	part "$(notdir $(TESTED))" --dist loadfile -m "not debian15" $(TESTED); \
+	part "$(notdir $(TESTED))" -m "not debian15" $(TESTED); \
 	wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
-	part system --dist loadgroup tests/system; \
+	part system tests/system; \
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems
@@ -95,7 +97,7 @@ test-postgres15: setup ## run the storage tests on Debian's PostgreSQL 15
 
 .PHONY: test-replicas
 test-replicas: setup ## stop, kill and roll replicas of every service under calls
-	@echo "» replica tests"; $(BIN)/python -m pytest --quiet -n 2 --dist loadgroup tests/replicas
+	@echo "» replica tests"; $(BIN)/python -m pytest --quiet -n 2 --dist loadfile tests/replicas
 
 .PHONY: test-upgrade
 test-upgrade: setup ## run the previous release on this one's schema, and beside it; CONCORD_PREVIOUS_RELEASE names another
@@ -107,8 +109,9 @@ test-containers: setup ## build the images and run the production overlay's cont
 	@echo "» container tests"; $(BIN)/python -m pytest --quiet tests/containers
 
 .PHONY: faults
-faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, CONCORD_FAULTS_SECONDS size it
-	@$(BIN)/python -m pytest --quiet -s tests/faults
+faults: setup ## kills, full disk, skewed clocks, planted defects; CONCORD_FAULTS_KILLS, _SECONDS, _SYNCHRONISATIONS size it
+	@export CONCORD_FAULTS_SYNCHRONISATIONS="$${CONCORD_FAULTS_SYNCHRONISATIONS:-50}"; \
+	$(BIN)/python -m pytest --quiet -s tests/faults tests/system/mesh/test_synchronisation.py -k "faults or synchronisations"
 
 .PHONY: drill
 drill: setup ## rehearse failover, restore and rolling restarts; ONLY=hub,restore selects, RATE=500 sizes the calls of `rolling`

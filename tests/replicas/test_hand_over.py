@@ -45,8 +45,6 @@ from tests.support.waiting import eventually
 from tests.support.write_load import SYSTEM, WriteLoad, decide, under_load
 from tools.mesh import AUDIT, ERP_ADAPTER, MDM, SAAS_ADAPTER, WITNESS, Running
 
-pytestmark = pytest.mark.xdist_group("replicas")
-
 HAND_OVER_S = 5.0
 STOP_S = 10.0
 SERVING = {"RETENTION_INTERVAL_S": "0"}

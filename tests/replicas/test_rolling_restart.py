@@ -24,8 +24,6 @@ from tools.drill.replicas import Replicas
 from tools.drill.writers import ENTITY
 from tools.mesh import AUDIT, MDM, LocalMesh
 
-pytestmark = pytest.mark.xdist_group("rolling")
-
 RATE = 100.0
 """Writes a second, as many as keep some under way at any time."""
 NO_RETRIES = '{"methodConfig": [{"name": [{}], "timeout": "60s"}]}'

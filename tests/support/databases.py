@@ -1,8 +1,8 @@
-"""Migrated databases for tests: one template for each folder of migrations, cloned for each test."""
+"""Migrated databases for tests: a template for each folder of migrations and what is in it, cloned for each test."""
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,34 +41,40 @@ class MigratedDatabase:
             database.close()
 
 
+def empty(_: Database) -> None:
+    """Leave a template as the migrations made it."""
+
+
 class Databases:
-    """Makes databases on one server; every folder of migrations runs once."""
+    """Makes databases on one server; every folder of migrations runs once for each way to fill what it makes."""
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
-        self._templates: dict[Path, str] = {}
+        self._templates: dict[tuple[Path, Callable[[Database], None]], str] = {}
         self._numbers = itertools.count(1)
         for role in (OWNER, SERVICE):
             server.create_role(role)
 
     @contextmanager
-    def cloned(self, migrations: Path) -> Iterator[MigratedDatabase]:
-        """Clone the migrated template of these migrations; the clone is dropped at the end."""
+    def cloned(self, migrations: Path, fill: Callable[[Database], None] = empty) -> Iterator[MigratedDatabase]:
+        """Clone the template of these migrations that was filled this way; the clone is dropped at the end."""
         name = self._new_name("test")
-        self.server.create_database(name, self._template(migrations), owner=OWNER)
+        self.server.create_database(name, self._template(migrations, fill), owner=OWNER)
         _give_identity(self._settings(name))
         try:
             yield self._settings(name)
         finally:
             self.server.drop_database(name)
 
-    def _template(self, migrations: Path) -> str:
-        if migrations not in self._templates:
+    def _template(self, migrations: Path, fill: Callable[[Database], None]) -> str:
+        if (migrations, fill) not in self._templates:
             name = self._new_name("template")
             self.server.create_database(name, owner=OWNER)
             migrate(self._settings(name).owner, migrations, service_role=SERVICE)
-            self._templates[migrations] = name
-        return self._templates[migrations]
+            with self._settings(name).opened() as database:
+                fill(database)
+            self._templates[migrations, fill] = name
+        return self._templates[migrations, fill]
 
     def _new_name(self, kind: str) -> str:
         return f"{kind}_{os.getpid()}_{next(self._numbers)}"

@@ -110,13 +110,19 @@ def decision(request: Message, request_id: str = "", *, rehearsal: bool = False)
     return Decision(key, request, ORIGIN, rehearsal=rehearsal, clear=True, entities=None)
 
 
+def _hub(database: Database) -> TestHub:
+    return TestHub(database, hub_storage(database, Sealer(RING), spool_limit=100_000))
+
+
+def _registered(database: Database) -> None:
+    _hub(database).register()
+
+
 @contextmanager
 def test_hub(databases: Databases) -> Iterator[TestHub]:
     """Open a hub on a fresh database with everything registered."""
-    with databases.cloned(MIGRATIONS) as migrated, migrated.opened() as database:
-        hub = TestHub(database, hub_storage(database, Sealer(RING), spool_limit=100_000))
-        hub.register()
-        yield hub
+    with databases.cloned(MIGRATIONS, _registered) as migrated, migrated.opened() as database:
+        yield _hub(database)
 
 
 test_hub.__test__ = False  # type: ignore[attr-defined] # it is a context manager, not a test

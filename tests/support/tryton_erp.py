@@ -129,8 +129,7 @@ def running(postgres: PostgresServer, directory: Path, database: str) -> Iterato
         locations=whole.locations[:12],
         accounts=whole.accounts[:10],
     )
-    with Tryton.start(directory, postgres, database=database) as server:
-        server.load(part)
+    with Tryton.start_loaded(directory, postgres, part, database=database) as server:
         erp = Erp(server)
         try:
             yield erp

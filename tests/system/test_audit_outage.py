@@ -24,8 +24,6 @@ from tests.support.write_load import register
 from tools.mesh import AUDIT, MDM, LocalMesh
 from tools.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("outage")
-
 BACKLOG = 60
 LIMITS = {
     "CONCORD_MDM_SPOOL_LIMIT": str(BACKLOG),

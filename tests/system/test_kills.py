@@ -19,8 +19,6 @@ from tests.support.waiting import eventually
 from tests.support.write_load import ENTITY, Acknowledged, WriteLoad
 from tools.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("kills")
-
 KILLS = 20
 EVERYBODY = ("mdm", "audit", "relay")
 

@@ -24,8 +24,6 @@ from tests.support.waiting import eventually
 from tests.support.write_load import register
 from tools.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("secured mesh")
-
 
 @dataclass(frozen=True)
 class Steward:

@@ -1,8 +1,9 @@
-"""How fast the Tryton connector reads a hospital's data, and how fast it notices that there is nobody to read from."""
+"""A whole catalogue in Tryton, how fast its connector reads it, and how fast that notices that nobody is there."""
 
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,23 +13,49 @@ from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton.connector import TrytonConnector
-from tests.support.tryton_erp import options
+from services.erp_adapter.connectors.tryton.rpc import TrytonClient
+from tests.support.tryton_erp import EVERY, options
 from tools.demo import catalogue
+from tools.demo.catalogue import Catalogue
 from tools.postgres import PostgresServer
 from tools.systems.tryton import Tryton
 
 
-def test_the_whole_catalogue_is_pulled_in_ten_seconds(
-    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with Tryton.start(tmp_path_factory.mktemp("tryton"), postgres, database="erp_whole") as server:
-        server.load(catalogue.load())
-        connector = TrytonConnector.configured("systems/erp", options(server))
-        begin = time.monotonic()
-        documents = [document for batch in connector.pull("", full=False) for document in batch.documents]
-        contents = [connector.translate(document).content for document in documents]
-        assert time.monotonic() - begin < 10
-        connector.close()
+@pytest.fixture(scope="module")
+def whole() -> Catalogue:
+    return catalogue.load()
+
+
+@pytest.fixture(scope="module")
+def erp(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory, whole: Catalogue) -> Iterator[Tryton]:
+    """A Tryton with the whole catalogue."""
+    directory = tmp_path_factory.mktemp("tryton")
+    with Tryton.start_loaded(directory, postgres, whole, database="erp_whole") as server:
+        yield server
+
+
+def test_the_catalogue_arrives_in_tryton(erp: Tryton, whole: Catalogue) -> None:
+    with TrytonClient(erp.url, erp.database, erp.user, erp.password_file) as client:
+        suppliers = client.search_read("party.party", [("categories.name", "=", "Supplier")], ["code"], context=EVERY)
+        products = client.search_read("product.product", [], ["code", "cost_price"], context=EVERY)
+        nodes = client.search_read("analytic_account.account", [], ["code", "parent.code"], context=EVERY)
+    assert not all(each.active for each in whole.suppliers)
+    assert {each["code"] for each in suppliers} == {each.code for each in whole.suppliers}
+    assert {each["code"]: each["cost_price"] for each in products} == {
+        each.code: each.cost_price for each in whole.items
+    }
+    assert {each["code"]: (each["parent."] or {}).get("code", "") for each in nodes} == {
+        each.code: each.parent_code for each in whole.cost_centers
+    }
+
+
+def test_the_whole_catalogue_is_pulled_in_ten_seconds(erp: Tryton) -> None:
+    connector = TrytonConnector.configured("systems/erp", options(erp))
+    begin = time.monotonic()
+    documents = [document for batch in connector.pull("", full=False) for document in batch.documents]
+    contents = [connector.translate(document).content for document in documents]
+    assert time.monotonic() - begin < 10
+    connector.close()
     counts = [sum(isinstance(each, kind) for each in contents) for kind in (Supplier, Item, CostCenter)]
     assert counts == [497, 656, 160]
 

@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +18,6 @@ from services.adapter.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton import values
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient, timestamps
-from tools.demo import catalogue
 from tools.postgres import PostgresServer
 from tools.systems.tryton import Tryton
 
@@ -225,27 +223,6 @@ def test_a_datetime_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         values.encode(datetime(2026, 1, 1))  # noqa: DTZ001 - the point
     assert values.decode(values.encode(date(2026, 1, 1))) == date(2026, 1, 1)
-
-
-def test_the_catalogue_arrives_in_tryton(postgres: PostgresServer, tmp_path: Path) -> None:
-    whole = catalogue.load()
-    inactive = [supplier for supplier in whole.suppliers if not supplier.active]
-    part = replace(whole, suppliers=(*whole.suppliers[:20], *inactive), items=whole.items[:20])
-    with Tryton.start(tmp_path, postgres, database="erp_catalogue") as server:
-        server.load(part)
-        with TrytonClient(server.url, server.database, server.user, server.password_file) as client:
-            suppliers = client.search_read(
-                "party.party", [("categories.name", "=", "Supplier")], ["code"], context=EVERY
-            )
-            products = client.search_read("product.product", [], ["code", "cost_price"], context=EVERY)
-            nodes = client.search_read("analytic_account.account", [], ["code", "parent.code"], context=EVERY)
-    assert {each["code"] for each in suppliers} == {each.code for each in part.suppliers}
-    assert {each["code"]: each["cost_price"] for each in products} == {
-        each.code: each.cost_price for each in part.items
-    }
-    assert {each["code"]: (each["parent."] or {}).get("code", "") for each in nodes} == {
-        each.code: each.parent_code for each in part.cost_centers
-    }
 
 
 def test_a_killed_server_is_a_transient_failure(postgres: PostgresServer, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """News: one listening connection a process, which wakes whoever waits for published changes."""
 
 import logging
+import selectors
+import socket
 import threading
 from contextlib import closing
 from typing import Any
@@ -10,7 +12,6 @@ import psycopg
 from services.mesh.database import Database
 from services.mesh.records.relay import CHANNEL
 
-_TICK_S = 0.25
 _RECONNECT_PAUSE_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ class News:
         self._changed = threading.Condition()
         self._newest = 0
         self._wakes = 0
+        # Closing the second ends a wait for the database at once.
+        self._ends, self._ending = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="feed-news", daemon=True)
 
     def start(self) -> None:
@@ -34,6 +37,7 @@ class News:
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread and wake everybody who waits."""
         self._stopping.set()
+        self._ending.close()
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -64,6 +68,10 @@ class News:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        with self._ends:
+            self._listen_again_and_again()
+
+    def _listen_again_and_again(self) -> None:
         while not self._stopping.is_set():
             try:
                 with closing(self._database.connect("feed")) as connection:
@@ -77,11 +85,13 @@ class News:
         # What was published while nobody listened is found by asking once, after LISTEN.
         row = connection.execute("SELECT coalesce(max(position), 0) FROM positions").fetchone()
         self._tell(row[0] if row else 0)
-        while not self._stopping.is_set():
-            for notification in connection.notifies(timeout=_TICK_S):
-                self._tell(int(notification.payload))
-                if self._stopping.is_set():
-                    break
+        with selectors.DefaultSelector() as either:
+            either.register(connection, selectors.EVENT_READ)
+            either.register(self._ends, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                for notification in connection.notifies(timeout=0):
+                    self._tell(int(notification.payload))
+                either.select()
 
     def _tell(self, position: int) -> None:
         with self._changed:

@@ -2,7 +2,6 @@
 
 import uuid
 
-import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.mdm.v1 import code_map_proposal_pb2, supplier_pb2
@@ -13,8 +12,6 @@ from tools.landscape.callers import CONTROLLER, Hub
 from tools.landscape.landscape import Landscape
 from tools.landscape.paging import every
 from tools.landscape.registrations import ERP
-
-pytestmark = pytest.mark.xdist_group("mesh")
 
 SCHEME = "vendor_category"
 _OF_PARTY = """

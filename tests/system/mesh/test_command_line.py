@@ -17,8 +17,6 @@ from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
 from tools.landscape.callers import ROLES
 from tools.landscape.landscape import Landscape
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 PERMISSIONS = {
     *(permission for role in ROLES for permission in role.permissions),
     "mdm.quarantine.write",

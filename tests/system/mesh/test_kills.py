@@ -8,8 +8,6 @@ from tests.support.small_catalogue import small_catalogue
 from tests.support.waiting import eventually
 from tools.landscape.landscape import running_landscape
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 ORDER = ("erp_adapter", "mdm", "audit", "saas_adapter")
 
 

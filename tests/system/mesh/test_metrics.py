@@ -11,8 +11,6 @@ from tools.contracts.generate import GENERATED, IMAGE
 from tools.contracts.image import read_contracts
 from tools.landscape.landscape import Landscape
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 SERVED_BY = {
     "audit": {"all", "audit"},
     "mdm": {"all", "mdm", "mdm, adapters"},

@@ -15,8 +15,6 @@ from tools.landscape.callers import CONTROLLER, Hub
 from tools.landscape.landscape import Landscape
 from tools.landscape.registrations import ERP, entity_name
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 BACKDATED = Date(year=2026, month=4, day=1)
 QUARTER_END = "2026-06-30T12:00:00Z"
 _LAST_PUBLISHED = "SELECT max(published_at) FROM positions"

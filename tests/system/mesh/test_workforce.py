@@ -19,8 +19,6 @@ from tools.landscape.registrations import WORKFORCE
 from tools.systems.scim import COST_CENTER_SCHEMA
 from tools.systems.workforce_user import ENTERPRISE_SCHEMA, USER_SCHEMA, WORKFORCE_SCHEMA
 
-pytestmark = pytest.mark.xdist_group("mesh")
-
 SECONDS = 10.0
 _KEY = "SELECT key FROM crosswalk WHERE golden = %s AND system = %s"
 
