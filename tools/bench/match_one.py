@@ -21,6 +21,7 @@ from services.mesh.database import Database, DatabaseSettings, driver
 from services.mesh.migrations import migrate
 from tools.bench.figures import Figure, percentile
 from tools.bench.match_rows import fill, model_of, name_of, profile_of, rows_of
+from tools.population.contents import content
 from tools.population.suppliers import Record, suppliers
 from tools.postgres import PostgresServer
 
@@ -97,12 +98,13 @@ class MatchOne:
         every = max(1, len(self._incoming) // (_INCOMING + _WARM_UP))
         with database.reading() as connection:
             for record in itertools.islice(self._incoming, 0, every * (_INCOMING + _WARM_UP), every):
+                message = content(record)
                 began, busy = time.perf_counter(), time.process_time()
-                profile = profile_of(record)
+                profile = profile_of(message)
                 keys = block_keys(profile, model)
                 (found,) = match_index.candidates(connection, model.record_type, [keys])
                 weighing = Weighing(model, profile, model.review_millibits)
-                scores = [weighing.score(candidate.profile) for candidate in found]
+                scores = [weighing.score(candidate.stored) for candidate in found]
                 waited, computed = time.perf_counter() - began, time.process_time() - busy
                 again = time.perf_counter()
                 driver(connection).execute(_ONE_ROW, (record.thing + 1,), prepare=True).fetchone()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import psycopg
+from google.protobuf.message import Message
 
 from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
 from services.mdm.domain.matching.model import MatchModel
@@ -42,14 +43,14 @@ class Rows:
     starts: Numbers
 
 
-def profile_of(record: Record) -> Profile:
-    """Return the profile of a generated supplier; nothing of it is RESTRICTED."""
-    return profile(SUPPLIER, content(record), lambda value, _purpose: value)
+def profile_of(message: Message) -> Profile:
+    """Return the profile of a generated supplier's content; nothing of it is RESTRICTED."""
+    return profile(SUPPLIER, message, lambda value, _purpose: value)
 
 
 def model_of(sample: Sequence[Record]) -> MatchModel:
     """Return a model trained on a sample, as revision 1."""
-    model, _ = trained(SUPPLIER, population([profile_of(record) for record in sample]))
+    model, _ = trained(SUPPLIER, population([profile_of(content(record)) for record in sample]))
     return replace(model, revision=1)
 
 
@@ -107,7 +108,7 @@ def _in_order(
 
 def _rows_of_chunk(records: list[Record]) -> tuple[list[bytes], Numbers, Numbers]:
     (model,) = _known
-    profiles = [profile_of(record) for record in records]
+    profiles = [profile_of(content(record)) for record in records]
     keys = all_keys_in_bulk(population(profiles), model)
     return [each.to_bytes() for each in profiles], keys.sizes(), keys.flat
 

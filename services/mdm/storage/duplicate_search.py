@@ -114,7 +114,7 @@ class DuplicateSearch:
             for one in stored
             if one.profile.version == model.matching.version and one.source_record in golden
             for shared in [_shared(asked, one.profile)]
-            if (score := model.score(asked, one.profile) if shared else weighing.score(one.profile)) is not None
+            if (score := model.score(asked, one.profile) if shared else weighing.score(one.stored)) is not None
         ]
         return Resembling(_best_of_each(found), model)
 

@@ -25,11 +25,10 @@ WHERE b.key = asked.key AND n.record_type = %(type)s LIMIT %(limit)s
 """
 _CANDIDATES = f"""
 SELECT found.place, n.source_record, n.profile FROM (
-    SELECT DISTINCT place, node FROM (
-        SELECT place, holder.node, count(*) OVER (PARTITION BY place, key) AS holders
-        FROM unnest(%(places)s::bigint[], %(keys)s::bigint[]) AS asked(place, key)
-        CROSS JOIN LATERAL ({_HOLDERS}) AS holder
-    ) AS held WHERE holders < %(limit)s
+    SELECT DISTINCT place, unnest(nodes) AS node
+    FROM unnest(%(places)s::bigint[], %(keys)s::bigint[]) AS asked(place, key)
+    CROSS JOIN LATERAL (SELECT array_agg(holder.node) AS nodes FROM ({_HOLDERS}) AS holder) AS held
+    WHERE cardinality(nodes) < %(limit)s
 ) AS found JOIN match_nodes n USING (node)
 """  # noqa: S608 - constants only
 _COUNT_HOLDERS = f"""
@@ -103,7 +102,13 @@ class Candidate(NamedTuple):
     """A source record that shares keys with another one."""
 
     source_record: str
-    profile: Profile
+    stored: bytes
+    """Its profile, as it is kept."""
+
+    @property
+    def profile(self) -> Profile:
+        """What of it counts for matching."""
+        return Profile.from_bytes(self.stored)
 
 
 def read(connection: Connection, sources: Collection[str]) -> dict[str, Stored]:
@@ -127,8 +132,9 @@ def candidates(connection: Connection, record_type: str, keys: Sequence[Collecti
             "type": record_type,
             "limit": MOST_HOLDERS + 1,
         }
-        for place, source, profile in driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True):
-            found[place].append(Candidate(source, Profile.from_bytes(profile)))
+        rows = driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True).fetchall()
+        for place, source, stored in rows:
+            found[place].append(Candidate(source, stored))
     return found
 
 
@@ -137,8 +143,9 @@ def closest(connection: Connection, record_type: str, keys: Collection[int]) -> 
 
     Of those that share as many what they say decides, not what came first.
     """
-    rows = driver(connection).execute(_CLOSEST, (number_array(list(keys)), record_type, MOST_SHOWN), prepare=True)
-    return [Candidate(source, Profile.from_bytes(bytes(profile))) for source, profile in rows]
+    asked = (number_array(list(keys)), record_type, MOST_SHOWN)
+    rows = driver(connection).execute(_CLOSEST, asked, prepare=True, binary=True)
+    return [Candidate(*row) for row in rows]
 
 
 def count_holders(connection: Connection, record_type: str, keys: Collection[int], most: int) -> dict[int, int]:

@@ -233,7 +233,7 @@ def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voi
         for candidate in candidates:
             if candidate.source_record == name or (candidate.source_record in heard and candidate.source_record < name):
                 continue
-            score = weighing.score(candidate.profile)
+            score = weighing.score(candidate.stored)
             if score is not None:
                 edges.add(_edge((name, candidate.source_record), score))
     return Evidence(frozenset(fresh), frozenset(edges))

@@ -102,8 +102,7 @@ class Comparer:
         return weighed(place, self._compared[place].likenesses(pairs), self._model)
 
     def _ceiling(self, place: int, pairs: Pairs) -> Numbers:
-        heaviest = np.asarray(self._model.gauges[place].heaviest)
-        return heaviest[levels(Comparison.TEXT, self._compared[place].ceilings(pairs))]
+        return np.asarray(self._model.gauges[place].heaviest)[self._compared[place].ceilings(pairs)]
 
 
 def _further(known: Sequence[Flags], groups: Sequence[Sequence[int]]) -> list[Flags]:

@@ -30,6 +30,10 @@ class Likeness(NamedTuple):
 
 
 NOTHING = Likeness(0, 0)
+_SHORT_CODES = Likeness(SAME, 0), Likeness(900, 0), NOTHING, NOTHING
+_LONG_CODES = Likeness(SAME, 0), Likeness(900, 0), Likeness(800, 0), NOTHING
+"""By the number of typing errors."""
+_SAME_AREA = Likeness(600, 0)
 
 LEVELS: dict[Comparison, tuple[int, ...]] = {
     Comparison.EXACT: (0, SAME),
@@ -80,18 +84,18 @@ def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
     if min(len(one), len(other)) < SHORTEST_TYPO:
         return NOTHING
     typos = OSA.distance(one, other, score_cutoff=2)
-    return Likeness((SAME, 900, 800 if min(len(one), len(other)) > SHORTEST_TYPO + 2 else 0, 0)[typos], 0)
+    return (_LONG_CODES if min(len(one), len(other)) > SHORTEST_TYPO + 2 else _SHORT_CODES)[typos]
 
 
 def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
-    short, long = sorted((one, other), key=len)
+    short, long = (one, other) if len(one) <= len(other) else (other, one)
     if long.endswith(short) and len(short) > SHORTEST_TYPO:
         return Likeness(950, rarity(short))
     if short[-7:] == long[-7:]:
         return Likeness(950, 0)
     if OSA.distance(short[-7:], long[-7:], score_cutoff=1) == 1:
         return Likeness(850, 0)
-    return Likeness(600, 0) if short[:-4][-3:] == long[:-4][-3:] else NOTHING
+    return _SAME_AREA if short[:-4][-3:] == long[:-4][-3:] else NOTHING
 
 
 def _date(one: str, other: str, _rarity: Rarity) -> Likeness:
@@ -117,16 +121,25 @@ def _text(one: str, other: str, rarity: Rarity) -> Likeness:
     return Likeness(similarity_of_vectors(across, length * other_length), sum(map(rarity, both)))
 
 
-def most_alike(one: str, other: str, rarity: Rarity) -> int:
-    """Return a similarity that two texts do not exceed: that of the first with as much of it as the other has, too.
+class Ceilings:
+    """Similarities that texts do not exceed with one text: that of it with as much of it as the other has, too.
 
     By Cauchy's inequality; the other's own weights are not needed.
     """
-    if one == other:
-        return SAME
-    ours, length = _vector(one, rarity)
-    shared = sum([ours[gram] ** 2 for gram in ours.keys() & _grams(other)])
-    return min(SAME - 1, SAME * (isqrt(shared) + 1) // (isqrt(length) or 1))
+
+    def __init__(self, text: str, rarity: Rarity) -> None:
+        weights, squares = _vector(text, rarity)
+        self._text = text
+        self._squares = [(gram[1:], weight * weight) for gram, weight in weights.items()]
+        self._length = isqrt(squares) or 1
+
+    def most_alike(self, other: str) -> int:
+        """Return what the similarity with another text is not above, thousandths."""
+        if self._text == other:
+            return SAME
+        padded = _padded(other)
+        shared = sum([square for run, square in self._squares if run in padded])
+        return min(SAME - 1, SAME * (isqrt(shared) + 1) // self._length)
 
 
 def similarity_of_vectors(across: int, squares: int) -> int:
@@ -147,8 +160,12 @@ def trigrams(text: str) -> Counter[str]:
 
 
 def _grams(text: str) -> list[str]:
-    padded = f"  {text} "
+    padded = _padded(text)
     return [f"#{padded[start : start + 3]}" for start in range(len(padded) - 2)]
+
+
+def _padded(text: str) -> str:
+    return f"  {text} "
 
 
 def _codes(one: str, other: str, rarity: Rarity) -> Likeness:

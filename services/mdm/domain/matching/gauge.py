@@ -1,16 +1,17 @@
 """A gauge: what the values of one attribute weigh under one model, with all that this takes at hand."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import accumulate
 
 from services.mdm.domain.matching.comparisons import (
     COMPARE,
     LEVELS,
     SAME,
+    Ceilings,
     Likeness,
     Rarity,
-    most_alike,
     shared_rarity,
 )
 from services.mdm.domain.matching.declaration import Comparison
@@ -36,33 +37,43 @@ class Gauge:
         self._middles = [(low + high) // 2 for low, high in zip(self._levels, self._levels[1:], strict=False)]
         self.most = max(millibits) + max(0, self._highest)
         """What no pair outweighs."""
-        # Of texts the weight of the next level counts, too: it is reached step by step.
-        steps = zip(millibits, (*millibits[1:], millibits[-1]), strict=True)
-        self.heaviest = list(accumulate((max(pair) + max(0, self._highest) for pair in steps), max))
-        """What no pair of texts outweighs whose similarity is on a level or below it."""
         self.rarity = rarity
+
+    @cached_property
+    def heaviest(self) -> list[int]:
+        """What no pair outweighs whose similarity is not above so many thousandths."""
+        rarest = max(0, self._highest)
+        return list(accumulate((base + rarest if base > 0 else base for base in self._bases), max))
+
+    @cached_property
+    def _bases(self) -> list[int]:
+        """What each similarity weighs, whatever the rarity of what is shared."""
+        return list(map(self._base, range(SAME + 1)))
 
     def part(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[int, int]:
         """Return the level and the weight of the heaviest pair of values."""
-        if len(ours) == len(theirs) == 1:
-            weight, similarity = self._weighed(ours[0], theirs[0])
-        else:
-            weight, similarity = max(self._weighed(one, other) for one in ours for other in theirs)
+        weight, similarity = self._heaviest_pair(ours, theirs)
         return bisect_right(self._levels, similarity) - 1, weight
 
-    def ceiling(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> int:
+    def weight(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> int:
+        """Return the weight of the heaviest pair of values."""
+        return self._heaviest_pair(ours, theirs)[0]
+
+    def _heaviest_pair(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[int, int]:
+        if len(ours) == len(theirs) == 1:
+            return self._weighed(ours[0], theirs[0])
+        return max([self._weighed(one, other) for one in ours for other in theirs])
+
+    def ceiling(self, ours: Sequence[Ceilings], theirs: tuple[str, ...]) -> int:
         """Return what `part` surely does not outweigh, for a fraction of its cost where texts have little in common."""
-        if self._comparison is not Comparison.TEXT:
-            return self.most
-        highest = max(most_alike(one, other, self.rarity) for one in ours for other in theirs)
-        return self.heaviest[bisect_right(self._levels, highest) - 1]
+        return self.heaviest[max([one.most_alike(other) for one in ours for other in theirs])]
 
     def _weighed(self, one: str, other: str) -> tuple[int, int]:
         if one == other:
             similarity, shared = SAME, shared_rarity(self._comparison, one, self.rarity)
         else:
             similarity, shared = self._compare(one, other, self.rarity)
-        base = self._base(similarity)
+        base = self._bases[similarity]
         if shared and base > 0:
             base += min(self._highest, max(self._lowest, shared - self._usual))
         return base, similarity

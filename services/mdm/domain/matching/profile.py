@@ -16,6 +16,8 @@ Token = Callable[[str, str], str]
 
 TOKEN_PURPOSE = "match"  # noqa: S105 - a purpose, no secret
 _FIELD, _VALUE, _PART = "\x1d", "\x1e", "\x1f"
+_HEAD = 3
+"""So many fields of a stored profile come before what it says of its attributes."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,19 @@ class Profile:
         try:
             name, version, identifiers, *values = data.decode().split(_FIELD)
             kinds = tuple(map(_kind_and_value, identifiers.split(_VALUE))) if identifiers else ()
-            return cls(name, int(version), kinds, tuple([tuple(of.split(_VALUE)) if of else () for of in values]))
+            return cls(name, int(version), kinds, tuple(map(values_of, values)))
         except ValueError as error:
             raise ValueError("these bytes are no profile") from error
+
+
+def said(stored: bytes) -> list[str]:
+    """Return what a stored profile says of each attribute, as one text each, for `values_of`: "" = nothing."""
+    return stored.decode().split(_FIELD)[_HEAD:]
+
+
+def values_of(text: str) -> tuple[str, ...]:
+    """Return the values that such a text holds."""
+    return tuple(text.split(_VALUE)) if text else ()
 
 
 def _kind_and_value(text: str) -> tuple[str, str]:

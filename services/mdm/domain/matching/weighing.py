@@ -1,29 +1,39 @@
 """One profile weighed against many: the same scores as one by one, given up where they can't reach a cut any more."""
 
+from collections.abc import Callable, Iterator
 from itertools import compress
+from operator import itemgetter
 from typing import NamedTuple
 
-from services.mdm.domain.matching.comparisons import DEAR
-from services.mdm.domain.matching.gauge import Gauge
-from services.mdm.domain.matching.model import DISCOUNT, MISSING, MatchModel, Part, Score, forbidding
-from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.comparisons import DEAR, Ceilings
+from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Score
+from services.mdm.domain.matching.profile import Profile, said, values_of
+
+Loss = Callable[[str], int]
+"""How much less an attribute weighs than was taken for it before, by what the other says of it; millibits."""
 
 
 class _Step(NamedTuple):
-    """An attribute that our record says something of."""
+    """An attribute that is compared, or what its texts weigh at most."""
 
     place: int
-    group: int
-    gauge: Gauge
-    ours: tuple[str, ...]
-    dear: bool
+    most: int
+    loss: Loss
+    cost: int
+    """How long it takes, roughly, beside the others; 0 = so long that it comes last."""
+
+    @property
+    def turn(self) -> tuple[bool, float]:
+        """What may lose most in the shortest time comes first."""
+        return not self.cost, -self.most / (self.cost or 1)
 
 
 class _Plan(NamedTuple):
-    """What to compare in which order: the most it weighs, the attribute, whether it counts as further evidence only."""
+    """What others weigh at most who say something of the same attributes, and what they lose attribute by attribute."""
 
     most: int
-    steps: list[tuple[int, _Step, bool]]
+    losses: list[tuple[int, Loss]]
 
 
 class Weighing:
@@ -33,54 +43,62 @@ class Weighing:
         self._model = model
         self._profile = profile
         self._cut = cut
-        of = {place: number for number, group in enumerate(model.matching.groups) for place in group}
-        self._steps = [
-            _Step(place, of[place], model.gauges[place], ours, attribute.comparison in DEAR)
-            for place, (attribute, ours) in enumerate(zip(model.matching.attributes, profile.values, strict=True))
-            if ours
-        ]
+        self._places = [place for place, ours in enumerate(profile.values) if ours]
+        self._ours = _getter(self._places)
+        self._group = {place: number for number, group in enumerate(model.matching.groups) for place in group}
         self._plans: dict[tuple[bool, ...], _Plan] = {}
 
-    def score(self, other: Profile) -> Score | None:
-        """Return the score with another profile, as `MatchModel.score` does; None = it is below the cut."""
-        found = self._found(other.values)
-        if found is None:
-            return None
-        parts = tuple(
-            Part(attribute.name, *found.get(place, (MISSING, 0)))
-            for place, attribute in enumerate(self._model.matching.attributes)
-        )
-        millibits = sum(part.millibits for part in parts)
-        return Score(millibits, parts, forbidding(self._model.exclusive, self._profile, other))
+    def score(self, stored: bytes) -> Score | None:
+        """Return the score with another profile, as it is stored; None = it is below the cut.
 
-    def _found(self, theirs: tuple[tuple[str, ...], ...]) -> dict[int, tuple[int, int]] | None:
-        """Return level and weight of what both say something of; None once the cut is out of reach."""
-        said = tuple([bool(theirs[step.place]) for step in self._steps])
-        plan = self._plans.get(said)
+        That of `MatchModel.score`. Raises ValueError for other bytes, as far as they are looked at.
+        """
+        others = said(stored)
+        known = tuple(map(bool, self._ours(others)))
+        plan = self._plans.get(known)
         if plan is None:
-            plan = self._plans[said] = self._plan(said)
-        reachable, found = plan.most, {}
-        for most, step, further in plan.steps:
-            said_there = theirs[step.place]
-            if step.dear:
-                ceiling = step.gauge.ceiling(step.ours, said_there)
-                if reachable - most + (ceiling // DISCOUNT if further else ceiling) < self._cut:
-                    return None
-            level, weight = step.gauge.part(step.ours, said_there)
-            weight = weight // DISCOUNT if further else weight
-            reachable += weight - most
+            plan = self._plans[known] = self._plan(known)
+        reachable = plan.most
+        for place, loss in plan.losses:
+            reachable -= loss(others[place])
             if reachable < self._cut:
                 return None
-            found[step.place] = level, weight
-        return found if reachable >= self._cut else None
+        return self._model.score(self._profile, Profile.from_bytes(stored)) if reachable >= self._cut else None
 
-    def _plan(self, said: tuple[bool, ...]) -> _Plan:
-        """Return what to compare with those who say something of these attributes: the cheap and most telling first."""
+    def _plan(self, known: tuple[bool, ...]) -> _Plan:
+        shares = dict(self._shares(compress(self._places, known)))
+        steps = sorted((step for each in shares.items() for step in self._steps(*each)), key=lambda step: step.turn)
+        most = sum(self._model.gauges[place].most // share for place, share in shares.items())
+        return _Plan(most, [(step.place, step.loss) for step in steps])
+
+    def _shares(self, places: Iterator[int]) -> Iterator[tuple[int, int]]:
+        """Give each attribute with what its weight is divided by: further evidence of a group counts less."""
         groups: set[int] = set()
-        steps = []
-        for step in compress(self._steps, said):
-            further = step.group in groups
-            groups.add(step.group)
-            steps.append((step.gauge.most // DISCOUNT if further else step.gauge.most, step, further))
-        steps.sort(key=lambda each: (each[1].dear, -each[0]))
-        return _Plan(sum(most for most, _, _ in steps), steps)
+        for place in places:
+            yield place, DISCOUNT if self._group[place] in groups else 1
+            groups.add(self._group[place])
+
+    def _steps(self, place: int, share: int) -> list[_Step]:
+        gauge, ours = self._model.gauges[place], self._profile.values[place]
+        comparison = self._model.matching.attributes[place].comparison
+        most = gauge.most // share
+
+        def lost(other: str) -> int:
+            return most - gauge.weight(ours, values_of(other)) // share
+
+        if comparison is not Comparison.TEXT:
+            return [_Step(place, most, lost, cost=comparison not in DEAR)]
+        texts = [Ceilings(text, gauge.rarity) for text in ours]
+
+        def surely_lost(other: str) -> int:
+            return most - gauge.ceiling(texts, values_of(other)) // share
+
+        return [
+            _Step(place, most, surely_lost, cost=2),
+            _Step(place, most, lambda other: lost(other) - surely_lost(other), cost=0),
+        ]
+
+
+def _getter(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
+    """Return what picks the texts in these places; that in the last one twice, so that one alone is a tuple, too."""
+    return itemgetter(*places, places[-1]) if places else lambda _: ()
