@@ -112,7 +112,9 @@ def _callers(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> lis
         except (grpc.RpcError, WrongAnswerError) as error:
             failures.keep(error)
 
-    _run_all([threading.Thread(target=call_on, args=(channels[place % len(channels)],)) for place in range(load.window)])
+    _run_all(
+        [threading.Thread(target=call_on, args=(channels[place % len(channels)],)) for place in range(load.window)]
+    )
     failures.require_none()
     return took
 
