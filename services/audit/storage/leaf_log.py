@@ -1,5 +1,6 @@
 """The sequencer: appends leaves in one order, durably, once, and signs what the log holds then."""
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ class _Request:
     def __init__(self, leaves: Sequence[IncomingLeaf]) -> None:
         self.leaves = leaves
         self.outcome: Appended | Exception | None = None
+        self.calls_next: _Request | None = None
         # A bare lock: an Event costs several of them, and there is one for each waiting call.
         self._turn = threading.Lock()
         self._turn.acquire()
@@ -44,8 +46,13 @@ class _Request:
         self._turn.release()
 
     def wait(self) -> None:
-        """Wait to be called."""
+        """Wait to be called, then call the next in the row.
+
+        Were all called at once, all but one would wait for the interpreter, and disturb whoever has it.
+        """
         self._turn.acquire()
+        if self.calls_next is not None:
+            self.calls_next.call()
 
 
 class LeafLog:
@@ -122,12 +129,12 @@ class LeafLog:
             for request, outcome in zip(requests, self._outcomes(requests), strict=True):
                 request.outcome = outcome
         finally:
-            for follower in requests[1:]:
-                follower.call()
+            # The next leader first: while the database works for it, the followers answer.
             with self._door:
                 self._led = bool(self._waiting)
                 if self._led:
                     self._waiting[0].call()
+            _call_in_turn(requests[1:])
 
     def _take_waiting(self) -> list[_Request]:
         with self._door:
@@ -178,6 +185,13 @@ class LeafLog:
         if unsigned or head.tree_size is None:
             add(connection, (), self._tree.grow(read_leaf_hashes(connection, unsigned), head.now))
         return bool(unsigned)
+
+
+def _call_in_turn(followers: Sequence[_Request]) -> None:
+    for follower, behind in itertools.pairwise(followers):
+        follower.calls_next = behind
+    for first in followers[:1]:
+        first.call()
 
 
 def _index_earlier(connection: Connection, head: Head) -> None:
