@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from services.audit.domain.merkle import Node
-from services.audit.domain.tile import Place, TileAddress, split
+from services.audit.domain.tile import Place, TileAddress, nodes_of, split
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -39,10 +39,17 @@ SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b O
 
 
 def read_nodes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node, bytes]:
-    """Return the hash of each node. LookupError for one that is not in the tree."""
+    """Return the hash of each node, and of their neighbours above the lowest tiles, which others are proven by.
+
+    LookupError for a node that is not in the tree.
+    """
     places = {node: Place.of(node) for node in nodes}
     tiles = read_tiles(connection, {place.tile for place in places.values()})
-    return {node: place.hash_in(tiles[place.tile]) for node, place in places.items()}
+    found = {node: place.hash_in(tiles[place.tile]) for node, place in places.items()}
+    for address, hashes in tiles.items():
+        if address.level:
+            found.update(nodes_of(address, hashes))
+    return found
 
 
 def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Mapping[TileAddress, Sequence[bytes]]:
