@@ -7,6 +7,7 @@ import psycopg
 
 from services.audit.domain.merkle import Node
 from services.audit.domain.tile import Place, TileAddress, nodes_of, split
+from services.mesh.arrays import number_array
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -31,7 +32,7 @@ SELECT wanted.level, wanted.tile_index, coalesce(
     ) END,
     ''::bytea
 )
-FROM unnest(%b::smallint[], %b::bigint[]) AS wanted (level, tile_index)
+FROM unnest(%t::smallint[], %t::bigint[]) AS wanted (level, tile_index)
 """
 _LEAF_HASHES = """
 SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b ORDER BY leaf_index
@@ -54,7 +55,8 @@ def read_nodes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node,
 
 def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Mapping[TileAddress, Sequence[bytes]]:
     """Return the hashes of each tile, of one that is not full as many as there are."""
-    columns = [address.level for address in addresses], [address.index for address in addresses]
+    levels, indexes = zip(*((address.level, address.index) for address in addresses), strict=True)
+    columns = number_array(levels), number_array(indexes)
     rows = connection.execute(_TILES, columns, prepare=True, binary=True)
     return {TileAddress(level, index): split(hashes) for level, index, hashes in rows}
 
