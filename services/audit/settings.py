@@ -12,6 +12,7 @@ from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 
 PREFIX = "CONCORD_AUDIT"
+_WRITERS = 64
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,14 @@ class RetentionSettings:
 class AuditSettings:
     """The audit's settings. `database` is entered in the role that may only read and append.
 
-    Without a `witness`, whoever holds the database and the log's key can show others another history.
+    Without a `witness`, whoever holds the database and the log's key can show others another history. Its `server` has
+    more writers than others: all who append at once share a commit, which costs little more for many.
     """
 
     database: DatabaseSettings
     authentication: AuthenticationSettings
     log: LogSettings
-    server: ServerSettings = field(default_factory=ServerSettings)
+    server: ServerSettings = field(default_factory=lambda: ServerSettings(writers=_WRITERS))
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     witness: WitnessSettings | None = None
     retention: RetentionSettings = field(default_factory=RetentionSettings)

@@ -22,7 +22,7 @@ from services.mesh.database import Database, DatabaseSettings
 from tools.bench.figures import Costs, Figure, Round
 from tools.bench.hub import AUDIT_LOG, Hub
 from tools.bench.leaves import append_requests, leaf
-from tools.bench.load import Load, Outcome, run
+from tools.bench.load import CALLERS, Load, Outcome, run
 from tools.mesh import LOG_ORIGIN
 
 SMALL = 10_000
@@ -136,7 +136,8 @@ class AuditLog:
         return Round(calls * size, used, outcome.rate * size, outcome.busy), outcome
 
     def _load(self, method: str, requests: Sequence[bytes], window: int = 1, rate: float | None = None) -> Load:
-        return Load(self._audit.target, method, self._token, requests, window=window, connections=window, rate=rate)
+        to, token = self._audit.target, self._token
+        return Load(to, method, token, requests, kind=CALLERS, window=window, connections=window, rate=rate)
 
     def _fill(self) -> None:
         self._fill_to(self._size)

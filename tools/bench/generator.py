@@ -17,7 +17,7 @@ import grpc
 
 from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
 from tools.bench.figures import percentile
-from tools.bench.load import INGEST, Load, Outcome
+from tools.bench.load import CALLERS, INGEST, UNARY, Load, Outcome
 
 _CONNECTED_S = 10.0
 OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
@@ -49,7 +49,7 @@ def send(load: Load) -> Outcome:
         grpc.channel_ready_future(channel).result(_CONNECTED_S)
     metadata = (("authorization", f"Bearer {load.token}"),)
     began, computed = time.perf_counter(), time.process_time()
-    took = (_ingest if load.kind == INGEST else _call)(load, channels, metadata)
+    took = _SENDERS[load.kind](load, channels, metadata)
     seconds, busy = time.perf_counter() - began, time.process_time() - computed
     for channel in channels:
         channel.close()
@@ -63,15 +63,12 @@ def _call(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list[f
     free, failures = threading.Semaphore(load.window), _Failures()
     took: list[float] = []
 
-    def answered(expected: bytes) -> Callable[[Any], None]:
-        sent = time.perf_counter()
-
+    def answered(expected: bytes, sent: float) -> Callable[[Any], None]:
         def check(future: Any) -> None:
             took.append(time.perf_counter() - sent)
             try:
-                if expected not in future.result():
-                    failures.keep(WrongAnswerError(f"the answer lacks {expected!r}"))
-            except grpc.RpcError as error:
+                _require_in(future.result(), expected)
+            except (grpc.RpcError, WrongAnswerError) as error:
                 failures.keep(error)
             finally:
                 free.release()
@@ -85,9 +82,39 @@ def _call(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list[f
         free.acquire()
         failures.require_none()
         expected = load.expected[number] if load.expected else b""
-        calls[number % len(calls)].future(request, metadata=metadata).add_done_callback(answered(expected))
+        check = answered(expected, time.perf_counter())
+        calls[number % len(calls)].future(request, metadata=metadata).add_done_callback(check)
     for _ in range(load.window):
         free.acquire()
+    failures.require_none()
+    return took
+
+
+def _callers(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list[float]:
+    """Make unary calls, each of `window` callers one at a time; return the seconds that each took.
+
+    A thread that waits for its own answer is told by nobody: half the generator's cost where connections are many.
+    """
+    failures = _Failures()
+    turns, began = iter(enumerate(load.requests)), time.perf_counter()
+    took: list[float] = []
+
+    def call_on(channel: grpc.Channel) -> None:
+        call: Any = channel.unary_unary(load.method)
+        try:
+            for number, request in turns:
+                if load.rate is not None:
+                    time.sleep(max(0.0, began + number / load.rate - time.perf_counter()))
+                sent = time.perf_counter()
+                answer = call(request, metadata=metadata)
+                took.append(time.perf_counter() - sent)
+                _require_in(answer, load.expected[number] if load.expected else b"")
+        except (grpc.RpcError, WrongAnswerError) as error:
+            failures.keep(error)
+
+    _run_all(
+        [threading.Thread(target=call_on, args=(channels[place % len(channels)],)) for place in range(load.window)]
+    )
     failures.require_none()
     return took
 
@@ -104,13 +131,24 @@ def _ingest(load: Load, channels: Sequence[grpc.Channel], metadata: Any) -> list
         except (grpc.RpcError, WrongAnswerError) as error:
             failures.keep(error)
 
-    streams = [threading.Thread(target=submit, args=(number,)) for number in range(load.window)]
-    for stream in streams:
-        stream.start()
-    for stream in streams:
-        stream.join()
+    _run_all([threading.Thread(target=submit, args=(number,)) for number in range(load.window)])
     failures.require_none()
     return []
+
+
+_SENDERS = {UNARY: _call, CALLERS: _callers, INGEST: _ingest}
+
+
+def _run_all(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _require_in(answer: bytes, expected: bytes) -> None:
+    if expected not in answer:
+        raise WrongAnswerError(f"the answer lacks {expected!r}")
 
 
 def _require_created(answers: Iterator[bytes], expected: int) -> None:

@@ -11,7 +11,7 @@ from tools.guarded_process import GuardedProcess
 
 LONGEST_S = 180.0
 
-UNARY, INGEST = "unary", "ingest"
+UNARY, CALLERS, INGEST = "unary", "callers", "ingest"
 
 
 class LoadError(Exception):
@@ -22,10 +22,11 @@ class LoadError(Exception):
 class Load:
     """Calls of one method.
 
-    `kind` is `unary`, or `ingest` for streams of submissions. Each of `requests` is sent once; its answer has to hold
-    the bytes at the same place of `expected` (of `ingest`: to say that the record was created). `window` is the number
-    of calls under way at once, of `ingest` the number of streams; `connections` that of connections they are spread
-    over. `rate` bounds the calls a second; None = as fast as they are answered.
+    `kind` is `unary`; `callers`, of whom each waits for an answer before it calls again; or `ingest` for streams of
+    submissions. Each of `requests` is sent once; its answer has to hold the bytes at the same place of `expected` (of
+    `ingest`: to say that the record was created). `window` is the number of calls under way at once, of callers, of
+    streams; `connections` that of connections they are spread over. `rate` bounds the calls a second; None = as fast as
+    they are answered.
     """
 
     target: str

@@ -4,10 +4,10 @@ The tile (level, index) holds the 256 nodes of height 8 * level from index * 256
 or it is the rightmost of its level and has so many hashes as the tree gives it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.audit.domain.merkle import HASH_BYTES, Node, perfect_root
+from services.audit.domain.merkle import HASH_BYTES, Node, node_hash, perfect_root
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -56,6 +56,15 @@ class Place:
         if len(found) < self.end - self.start:
             raise LookupError(f"tile {self.tile} has {len(hashes)} hashes, {self.end} are needed")
         return perfect_root(found)
+
+
+def nodes_of(address: TileAddress, hashes: Sequence[bytes]) -> Iterator[tuple[Node, bytes]]:
+    """Yield every node that a tile's hashes give, from its own ones up; of a partial tile those of full subtrees."""
+    height, first, row = HEIGHT * address.level, WIDTH * address.index, hashes
+    while row:
+        yield from ((Node(height, index), digest) for index, digest in enumerate(row, first))
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)]
+        height, first = height + 1, first // 2
 
 
 def split(hashes: bytes) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The tree as the sequencer grows it: tiles and a signed checkpoint, in the transaction that appends the leaves."""
+"""The tree as the sequencer grows it: tiles and a signed checkpoint for the transaction that appends the leaves."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,37 +12,17 @@ from services.audit.domain.frontier import Frontier
 from services.audit.domain.merkle import EMPTY_ROOT
 from services.audit.domain.tile import HEIGHT, HIGHEST_LEVEL, Tile, TileAddress, width_in
 from services.audit.storage.nodes import read_tiles
+from services.audit.storage.standing import Head
 from services.mesh.errors import ConcordError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_HEAD = """
-SELECT (SELECT coalesce(max(leaf_index) + 1, 0) FROM public.leaves), newest.tree_size, newest.root, clock_timestamp()
-FROM (SELECT) AS always
-LEFT JOIN (SELECT tree_size, root FROM public.checkpoints ORDER BY tree_size DESC LIMIT 1) AS newest ON true
-"""
-_GROW = """
-WITH added AS (
-    INSERT INTO public.tiles (level, tile_index, hashes, root)
-    SELECT level, tile_index, hashes, root
-    FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[], %b::bytea[]) AS tile (level, tile_index, hashes, root)
-)
-INSERT INTO public.checkpoints (tree_size, root, note, key_id, signed_at) VALUES (%b, %b, %b, %b, %b)
-"""
 
+class Growth(NamedTuple):
+    """What leaves made of the tree: the tiles that became full, and the signed checkpoint of its new size."""
 
-class Head(NamedTuple):
-    """How far the log is: the first free place, the newest checkpoint (None before the first), the time."""
-
-    next_index: int
-    tree_size: int | None
-    root: bytes | None
-    now: datetime
-
-    @property
-    def unsigned(self) -> range:
-        """The places of leaves that no checkpoint covers."""
-        return range(self.tree_size or 0, self.next_index)
+    tiles: Sequence[Tile]
+    checkpoint: SignedCheckpoint
 
 
 class GrowingTree:
@@ -56,11 +36,8 @@ class GrowingTree:
         self._signer = signer
         self._frontier = Frontier()
 
-    def head(self, connection: Connection) -> Head:
-        """Read how far the log is. Raises ConcordError LOG_INCONSISTENT when it is not what was signed."""
-        row = connection.execute(_HEAD, prepare=True).fetchone()
-        assert row is not None  # noqa: S101 - a join with one row that is always there
-        head = Head(*row)
+    def stand_at(self, connection: Connection, head: Head) -> None:
+        """Make the frontier the head's. Raises ConcordError LOG_INCONSISTENT when the log is not what was signed."""
         signed = head.tree_size or 0, head.root or EMPTY_ROOT
         if head.next_index < signed[0]:
             raise inconsistent(signed[0], f"the log holds {head.next_index} leaves")
@@ -68,17 +45,11 @@ class GrowingTree:
             self._frontier = _read(connection, signed[0])
         if self._head_kept() != signed:
             raise inconsistent(signed[0], "the log's hashes give another root")
-        return head
 
-    def grow(self, connection: Connection, leaf_hashes: Iterable[bytes], signed_at: datetime) -> SignedCheckpoint:
-        """Add leaves behind the head that was read: write the tiles that became full, and the checkpoint that it signs.
-
-        The leaves themselves have to be in the database, or come there in the same transaction.
-        """
+    def grow(self, leaf_hashes: Iterable[bytes], signed_at: datetime) -> Growth:
+        """Add leaves behind the head, and sign. The caller writes what became of it, in the same transaction."""
         tiles = self._frontier.append(leaf_hashes)
-        checkpoint = self._signer.sign(*self._head_kept(), signed_at)
-        _write(connection, tiles, checkpoint)
-        return checkpoint
+        return Growth(tiles, self._signer.sign(*self._head_kept(), signed_at))
 
     def _head_kept(self) -> tuple[int, bytes]:
         return self._frontier.size, self._frontier.root()
@@ -88,17 +59,6 @@ def _read(connection: Connection, tree_size: int) -> Frontier:
     edge = [TileAddress(level, tree_size >> (HEIGHT * (level + 1))) for level in range(HIGHEST_LEVEL + 1)]
     tiles = read_tiles(connection, edge)
     return Frontier([tiles[address][: width_in(tree_size, address)] for address in edge])
-
-
-def _write(connection: Connection, tiles: Sequence[Tile], checkpoint: SignedCheckpoint) -> None:
-    columns = (
-        [tile.address.level for tile in tiles],
-        [tile.address.index for tile in tiles],
-        [tile.hashes for tile in tiles],
-        [tile.root for tile in tiles],
-    )
-    signed = (checkpoint.tree_size, checkpoint.root, checkpoint.note, checkpoint.key_id, checkpoint.signed_at)
-    connection.execute(_GROW, (*columns, *signed), prepare=True)
 
 
 def inconsistent(tree_size: int, found: str) -> ConcordError:

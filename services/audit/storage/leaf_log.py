@@ -10,40 +10,21 @@ import psycopg
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.checkpoint import LogSigner
-from services.audit.domain.leaf import IncomingLeaf, LeafKey
-from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt, Sequencer
+from services.audit.domain.leaf import IncomingLeaf
+from services.audit.domain.sequencing import Appended, LeafConflictError, Sequencer
 from services.audit.storage import term_index
-from services.audit.storage.growing_tree import GrowingTree, Head, inconsistent
+from services.audit.storage.addition import add
+from services.audit.storage.growing_tree import GrowingTree, inconsistent
 from services.audit.storage.nodes import read_leaf_hashes
+from services.audit.storage.standing import Head, take_up
 from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 
 MOST_LEAVES_A_COMMIT = 10_000
 MOST_WAITING_LEAVES = 50_000
 
-_SEQUENCER_LOCK = 0x434F4E43_00000101  # one sequencer at a time in a database, whichever replica
 _CAUGHT_UP_AT_ONCE = 65_536
 _RETRY_AFTER = timedelta(seconds=1)
-
-_HELD = """
-SELECT wanted.source_service, wanted.record, wanted.revision, held.leaf_index, held.leaf_hash, held.received_at,
-    (SELECT note FROM public.checkpoints WHERE tree_size > held.leaf_index ORDER BY tree_size LIMIT 1)
-FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS wanted (source_service, record, revision)
-CROSS JOIN LATERAL (
-    SELECT leaf_index, leaf_hash, received_at FROM public.leaves
-    WHERE (leaves.source_service, leaves.record, leaves.revision)
-        = (wanted.source_service, wanted.record, wanted.revision)
-    LIMIT 1
-) AS held
-"""
-_APPEND = """
-COPY public.leaves (leaf_index, source_service, record, revision, record_type, actor, entities, occurred_at, leaf,
-    leaf_hash, received_at) FROM STDIN (FORMAT BINARY)
-"""
-_APPENDED_TYPES = (
-    *("int8", "text", "text", "int8", "text", "text", "text[]"),
-    *("timestamptz", "bytea", "bytea", "timestamptz"),
-)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -118,9 +99,8 @@ class LeafLog:
     def _catch_up_further(self) -> bool:
         with self._database.transaction() as transaction:
             connection = driver(transaction)
-            _lock(connection)
-            unsigned = self._signed(connection, _CAUGHT_UP_AT_ONCE).unsigned
-            return term_index.catch_up(connection) or bool(unsigned)
+            unsigned = self._sign_earlier(connection, take_up(connection, ()).head, _CAUGHT_UP_AT_ONCE)
+            return term_index.catch_up(connection) or unsigned
 
     def _enter(self, request: _Request) -> None:
         """Queue a request, with the door closed; one that finds nobody waiting always may."""
@@ -142,12 +122,13 @@ class LeafLog:
             for request, outcome in zip(requests, self._outcomes(requests), strict=True):
                 request.outcome = outcome
         finally:
-            for follower in requests[1:]:
-                follower.call()
+            # The next leader first: while the database works for it, the followers answer.
             with self._door:
                 self._led = bool(self._waiting)
                 if self._led:
                     self._waiting[0].call()
+            for follower in requests[1:]:
+                follower.call()
 
     def _take_waiting(self) -> list[_Request]:
         with self._door:
@@ -173,53 +154,41 @@ class LeafLog:
     def _commit(self, requests: Sequence[_Request]) -> list[Appended | Exception]:
         with self._database.transaction() as transaction:
             connection = driver(transaction)
-            _lock(connection)
-            head = self._signed(connection)
-            _index_earlier(connection, head.next_index)
-            sequencer = _sequencer(connection, {leaf.key for request in requests for leaf in request.leaves}, head)
+            keys = {leaf.key for request in requests for leaf in request.leaves}
+            head, held = take_up(connection, keys)
+            if self._sign_earlier(connection, head):
+                head, held = take_up(connection, keys)
+            _index_earlier(connection, head)
+            sequencer = Sequencer(held, head.next_index, head.now)
             outcomes = [_place(sequencer, request) for request in requests]
             fresh = [each for outcome in outcomes if isinstance(outcome, Appended) for each in outcome.fresh]
             if not fresh:
                 return outcomes
+            growth = self._tree.grow((leaf.leaf_hash for leaf, _ in fresh), head.now)
             try:
-                _write(connection, fresh)
+                add(connection, fresh, growth)
             except psycopg.errors.UniqueViolation as error:
                 # Nobody else writes while this one holds the lock: it was not this service that took the place.
-                found = "what comes next is there already"
-                raise inconsistent(head.tree_size or 0, found) from error
-            checkpoint = self._tree.grow(connection, (leaf.leaf_hash for leaf, _ in fresh), head.now)
-        return [each.covered(checkpoint.note) if isinstance(each, Appended) else each for each in outcomes]
+                raise inconsistent(head.tree_size or 0, "what comes next is there already") from error
+        note = growth.checkpoint.note
+        return [each.covered(note) if isinstance(each, Appended) else each for each in outcomes]
 
-    def _signed(self, connection: Connection, at_once: int | None = None) -> Head:
-        """Return how far the log is, after a checkpoint covers every leaf, or `at_once` more than before.
+    def _sign_earlier(self, connection: Connection, head: Head, at_once: int | None = None) -> bool:
+        """Have a checkpoint cover every leaf, or `at_once` more than before; tell whether there were such leaves.
 
         Leaves without one come from a version of this service that signed none.
         """
-        head = self._tree.head(connection)
+        self._tree.stand_at(connection, head)
         unsigned = head.unsigned[:at_once]
-        if not unsigned and head.tree_size is not None:
-            return head
-        self._tree.grow(connection, read_leaf_hashes(connection, unsigned), head.now)
-        return self._tree.head(connection)
+        if unsigned or head.tree_size is None:
+            add(connection, (), self._tree.grow(read_leaf_hashes(connection, unsigned), head.now))
+        return bool(unsigned)
 
 
-def _lock(connection: Connection) -> None:
-    """Become the sequencer until the transaction ends."""
-    connection.execute("SELECT pg_advisory_xact_lock(%b)", (_SEQUENCER_LOCK,))
-
-
-def _index_earlier(connection: Connection, next_index: int) -> None:
+def _index_earlier(connection: Connection, head: Head) -> None:
     """Index what a replica of an earlier version appended meanwhile."""
-    while term_index.next_to_index(connection) < next_index:
+    while head.next_to_index < head.next_index and term_index.next_to_index(connection) < head.next_index:
         term_index.catch_up(connection)
-
-
-def _sequencer(connection: Connection, keys: set[LeafKey], head: Head) -> Sequencer:
-    """Read, under the lock, what the next places are given by."""
-    columns = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
-    rows = connection.execute(_HELD, columns, prepare=True).fetchall()
-    held = {LeafKey(*row[:3]): Receipt(*row[3:]) for row in rows}
-    return Sequencer(held, head.next_index, head.now)
 
 
 def _place(sequencer: Sequencer, request: _Request) -> Appended | Exception:
@@ -227,23 +196,3 @@ def _place(sequencer: Sequencer, request: _Request) -> Appended | Exception:
         return sequencer.place(request.leaves)
     except LeafConflictError as error:
         return error
-
-
-def _write(connection: Connection, placed: Sequence[tuple[IncomingLeaf, Receipt]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(_APPEND) as copy:
-        copy.set_types(_APPENDED_TYPES)
-        for leaf, receipt in placed:
-            copy.write_row(
-                (
-                    receipt.leaf_index,
-                    *leaf.key,
-                    leaf.record_type,
-                    leaf.actor,
-                    list(leaf.entities),
-                    leaf.occurred_at,
-                    leaf.data,
-                    leaf.leaf_hash,
-                    receipt.received_at,
-                )
-            )
-    term_index.index(connection, ((receipt.leaf_index, leaf.terms) for leaf, receipt in placed))

@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 
 from services.audit.domain.merkle import Node
-from services.audit.domain.tile import Place, TileAddress, split
+from services.audit.domain.tile import Place, TileAddress, nodes_of, split
+from services.mesh.arrays import number_array
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -31,7 +32,7 @@ SELECT wanted.level, wanted.tile_index, coalesce(
     ) END,
     ''::bytea
 )
-FROM unnest(%b::smallint[], %b::bigint[]) AS wanted (level, tile_index)
+FROM unnest(%t::smallint[], %t::bigint[]) AS wanted (level, tile_index)
 """
 _LEAF_HASHES = """
 SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b ORDER BY leaf_index
@@ -39,15 +40,23 @@ SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b O
 
 
 def read_nodes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node, bytes]:
-    """Return the hash of each node. LookupError for one that is not in the tree."""
+    """Return the hash of each node, and of their neighbours above the lowest tiles, which others are proven by.
+
+    LookupError for a node that is not in the tree.
+    """
     places = {node: Place.of(node) for node in nodes}
     tiles = read_tiles(connection, {place.tile for place in places.values()})
-    return {node: place.hash_in(tiles[place.tile]) for node, place in places.items()}
+    found = {node: place.hash_in(tiles[place.tile]) for node, place in places.items()}
+    for address, hashes in tiles.items():
+        if address.level:
+            found.update(nodes_of(address, hashes))
+    return found
 
 
 def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Mapping[TileAddress, Sequence[bytes]]:
     """Return the hashes of each tile, of one that is not full as many as there are."""
-    columns = [address.level for address in addresses], [address.index for address in addresses]
+    levels, indexes = zip(*((address.level, address.index) for address in addresses), strict=True)
+    columns = number_array(levels), number_array(indexes)
     rows = connection.execute(_TILES, columns, prepare=True, binary=True)
     return {TileAddress(level, index): split(hashes) for level, index, hashes in rows}
 

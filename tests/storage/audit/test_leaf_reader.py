@@ -65,6 +65,7 @@ LISTINGS = [
     (LeafFilter(end=BEGINNING + timedelta(hours=2)), [0, 1, 2, 3, 4]),
     (LeafFilter(start=BEGINNING + timedelta(hours=1), end=BEGINNING + timedelta(hours=3)), [3, 4, 5, 6]),
     (LeafFilter(record="suppliers/none"), []),
+    (LeafFilter(record="pauses/erp"), [7]),
 ]
 
 
@@ -74,6 +75,27 @@ def test_leaves_are_listed_by_what_is_asked_in_log_order(log: LeafLog, reader: L
         found = all_leaves(reader, wanted)
         assert [leaf.receipt.leaf_index for leaf in found] == places, wanted
         assert [leaf.data for leaf in found] == [LOG[place] for place in places]
+
+
+def test_a_record_is_found_whichever_services_sent_it(log: LeafLog, reader: LeafReader) -> None:
+    append(log, [leaf_bytes("pauses/one", 2, source_service=service) for service in ("saas_adapter", "audit", "mdm")])
+    append(log, [leaf_bytes("pauses/one", 1, source_service="audit"), leaf_bytes("pauses/two")])
+    found = all_leaves(reader, LeafFilter(record="pauses/one"))
+    assert [leaf.receipt.leaf_index for leaf in found] == [0, 1, 2, 3]
+    assert all_leaves(reader, LeafFilter(record="pauses/one", source_service="erp_adapter")) == []
+
+
+def test_no_record_is_found_in_an_empty_log(reader: LeafReader) -> None:
+    assert all_leaves(reader, LeafFilter(record="suppliers/one")) == []
+
+
+def test_texts_are_kept_as_they_were_sent(log: LeafLog, reader: LeafReader) -> None:
+    strange = ['"', "\\", "{a,b}", "NULL", "ä, ö\n", "'"]
+    append(log, [leaf_bytes(text, actor=text, entities=[text, "entities/x"], record_type=text) for text in strange])
+    append(log, [leaf_bytes("none", entities=[])])
+    kept = [leaf.outline for leaf in all_leaves(reader, EVERYTHING)]
+    assert [(each.record, each.actor, each.record_type) for each in kept[:-1]] == [(text,) * 3 for text in strange]
+    assert [list(each.entities) for each in kept] == [*([text, "entities/x"] for text in strange), []]
 
 
 def test_a_stretch_ends_before_its_end(log: LeafLog, reader: LeafReader) -> None:

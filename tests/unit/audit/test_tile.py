@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.audit.domain.frontier import Frontier
 from services.audit.domain.merkle import Node
-from services.audit.domain.tile import WIDTH, Place, Tile, TileAddress, path, split, width_in
+from services.audit.domain.tile import WIDTH, Place, Tile, TileAddress, nodes_of, path, split, width_in
 from tests.support.naive_tree import leaf_hashes, naive_root
 
 LARGEST = 256 * 256 + 700
@@ -44,6 +44,19 @@ def test_a_tile_lies_where_the_layout_says(address: TileAddress, width: int, exp
 def test_a_tree_has_the_tiles_of_the_specification(tree_size: int, widths: dict[tuple[int, int], int]) -> None:
     for (level, index), width in widths.items():
         assert width_in(tree_size, TileAddress(level, index)) == width
+
+
+@pytest.mark.parametrize(("width", "count"), [(0, 0), (1, 1), (17, 32), (255, 502), (256, 511)])
+def test_a_tile_gives_the_nodes_of_all_full_subtrees_in_it(width: int, count: int) -> None:
+    address, hashes = TileAddress(1, 3), leaf_hashes(width)
+    nodes = dict(nodes_of(address, hashes))
+    assert len(nodes) == count
+    for node, digest in nodes.items():
+        below = 1 << (node.height - 8)
+        start = node.index * below - 3 * WIDTH
+        assert digest == naive_root(hashes[start : start + below])
+        if below < WIDTH:
+            assert digest == Place.of(node).hash_in(hashes)
 
 
 def test_tiles_hold_the_hashes_of_their_level_and_come_before_those_above() -> None:
