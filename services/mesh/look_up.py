@@ -33,12 +33,13 @@ class LookUp:
         Within a transaction it would not do: at a rollback the driver has the server forget what was prepared.
         """
         raw = driver(connection)
-        known: dict[bytes, Loading] = connection.info.setdefault(_KNOWN, {})
-        loading = known.get(self._name)
-        if loading is None:
+        known: dict[bytes, Loading | None] = connection.info.setdefault(_KNOWN, {})
+        if self._name not in known:
             _require(raw, raw.pgconn.prepare(self._name, self._statement, [_TEXT]))
+            known[self._name] = None
         found = raw.pgconn.exec_prepared(self._name, [name.encode()], [pq.Format.BINARY], pq.Format.BINARY)
         _require(raw, found)
+        loading = known[self._name]
         if loading is None:
             loading = known[self._name] = Transformer(raw)
             loading.set_pgresult(found, format=pq.Format.BINARY)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -46,6 +47,14 @@ def test_a_connection_prepares_a_look_up_once(single: Database) -> None:
             statements.LOOK_NEWEST_UP.rows(connection, "suppliers/none")
             prepared = driver(connection).execute("SELECT name FROM pg_prepared_statements").fetchall()
             assert prepared == [("newest_revision",)]
+
+
+def test_a_look_up_works_after_its_first_execution_failed(single: Database) -> None:
+    halved = LookUp("halved", "SELECT 4 / $1::integer")
+    with pytest.raises(psycopg.errors.DivisionByZero), single.reading() as connection:
+        halved.rows(connection, "0")
+    with single.reading() as connection:
+        assert halved.rows(connection, "2") == [(2,)]
 
 
 def test_a_connection_that_was_lost_is_an_unavailable_dependency_once(single: Database) -> None:
