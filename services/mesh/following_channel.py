@@ -28,8 +28,13 @@ class FollowingChannel(grpc.Channel):
         self._closed = False
 
     def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:  # noqa: FBT001, FBT002 - grpc's own
-        """Tell the callback how the connection of the channel is that is the present one then."""
+        """Tell the callback how the connection of the channel is that is the present one then.
+
+        Raises ValueError once all is closed.
+        """
         with self._lock:
+            if self._closed:
+                raise ValueError("a closed channel has nothing to tell")
             self._subscribed[callback] = bool(try_to_connect)
             self._opened.channel.subscribe(callback, bool(try_to_connect))
 

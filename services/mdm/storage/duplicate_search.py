@@ -112,9 +112,10 @@ class DuplicateSearch:
         found = [
             Resemblance(golden[one.source_record].golden, one.source_record, score, shared)
             for one in stored
-            if one.profile.version == model.matching.version and one.source_record in golden
-            for shared in [_shared(asked, one.profile)]
-            if (score := model.score(asked, one.profile) if shared else weighing.score(one.stored)) is not None
+            for profile in [one.profile]
+            if profile.version == model.matching.version and one.source_record in golden
+            for shared in [_shared(asked, profile)]
+            if (score := model.score(asked, profile) if shared else weighing.score(one.stored)) is not None
         ]
         return Resembling(_best_of_each(found), model)
 

@@ -54,6 +54,8 @@ class Weighing:
         That of `MatchModel.score`. Raises ValueError for other bytes, as far as they are looked at.
         """
         others = said(stored)
+        if len(others) < len(self._profile.values):
+            raise ValueError("these bytes are no profile of the same attributes")
         known = tuple(map(bool, self._ours(others)))
         plan = self._plans.get(known)
         if plan is None:
