@@ -12,7 +12,7 @@ _LIMITED = {".py", ".proto"}
 _EMPTY_NAMES = {"base", "bases", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
 # A path below somebody's home, and an address that packages are fetched from.
-_MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users)/[\w.-]+|(?<![\w.~-])/root/[\w.-]+")
+_MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root)/[\w.-]+")
 _REGISTRY = re.compile(
     r"\b\w+://[^\s\"'<>]*/simple\b|(?<!emit-)\b(?:extra-)?index[-_]url\s*[=:]|(?<!-)--(?:extra-)?index-url\b"
 )

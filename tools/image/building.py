@@ -17,8 +17,9 @@ CONTAINERFILE = ROOT / "deploy" / "image" / "Containerfile"
 BILLS = ROOT / "build" / "image"
 DEFAULT_BASE = "docker.io/library/debian:bookworm-slim"
 TARGETS = ("concord", "concord-postgres")
-# As deploy/k8s names migration Jobs by it: an image's tag may hold more than a Job's name.
-_TAG = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+JOB_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""What a Job may be called, as its pods carry its name as a label, too. Migrations are named by their image's tag."""
+
 _LONGEST_TAG = 40
 LIMIT_MB = 200  # what `concord` may take above its base
 
@@ -47,7 +48,7 @@ class Naming:
 
     def __post_init__(self) -> None:
         """Refuse here what Kubernetes would only refuse when the release is applied."""
-        if not _TAG.fullmatch(self.tag) or len(self.tag) > _LONGEST_TAG:
+        if not JOB_NAME.fullmatch(self.tag) or len(self.tag) > _LONGEST_TAG:
             told = f"small letters and digits, - and . between them, {_LONGEST_TAG} at most"
             raise ImageError(f"TAG={self.tag} is refused, as migration Jobs are named by it: {told}")
 

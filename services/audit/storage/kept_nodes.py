@@ -11,7 +11,9 @@ MOST = 65_536
 
 
 class KeptNodes:
-    """Keeps the hashes of the nodes that were asked for last; safe in threads.
+    """Keeps the hashes of the nodes that were asked for or read with them last; safe in threads.
+
+    They are of one history: a log that was taken back to an earlier state wants a new one (ADR 18).
 
     Every proof asks for the same few nodes at the tree's right edge, which the database puts together from hundreds of
     hashes, and for others near its root.

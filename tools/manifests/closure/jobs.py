@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from tools.image.building import JOB_NAME
 from tools.manifests.closure.selectors import SERVICE
 from tools.manifests.manifests import Defect, Manifests, Pod, element, matches
 
 _HASHED = re.compile(r".+-[bcdfghkmt25-9]{10}")  # kustomize's ending of a generated name
-# What a Job may be called, as its pods carry its name as a label, too.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_NAME = 63
 _LONGEST_SCHEDULED_NAME = 52  # a CronJob's Jobs have eleven characters more
 _MIGRATION = {"app.kubernetes.io/name": "migration"}
@@ -35,7 +34,7 @@ def _names(manifests: Manifests) -> Iterator[Defect]:
     for kind, longest in (("Job", _LONGEST_NAME), ("CronJob", _LONGEST_SCHEDULED_NAME)):
         for job in manifests.of(kind):
             name = job["metadata"]["name"]
-            if not _NAME.fullmatch(name) or len(name) > longest:
+            if not JOB_NAME.fullmatch(name) or len(name) > longest:
                 told = f"Kubernetes refuses the name: small letters, digits, - and . between them, {longest} at most"
                 yield Defect(element(job), "job-refused", told)
 
