@@ -83,7 +83,7 @@ def test_a_call_that_is_under_way_at_sigterm_is_answered_without_being_repeated(
         with held(mesh.postgres, POINTS["hub"]) as holder:
             call: Any = channel.unary_unary(METHOD)
             answer = call.future(creation)
-            eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
+            eventually(lambda: holder.execute(WAITING, (POINTS["hub"].lock,)).fetchall(), timeout_s=30)
             os.kill(replica.process.pid, signal.SIGTERM)
             eventually(lambda: not listens(replica.port), timeout_s=30)
         assert CreateSupplierResponse.FromString(answer.result()).supplier.revision == 1

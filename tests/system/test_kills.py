@@ -25,32 +25,35 @@ EVERYBODY = ("mdm", "audit", "relay")
 
 @dataclass(frozen=True)
 class Point:
-    """A commit on the way, where it is held: in a database, at the table that is written; and who waits for it."""
+    """A commit on the way, where it is held: in a database, at the table that is written; and who waits for it.
+
+    Each has a lock of its own: a commit on its way to another point, such as a relay's, goes on meanwhile.
+    """
 
     database: str
     table: LiteralString
+    lock: LiteralString
     waiting: tuple[str, ...]
 
     def hold(self) -> LiteralString:
         """Return the SQL that lets a commit that wrote the table wait for whoever holds the lock of this number."""
         return f"""
             CREATE FUNCTION hold_{self.table}() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN PERFORM pg_advisory_xact_lock_shared({HOLDING}); RETURN NULL; END';
+                'BEGIN PERFORM pg_advisory_xact_lock_shared({self.lock}); RETURN NULL; END';
             CREATE CONSTRAINT TRIGGER hold_{self.table} AFTER INSERT ON {self.table}
                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_{self.table}();
         """
 
 
-HOLDING: LiteralString = "42"
 WAITING = """
 SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
-WHERE datname = current_database() AND locktype = 'advisory' AND objid = 42 AND NOT granted
+WHERE datname = current_database() AND locktype = 'advisory' AND objid = %s::oid AND NOT granted
 """
 
 POINTS = {
-    "hub": Point("mdm", "changes", ("mdm",)),
-    "audit": Point("audit", "leaves", ("audit",)),
-    "relay": Point("mdm", "positions", ("mdm", "relay")),
+    "hub": Point("mdm", "changes", "41", ("mdm",)),
+    "audit": Point("audit", "leaves", "42", ("audit",)),
+    "relay": Point("mdm", "positions", "43", ("mdm", "relay")),
 }
 
 
@@ -72,7 +75,7 @@ def _commits_can_be_held(mesh: Mesh) -> None:
 def held(postgres: PostgresServer, point: Point) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
     """Hold the commits of a point; they go on when the block ends, or when PostgreSQL ends the holder."""
     with psycopg.connect(postgres.url(point.database), autocommit=True) as connection:
-        connection.execute(f"SELECT pg_advisory_lock({HOLDING})")
+        connection.execute(f"SELECT pg_advisory_lock({point.lock})")
         try:
             yield connection
         finally:
@@ -102,7 +105,7 @@ def test_a_commit_that_is_killed_is_made_again_once(mesh: Mesh, point: Point) ->
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall(), timeout_s=30)
             os.kill(int(str(backend)), signal.SIGKILL)
         require_whole(mesh, answer.result())
 
@@ -113,7 +116,7 @@ def test_a_commit_that_nobody_heard_of_any_more_is_not_made_twice(mesh: Mesh, po
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(WAITING).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall(), timeout_s=30)
             mesh.kill_all(point.waiting)
         # What waited to commit does so now: who asked for it is gone.
         eventually(lambda: not _runs(int(str(backend))))
