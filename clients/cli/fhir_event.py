@@ -33,6 +33,7 @@ _KINDS: Mapping[int, _Kind] = {
     Operation.OPERATION_UNDELETE: _Kind(_LIFECYCLE, "reactivate", "U"),
     Operation.OPERATION_RELINK: _Kind(_LIFECYCLE, "link", "U"),
     Operation.OPERATION_MERGE: _Kind(_LIFECYCLE, "merge", "U"),
+    Operation.OPERATION_ERASE: _Kind(_LIFECYCLE, "destroy", "D"),
     Operation.OPERATION_DISCLOSE: _Kind(_LIFECYCLE, "disclose", "R"),
     Operation.OPERATION_DENY: _Kind(_DICOM, "110113", "E"),  # Security Alert
     Operation.OPERATION_ASK: _Kind(_DICOM, "110112", "R"),  # Query

@@ -30,6 +30,7 @@ _ACTIVITIES: Mapping[int, int] = {
     Operation.OPERATION_UNDELETE: _UPDATE,
     Operation.OPERATION_RELINK: _UPDATE,
     Operation.OPERATION_MERGE: _UPDATE,
+    Operation.OPERATION_ERASE: _DELETE,
     Operation.OPERATION_DISCLOSE: _READ,
     Operation.OPERATION_ASK: _READ,
 }

@@ -1,12 +1,18 @@
-"""Sums over ranges of a service's records, and what is in them: in the order of the key's index, without any other."""
+"""Sums over ranges of a service's records, and the leaves of changes in them.
+
+Both are read in the order of the key's index, without any other.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
+from services.audit.domain.leaf import ACTS
 from services.mesh.database import Database, driver
 from services.mesh.evidence.comparison import Entry, RecordRange, Summary
 
-_BEHIND = "source_service = %(service)s AND record > %(after)s"
+_ACTS = list(ACTS.values())
+# Acts are evidence of no change: the service keeps none of them.
+_BEHIND = "source_service = %(service)s AND record > %(after)s AND record_type <> ALL(%(acts)s::text[])"
 _UP_TO = f"{_BEHIND} AND record <= %(through)s"
 _SUMMARY = """
 SELECT count(*), sha256(coalesce(string_agg(
@@ -40,6 +46,6 @@ class LeafRanges:
         self, statement: str, source_service: str, wanted: RecordRange, further: dict[str, str | int] | None = None
     ) -> list[tuple[Any, ...]]:
         asked = statement.format(where=_UP_TO if wanted.through else _BEHIND)
-        parameters = {"service": source_service, **wanted._asdict(), **(further or {})}
+        parameters = {"service": source_service, "acts": _ACTS, **wanted._asdict(), **(further or {})}
         with self._database.reading() as connection:
             return driver(connection).execute(asked.encode(), parameters).fetchall()

@@ -23,16 +23,18 @@ from services.mesh.evidence.comparison import RecordRange
 from services.mesh.evidence.own import OwnEvidence
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
+from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.relay import Relay
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.service.audit.conftest import APPEND, Clients, refusal
 from tests.storage.mesh.conftest import MIGRATIONS
+from tests.support.acts import denial
 from tests.support.command_line import CommandLine
 from tests.support.databases import Databases, MigratedDatabase
-from tests.support.leaves import leaf_bytes
-from tests.support.ledger import Ledger
+from tests.support.leaves import BEGINNING, leaf_bytes
+from tests.support.ledger import ORIGIN, Ledger
 from tests.support.waiting import eventually
 
 RECONCILE, ASK = "audit.leaves.reconcile", "evidence.reconcile"
@@ -167,6 +169,13 @@ def test_each_planted_difference_is_named_and_no_other(service: Reconciled) -> N
         ("suppliers/07", 3, "KIND_OTHER_BYTES"),
         ("suppliers/99", 1, "KIND_UNKNOWN_TO_SERVICE"),
     ]
+
+
+def test_acts_of_a_service_are_no_changes_of_its_records(service: Reconciled) -> None:
+    refused = act_leaf(Place(SERVICE, "1", 1), denial(), ORIGIN, (), BEGINNING)
+    with service.clients.stub(service.clients.granted(APPEND)) as audit:
+        audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[refused]))
+    assert service.differences() == []
 
 
 def test_a_change_that_was_taken_out_of_the_spool_unpublished_is_missing(service: Reconciled) -> None:
