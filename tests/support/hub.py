@@ -110,19 +110,20 @@ def decision(request: Message, request_id: str = "", *, rehearsal: bool = False)
     return Decision(key, request, ORIGIN, rehearsal=rehearsal, clear=True, entities=None)
 
 
-def _hub(database: Database) -> TestHub:
+def hub_on(database: Database) -> TestHub:
+    """Return a hub on a migrated database."""
     return TestHub(database, hub_storage(database, Sealer(RING), spool_limit=100_000))
 
 
 def _registered(database: Database) -> None:
-    _hub(database).register()
+    hub_on(database).register()
 
 
 @contextmanager
 def test_hub(databases: Databases) -> Iterator[TestHub]:
     """Open a hub on a fresh database with everything registered."""
     with databases.cloned(MIGRATIONS, _registered) as migrated, migrated.opened() as database:
-        yield _hub(database)
+        yield hub_on(database)
 
 
 test_hub.__test__ = False  # type: ignore[attr-defined] # it is a context manager, not a test

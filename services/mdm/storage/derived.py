@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from services.mesh.arrays import text_array
 from services.mesh.database import driver
 
-_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "record_index": ("record",),
     "reference_spans": ("record",),
     "presences": ("record",),
@@ -27,7 +27,7 @@ AND b.node = n.node AND b.key = ANY(n.keys)
 _FORGET_NODES = "DELETE FROM match_nodes WHERE source_record = ANY(%s::text[])"
 _FORGET = [
     f"DELETE FROM {table} WHERE {column} = ANY(%s::text[])"  # noqa: S608 - constants only
-    for table, columns in _NAMED_BY.items()
+    for table, columns in NAMED_BY.items()
     for column in columns
 ]
 

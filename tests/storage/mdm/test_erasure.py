@@ -2,8 +2,10 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -15,6 +17,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.governance.v1 import options_pb2
 from concord.mdm.v1 import erasure_pb2, hold_pb2, merge_pb2, party_pb2, pin_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
+from services.mdm.storage import derived
 from services.mdm.storage.change_requests import Target
 from services.mdm.storage.erasure import Erased
 from services.mdm.storage.etag import etag_of
@@ -25,16 +28,18 @@ from services.mdm.storage.record_index import purpose
 from services.mdm.storage.retention import ITSELF
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.write_path import Applied
+from services.mesh.arrays import text_array
 from services.mesh.database import driver
 from services.mesh.errors import ConcordError
 from tests.support.databases import Databases
-from tests.support.hub import TestHub, decision, statement, test_hub
+from tests.support.hub import TestHub, decision, hub_on, statement, test_hub
 
 IBAN = "DE02120300000000202051"
 HOLDER = "Zacharias Quendelmoser"
 NAME = "Quendelmoser Instruments"
 PLANTED = (IBAN, HOLDER, NAME)
 LEI = "529900T8BM49AURSDO55"
+ERASE_AGAIN = Path(__file__).parents[3] / "docs" / "runbooks" / "erase-again.sql"
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 CHANGE = """
@@ -155,6 +160,23 @@ def test_nothing_of_an_erased_record_comes_back_from_any_table_and_all_of_it_is_
     assert {(leaf.actor, leaf.reason, len(leaf.fields)) for leaf in leaves} == {("officer@example.org", "DSR-4", 0)}
     assert {(body, sealed, inputs) for _, _, body, sealed, inputs in ended} == {(b"", None, None)}
     assert hub.supplier(bystander).legal_name == "Bystander"
+
+
+def test_what_a_backup_brought_back_is_emptied_again_by_the_owner(databases: Databases) -> None:
+    with databases.cloned(MIGRATIONS) as migrated, migrated.opened() as database:
+        hub = hub_on(database)
+        hub.register()
+        bystander = founded(hub, "B1", supplier_pb2.Supplier(legal_name="Bystander"))
+        name, about = with_everything_about_it(hub)
+        assert found_in(hub, dump(hub), *PLANTED) != set()
+        script = ERASE_AGAIN.read_text().replace(":'names'", f"'{text_array(sorted(about))}'")
+        with migrated.opened_by_owner() as owner, closing(owner.connect("tests")) as connection:
+            connection.execute(script.encode())
+        assert found_in(hub, dump(hub), *PLANTED) == set()
+        assert refused(lambda: hub.supplier(name)).reason == reasons.ERROR_REASON_RECORD_ERASED
+        assert hub.supplier(bystander).legal_name == "Bystander"
+        assert {table for table in derived.NAMED_BY if f" public.{table} " not in script} == set()
+        assert hub.rows("SELECT tgname FROM pg_trigger WHERE tgenabled = 'D'") == []
 
 
 def test_an_erased_record_answers_that_it_was_and_its_name_is_never_used_again(hub: TestHub) -> None:
