@@ -36,6 +36,6 @@ def reading(hashes: Sequence[bytes]) -> ReadNodes:
 
 
 def _below(hashes: Sequence[bytes], node: Node) -> Sequence[bytes]:
-    found = hashes[node.index << node.height : (node.index + 1) << node.height]
+    found = hashes[node.number << node.height : (node.number + 1) << node.height]
     assert len(found) == 1 << node.height
     return found

@@ -6,7 +6,7 @@ code in this process: so it fails over from one sequencer to another and back.
 
 import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,13 +163,6 @@ class AuditLog:
         with psycopg.connect(self._url, autocommit=True) as connection:
             row = connection.execute("SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves").fetchone()
         return int(row[0]) if row else 0
-
-
-def _figure(name: str, small: Costs, large: Costs, also: Mapping[str, float]) -> Figure:
-    """Return what appending gives in the large log, compared with the small one."""
-    compared = {"small_rate": small.rate, "small_us": _cost(small), "us": _cost(large)}
-    ratio = _cost(large) / _cost(small)
-    return Figure(name, large.rate, "leaves/s", f"{SMALL:,} leaves", ratio, costs=large, also={**compared, **also})
 
 
 def _cost(costs: Costs) -> float:

@@ -17,6 +17,7 @@ class Frontier:
         self._edge = [list(hashes) for hashes in edge]
         self._size = sum(len(hashes) << (HEIGHT * level) for level, hashes in enumerate(self._edge))
         self._peaks = [peak for hashes in reversed(self._edge) for peak in _peaks(hashes)]
+        self._root: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -25,13 +26,16 @@ class Frontier:
 
     def root(self) -> bytes:
         """Return the tree's root."""
-        return joined(self._peaks) if self._peaks else EMPTY_ROOT
+        if self._root is None:
+            self._root = joined(self._peaks) if self._peaks else EMPTY_ROOT
+        return self._root
 
     def append(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
         """Append leaves and return the tiles that became full, each before the one that holds its root."""
         full: list[Tile] = []
         for leaf_hash in leaf_hashes:
             full += self._append(leaf_hash)
+        self._root = None
         return full
 
     def _append(self, leaf_hash: bytes) -> list[Tile]:

@@ -1,7 +1,6 @@
 """Leaves as they arrive: decoded, checked for what the log needs of them, hashed."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -47,8 +46,7 @@ class FlawedLeafError(Exception):
         self.flaws = flaws
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingLeaf:
+class IncomingLeaf(NamedTuple):
     """A leaf to be appended. `data` is what was sent, byte for byte; the rest is read from it to find it again."""
 
     key: LeafKey

@@ -6,19 +6,18 @@ stored: whoever asks for a proof hands over what reads them.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256().digest()
 """The root of the tree without leaves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A perfect subtree: the 2**height leaves from index * 2**height on. Height 0 is a leaf."""
+class Node(NamedTuple):
+    """A perfect subtree: the 2**height leaves from number * 2**height on. Height 0 is a leaf."""
 
     height: int
-    index: int
+    number: int
 
 
 ReadNodes = Callable[[Sequence[Node]], Mapping[Node, bytes]]

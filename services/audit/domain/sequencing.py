@@ -1,15 +1,13 @@
 """Sequencing: which leaf of which request gets which place in the log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from services.audit.domain.leaf import IncomingLeaf, LeafKey
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The log's word that it holds a leaf: its place from 0, its hash, when it came.
 
     `checkpoint` is the note of the first checkpoint that covers the leaf; empty while the commit is under way.
@@ -31,8 +29,7 @@ class LeafConflictError(Exception):
         self.held = held
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The answer to one request: a receipt a leaf, in its order, and the leaves that were not held before."""
 
     receipts: tuple[Receipt, ...]
@@ -40,15 +37,8 @@ class Appended:
 
     def covered(self, checkpoint: str) -> Self:
         """Return the answer with the commit's checkpoint in the receipts that have none yet."""
-        return replace(
-            self,
-            receipts=tuple(
-                receipt
-                if receipt.checkpoint
-                else Receipt(receipt.leaf_index, receipt.leaf_hash, receipt.received_at, checkpoint)
-                for receipt in self.receipts
-            ),
-        )
+        receipts = [each if each.checkpoint else Receipt(*each[:3], checkpoint) for each in self.receipts]
+        return type(self)(tuple(receipts), self.fresh)
 
 
 class Sequencer:

@@ -44,9 +44,7 @@ def disclosed(record: str, classification: Classification.ValueType) -> str:
 def terms_of(leaf: Leaf) -> tuple[int, ...]:
     """Return every term of a leaf, each once, in order."""
     found = {term(kind, text) for kind, text in _texts(leaf) if text}
-    for field in leaf.fields:
-        found.update(_terms_of_field(field.path))
-    return tuple(sorted(found))
+    return tuple(sorted(found | _terms_of_fields(tuple([field.path for field in leaf.fields]))))
 
 
 def _texts(leaf: Leaf) -> Iterator[tuple[TermKind, str]]:
@@ -65,6 +63,12 @@ def _texts(leaf: Leaf) -> Iterator[tuple[TermKind, str]]:
         for classification in record.classifications:
             yield TermKind.DISCLOSED, disclosed("", classification)
             yield TermKind.DISCLOSED, disclosed(record.record, classification)
+
+
+@functools.lru_cache(maxsize=1024)
+def _terms_of_fields(paths: tuple[str, ...]) -> frozenset[int]:
+    """Return what the paths are asked for by; many changes are of the same fields."""
+    return frozenset(term for path in paths for term in _terms_of_field(path))
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -75,7 +75,7 @@ def _leaves(placed: Sequence[tuple[IncomingLeaf, Receipt]]) -> dict[str, Any]:
 def _tiles(growth: Growth) -> dict[str, Any]:
     return {
         "levels": number_array([tile.address.level for tile in growth.tiles]),
-        "tiles": number_array([tile.address.index for tile in growth.tiles]),
+        "tiles": number_array([tile.address.number for tile in growth.tiles]),
         "tile_hashes": [tile.hashes for tile in growth.tiles],
         "tile_roots": [tile.root for tile in growth.tiles],
     }

@@ -1,6 +1,6 @@
 """The nodes of the log's tree: read from full tiles, and at the right edge from what those are made of."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -10,6 +10,9 @@ from services.audit.domain.tile import Place, TileAddress, nodes_of, split
 from services.mesh.arrays import number_array
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+Tiles = Mapping[TileAddress, Sequence[bytes]]
+"""The hashes of tiles, of one that is not full as many as there are."""
 
 # What is no full tile yet is put together by the database: from leaves, or from the roots of the tiles below. It
 # does not know that these are few: the limits tell it, so that it plans for no more.
@@ -39,13 +42,16 @@ SELECT leaf_hash FROM public.leaves WHERE leaf_index >= %b AND leaf_index < %b O
 """
 
 
-def read_nodes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node, bytes]:
+def read_nodes(
+    nodes: Collection[Node], known: Tiles, read: Callable[[Collection[TileAddress]], Tiles]
+) -> Mapping[Node, bytes]:
     """Return the hash of each node, and of their neighbours above the lowest tiles, which others are proven by.
 
-    LookupError for a node that is not in the tree.
+    `read` gives the tiles that are not known. LookupError for a node that is not in the tree.
     """
     places = {node: Place.of(node) for node in nodes}
-    tiles = read_tiles(connection, {place.tile for place in places.values()})
+    missing = {place.tile for place in places.values()} - known.keys()
+    tiles = {**known, **read(missing)} if missing else known
     found = {node: place.hash_in(tiles[place.tile]) for node, place in places.items()}
     for address, hashes in tiles.items():
         if address.level:
@@ -53,12 +59,12 @@ def read_nodes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node,
     return found
 
 
-def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Mapping[TileAddress, Sequence[bytes]]:
-    """Return the hashes of each tile, of one that is not full as many as there are."""
-    levels, indexes = zip(*((address.level, address.index) for address in addresses), strict=True)
-    columns = number_array(levels), number_array(indexes)
+def read_tiles(connection: Connection, addresses: Collection[TileAddress]) -> Tiles:
+    """Return the hashes of each tile."""
+    levels, numbers = zip(*addresses, strict=True)
+    columns = number_array(levels), number_array(numbers)
     rows = connection.execute(_TILES, columns, prepare=True, binary=True)
-    return {TileAddress(level, index): split(hashes) for level, index, hashes in rows}
+    return {TileAddress(level, number): split(hashes) for level, number, hashes in rows}
 
 
 def read_leaf_hashes(connection: Connection, places: range) -> list[bytes]:

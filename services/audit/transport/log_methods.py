@@ -46,10 +46,12 @@ class LogMethods:
         self, request: log_pb2.GetInclusionProofRequest, _call: Call
     ) -> log_pb2.GetInclusionProofResponse:
         """Prove that a leaf is at its place."""
-        leaf_index, checkpoint = leaf_index_of(request.name), checkpoint_of(self._tree, request.tree_size)
+        leaf_index = leaf_index_of(request.name)
+        newest, tiles = self._tree.newest_near(leaf_index)
+        checkpoint = newest if newest and not request.tree_size else checkpoint_of(self._tree, request.tree_size)
         if leaf_index >= checkpoint.tree_size:
             raise not_found("Leaf", request.name, f"the checkpoint of {checkpoint.tree_size} leaves does not cover it")
-        hashes = self._tree.inclusion_proof(leaf_index, checkpoint.tree_size)
+        hashes = self._tree.inclusion_proof(leaf_index, checkpoint.tree_size, tiles)
         return log_pb2.GetInclusionProofResponse(
             hashes=hashes,
             checkpoint=_message(checkpoint),

@@ -1,5 +1,8 @@
 """What the log holds, as messages of the contract."""
 
+import functools
+from datetime import datetime
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.audit.v1 import audit_pb2
@@ -13,12 +16,10 @@ NAME_PREFIX = "leaves/"
 
 def receipt_message(receipt: Receipt) -> audit_pb2.Receipt:
     """Render a receipt."""
-    receive_time = Timestamp()
-    receive_time.FromDatetime(receipt.received_at)
     return audit_pb2.Receipt(
         leaf_index=receipt.leaf_index,
         leaf_hash=receipt.leaf_hash,
-        receive_time=receive_time,
+        receive_time=_time(receipt.received_at),
         checkpoint=receipt.checkpoint,
     )
 
@@ -33,9 +34,7 @@ def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:
 
 def _outlined(outline: Outline) -> audit_pb2.Leaf:
     left = outline._asdict()
-    occurred_at = Timestamp()
-    occurred_at.FromDatetime(left.pop("occurred_at"))
-    return audit_pb2.Leaf(**left, occurred_at=occurred_at)
+    return audit_pb2.Leaf(**left, occurred_at=_time(left.pop("occurred_at")))
 
 
 def gap_message(gap: Gap) -> audit_pb2.Gap:
@@ -51,3 +50,11 @@ def gap_message(gap: Gap) -> audit_pb2.Gap:
 def count_message(count: LeafCount) -> audit_pb2.LeafCount:
     """Render a count."""
     return audit_pb2.LeafCount(source_service=count.source_service, record_type=count.record_type, count=count.count)
+
+
+@functools.lru_cache(maxsize=128)
+def _time(moment: datetime) -> Timestamp:
+    """Render a moment; all receipts of a commit have the same one."""
+    rendered = Timestamp()
+    rendered.FromDatetime(moment)
+    return rendered

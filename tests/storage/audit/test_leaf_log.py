@@ -95,8 +95,7 @@ def _transactions(database: Database) -> int:
 def test_one_request_that_the_database_refuses_does_not_take_the_others_with_it(
     log: LeafLog, database: Database
 ) -> None:
-    poison = incoming(leaf_bytes("suppliers/poison"))
-    object.__setattr__(poison, "leaf_hash", b"not its hash")
+    poison = incoming(leaf_bytes("suppliers/poison"))._replace(leaf_hash=b"not its hash")
     with ThreadPoolExecutor(3) as threads, database.transaction() as blocker:
         driver(blocker).execute("SELECT pg_advisory_xact_lock(%b)", (0x434F4E43_00000101,))
         first = threads.submit(append, log, [leaf_bytes("suppliers/first")])

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -93,7 +92,9 @@ def test_proofs_of_any_leaf_and_any_two_checkpoints_hold(
         hashes = _held_hashes(database)
         assert signed.root == naive_root(hashes)
         for place in data.draw(st.lists(st.integers(0, len(hashes) - 1), min_size=3, max_size=3)):
-            proof = tree.inclusion_proof(place, signed.tree_size)
+            near, tiles = tree.newest_near(place)
+            assert near == signed
+            proof = tree.inclusion_proof(place, signed.tree_size, tiles)
             assert is_included(hashes[place], place, signed.tree_size, proof, signed.root)
         first_size = data.draw(st.integers(1, signed.tree_size))
         proof = tree.consistency_proof(first_size, signed.tree_size)
@@ -119,6 +120,14 @@ def _level(hashes: Sequence[bytes], level: int) -> list[bytes]:
     return [naive_root(hashes[start : start + width]) for start in range(0, len(hashes) - width + 1, width)]
 
 
+def test_the_newest_checkpoint_comes_with_the_full_tile_of_a_leaf(log: LeafLog, tree: TreeReader) -> None:
+    assert tree.newest_near(0) == (None, {})
+    data = history("suppliers/one", range(1, 301))
+    append(log, data)
+    assert tree.newest_near(42) == (newest(tree), {TileAddress(0, 0): hashes_of(data[:256])})
+    assert tree.newest_near(256) == tree.newest_near(2**63 - 1) == (newest(tree), {})
+
+
 def test_replicas_that_take_turns_grow_one_tree(migrated: MigratedDatabase, tree: TreeReader) -> None:
     data = [history(f"suppliers/{number}", range(1, 100)) for number in range(6)]
     with migrated.opened() as one, migrated.opened() as two:
@@ -131,7 +140,7 @@ def test_replicas_that_take_turns_grow_one_tree(migrated: MigratedDatabase, tree
 def test_a_commit_that_fails_leaves_the_tree_as_it_was(log: LeafLog, tree: TreeReader) -> None:
     good = history("suppliers/one", range(1, 300))
     append(log, good[:250])
-    poison = replace(incoming(leaf_bytes("suppliers/poison")), leaf_hash=bytes(32))
+    poison = incoming(leaf_bytes("suppliers/poison"))._replace(leaf_hash=bytes(32))
     with pytest.raises(CheckViolation):
         log.append([poison])
     append(log, good[250:])

@@ -18,7 +18,7 @@ class Database:
 
     def read(self, nodes: Sequence[Node]) -> Mapping[Node, bytes]:
         self.asked.append(nodes)
-        return {node: bytes([node.index]) * 32 for node in nodes}
+        return {node: bytes([node.number]) * 32 for node in nodes}
 
 
 def test_a_node_is_read_once() -> None:

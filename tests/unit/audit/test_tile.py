@@ -53,7 +53,7 @@ def test_a_tile_gives_the_nodes_of_all_full_subtrees_in_it(width: int, count: in
     assert len(nodes) == count
     for node, digest in nodes.items():
         below = 1 << (node.height - 8)
-        start = node.index * below - 3 * WIDTH
+        start = node.number * below - 3 * WIDTH
         assert digest == naive_root(hashes[start : start + below])
         if below < WIDTH:
             assert digest == Place.of(node).hash_in(hashes)
@@ -66,7 +66,7 @@ def test_tiles_hold_the_hashes_of_their_level_and_come_before_those_above() -> N
     assert len(tiles) == 258 + 1
     for tile in tiles:
         below = WIDTH**tile.address.level
-        start = tile.address.index * WIDTH * below
+        start = tile.address.number * WIDTH * below
         assert tile.root == naive_root(hashes[start : start + WIDTH * below])
         if tile.address.level == 0:
             assert split(tile.hashes) == list(hashes[start : start + WIDTH])
@@ -105,10 +105,10 @@ def test_a_node_is_put_together_from_hashes_of_its_tile(height: int, at: int) ->
     node = Node(height, min(at, LARGEST - (1 << height)) >> height)
     place = Place.of(node)
     level, below = place.tile.level, 1 << (8 * place.tile.level)
-    assert (level, place.tile.index) == (height // 8, (node.index << height) // (WIDTH * below))
+    assert (level, place.tile.number) == (height // 8, (node.number << height) // (WIDTH * below))
     if level == 0:
-        tile = hashes[place.tile.index * WIDTH :][:WIDTH]
-        assert place.hash_in(tile) == naive_root(hashes[node.index << height : (node.index + 1) << height])
+        tile = hashes[place.tile.number * WIDTH :][:WIDTH]
+        assert place.hash_in(tile) == naive_root(hashes[node.number << height : (node.number + 1) << height])
 
 
 def test_a_tile_that_is_too_short_for_a_node_is_told() -> None:

@@ -30,7 +30,7 @@ def levels() -> list[list[bytes]]:
 
 
 def read(nodes: Sequence[Node]) -> Mapping[Node, bytes]:
-    return {node: levels()[node.height][node.index] for node in nodes}
+    return {node: levels()[node.height][node.number] for node in nodes}
 
 
 def test_both_grow_the_same_tree_leaf_by_leaf() -> None:
