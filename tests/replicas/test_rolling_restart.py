@@ -83,11 +83,11 @@ def test_a_call_that_is_under_way_at_sigterm_is_answered_without_being_repeated(
         with held(mesh.postgres, POINTS["hub"]) as holder:
             call: Any = channel.unary_unary(METHOD)
             answer = call.future(creation)
-            eventually(lambda: holder.execute(WAITING, (POINTS["hub"].lock,)).fetchall(), timeout_s=30)
+            eventually(lambda: holder.execute(WAITING, (POINTS["hub"].lock,)).fetchall())
             os.kill(replica.process.pid, signal.SIGTERM)
-            eventually(lambda: not listens(replica.port), timeout_s=30)
+            eventually(lambda: not listens(replica.port))
         assert CreateSupplierResponse.FromString(answer.result()).supplier.revision == 1
-    assert replica.process.wait(30) == 0
+    assert replica.process.wait(60) == 0
     hubs.members[0] = mesh.replace(replica)
 
 

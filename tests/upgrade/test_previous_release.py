@@ -58,7 +58,7 @@ def written(mesh: LocalMesh, clients: list[Client]) -> None:
     load, evidence = WriteLoad(), Evidence(mesh.postgres, mesh.log_key_file())
     writers = [partial(decide, load, clients[0]), partial(decide, load, clients[1]), partial(tell, load, clients[0])]
     with under_load(load, writers):
-        eventually(lambda: len(load.acknowledged) >= ANSWERS or load.wrong, timeout_s=60)
+        eventually(lambda: len(load.acknowledged) >= ANSWERS or load.wrong)
     assert load.wrong == []
     evidence.await_drained()
     evidence.require_acknowledged(clients[0], load.acknowledged)

@@ -39,7 +39,7 @@ class Served:
 
     def watch(self, _request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[change_pb2.WatchChangesResponse]:
         yield change_pb2.WatchChangesResponse(cursor=call.peer_identity.encode())
-        self.may_end.wait(10)
+        self.may_end.wait(60)
         yield change_pb2.WatchChangesResponse(cursor=b"end")
 
 
@@ -143,7 +143,7 @@ def test_no_call_fails_or_hangs_while_the_certificate_changes_again_and_again(se
             assert eventually(partial(both_ended, tuple(ended)))
         over.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
     assert failures == []
 
 

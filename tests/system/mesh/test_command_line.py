@@ -333,7 +333,7 @@ def test_a_changed_code_map_is_followed_by_the_hub_itself(terminal: Terminal) ->
         )
         return bool(run["state"] == "STATE_FINISHED")
 
-    eventually(is_through, 30)
+    eventually(is_through)
 
 
 def test_a_record_is_deleted_and_brought_back(terminal: Terminal) -> None:

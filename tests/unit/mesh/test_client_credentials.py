@@ -34,7 +34,7 @@ class Issuer:
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 issuer.asked.append((b64decode(self.headers["Authorization"].split()[1]).decode(), form))
-                issuer.answers.wait(10)
+                issuer.answers.wait(60)
                 ok = {"access_token": f"token-{len(issuer.asked)}", "expires_in": issuer.life}
                 self.send_response(issuer.status)
                 self.end_headers()
