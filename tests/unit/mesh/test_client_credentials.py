@@ -90,6 +90,22 @@ def test_it_is_renewed_before_its_end_while_the_old_one_is_used(
     assert len(issuer.asked) == 2
 
 
+def test_where_no_thread_can_be_started_the_old_token_is_used_and_the_next_is_fetched_later(
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    assert source.token() == "token-1"
+    clock.now += 61
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", no_thread)
+        assert source.token() == "token-1"
+    clock.now += 2
+    assert eventually(lambda: source.token() == "token-2")
+    assert len(issuer.asked) == 2
+
+
 def test_while_the_issuer_is_away_the_old_token_is_used_until_it_ends(
     issuer: Issuer, source: ClientCredentials, clock: ToldClock
 ) -> None:
