@@ -62,11 +62,11 @@ def test_no_call_fails_while_the_replicas_of_the_hub_are_restarted_one_after_the
     mesh: LocalMesh, hubs: Replicas, tmp_path: Path
 ) -> None:
     token_file = mesh.issuer.write_token(tmp_path / "tester.token", mesh.token("tester", PERMISSIONS))
-    calls = Calls([Stream(hubs.target, METHOD, creations(2_000), RATE)], token_file, tmp_path)
-    for replica in hubs.members:
-        await_connections(replica.port, 1)
-    restarted = list(hubs.restart())
-    outcome = calls.end()
+    with Calls([Stream(hubs.target, METHOD, creations(2_000), RATE)], token_file, tmp_path) as calls:
+        for replica in hubs.members:
+            await_connections(replica.port, 1)
+        restarted = list(hubs.restart())
+        outcome = calls.end()
     assert len(restarted) == 2
     assert outcome.failures == []
     assert outcome.calls > RATE
