@@ -52,7 +52,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def completed(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=180, check=False)
 
 
 @contextmanager
