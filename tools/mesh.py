@@ -26,7 +26,7 @@ from tools.postgres import PostgresServer, free_port
 
 LOG_ORIGIN = "concord.local/audit"
 WITNESS_NAME = "witness.concord.local"
-READY_S = 90.0
+READY_S = 180.0
 TOKEN_LIFETIME = timedelta(days=1)
 
 _TAKEN = "Address already in use"  # the port for metrics

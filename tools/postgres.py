@@ -200,7 +200,7 @@ def free_port() -> int:
         last.seek(0)
         port = int(last.read() or _PORTS[-1])
         for _ in _PORTS:
-            port = port + 1 if port < _PORTS[-1] else _PORTS[0]
+            port = port + 1 if port + 1 in _PORTS else _PORTS[0]
             if _is_free(port):
                 last.truncate(0)
                 last.write(str(port))

@@ -31,7 +31,7 @@ STEWARDS = 3
 SUBMITTERS = 2
 BACKENDS = "backend of PostgreSQL"
 
-_SETTLED_S = 60.0
+_SETTLED_S = 120.0
 _LONGEST_PAUSE_S = 0.1
 _AT_ONCE = 0.2  # how often the next is killed while the last one still recovers
 _SHARE_OF_BACKENDS = 0.55

@@ -20,7 +20,7 @@ from tools.mesh import AUDIT, MDM, WITNESS, LocalMesh, Running
 from tools.upgrade.previous import NoPreviousReleaseError, configured, find, unpack
 
 ANSWERS = 200
-CONNECTED_S = 30.0
+CONNECTED_S = 60.0
 
 
 @pytest.fixture(scope="module")
