@@ -22,6 +22,7 @@ _ANSWERS_BEFORE = 60
 _ANSWERS_AFTER = 60
 _STALLED_ANSWERS = 25
 _NOTICED_S = 30.0
+_ANSWERED_S = 60.0  # the receipt is waited for again by every attempt that the call policy makes
 
 
 def hub_synchronous(stage: Rehearsal) -> Figure:
@@ -115,7 +116,7 @@ def _conflict(stage: Rehearsal, gone: Sequence[Acknowledged]) -> str:
         supplier=changed, update_mask=mask, etag=supplier.etag, request_id=str(uuid.uuid4())
     )
     try:
-        suppliers.UpdateSupplier(request)
+        suppliers.UpdateSupplier(request, timeout=_ANSWERED_S)
     except grpc.RpcError as error:
         return from_rpc_error(error).reason_name
     raise LostError(f"{name} has two revisions {supplier.revision + 1} with a receipt each")
