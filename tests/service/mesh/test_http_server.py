@@ -10,7 +10,7 @@ import pytest
 from services.mesh.http_server import Handler, HttpServer
 from tests.support.waiting import eventually
 
-LONG_S = 30.0
+LONG_S = 60.0
 
 
 class Gate:
