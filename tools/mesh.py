@@ -24,10 +24,9 @@ from tools.guarded_process import GuardedProcess
 from tools.leftovers import wait_until
 from tools.postgres import PostgresServer, free_port
 
-AUDIENCE = "concord"
 LOG_ORIGIN = "concord.local/audit"
 WITNESS_NAME = "witness.concord.local"
-READY_S = 90.0
+READY_S = 180.0
 TOKEN_LIFETIME = timedelta(days=1)
 
 _TAKEN = "Address already in use"  # the port for metrics
@@ -105,7 +104,6 @@ class LocalMesh:
             client="concord-local",
             permissions=permissions,
             entities=entities,
-            audience=AUDIENCE,
             lifetime=TOKEN_LIFETIME,
         )
 

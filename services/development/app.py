@@ -1,7 +1,5 @@
 """The development commands, put together."""
 
-import psycopg
-
 from services.development import databases, secrets_api
 from services.development.bootstrap import Bootstrap, Row
 from services.development.clients import Clients
@@ -53,12 +51,8 @@ def bootstrap(settings: BootstrapSettings) -> int:
 
 
 def make_databases(settings: DatabasesSettings) -> int:
-    """Make roles and databases and print which; return the exit code. Raises OSError."""
-    try:
-        made = databases.prepare(settings.url, settings.password_file, settings.passwords)
-    except psycopg.OperationalError as error:
-        raise OSError(f"the database does not answer: {error}") from error
-    for name in made:
+    """Make roles and databases and print which; return the exit code. Raises as `databases.prepare` does."""
+    for name in databases.prepare(settings.url, settings.password_file, settings.passwords):
         print(f"{name}: database and roles are there, passwords set")  # noqa: T201 - as above
     return 0
 

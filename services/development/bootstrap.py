@@ -66,10 +66,16 @@ class Bootstrap:
 
     def _certificates(self) -> None:
         kept = self._secret("development-authority", lambda: _tls(Authority.new().root))
-        authority = Authority(Identity(kept["tls.crt"], kept["tls.key"]))
+        try:
+            authority = Authority(Identity(kept["tls.crt"], kept["tls.key"]))
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(["development-authority holds no authority that this made"]) from error
         for workload in WORKLOADS:
             names = _names(workload, self._api.namespace)
-            self._secret(f"{workload.name}-tls", partial(_issued, authority, names))
+            issued = self._secret(f"{workload.name}-tls", partial(_issued, authority, names))
+            if issued["ca.crt"] != authority.root.certificate:
+                message = f"{workload.name}-tls is not of development-authority: delete it and run this again"
+                raise ConfigurationError([message])
 
     def _clients(self) -> None:
         clients = Clients.of(
@@ -81,7 +87,7 @@ class Bootstrap:
         )
         made = {"jwks-private": new_private_jwks().encode(), "clients": clients.written.encode()}
         kept = self._secret("issuer-keys", lambda: made)
-        if Clients.parse(kept["clients"].decode()) != clients:
+        if not clients.are_written(kept["clients"]):
             message = "issuer-keys knows other clients than the Secrets *-client: delete issuer-keys and run this again"
             raise ConfigurationError([message])
 

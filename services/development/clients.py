@@ -48,6 +48,13 @@ class Clients:
         ]
         return json.dumps(documents, indent=2)
 
+    def are_written(self, content: bytes) -> bool:
+        """Tell whether a file's content says these very clients."""
+        try:
+            return self.parse(content.decode()) == self
+        except ValueError:
+            return False
+
     def authenticated(self, client_id: str, secret: str) -> Client | None:
         """Return the client that a secret proves; None when it proves none."""
         client = self.known.get(client_id)

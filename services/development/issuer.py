@@ -8,23 +8,21 @@ import os
 import uuid
 from pathlib import Path
 
-from services.development.token_signer import AUDIENCE, TokenSigner, new_private_jwks
+from services.development.token_signer import TokenSigner, new_private_jwks
 
-__all__ = ["AUDIENCE", "ISSUER", "DevelopmentIssuer"]
-
-ISSUER = "https://issuer.concord.localhost"
+_ISSUER = "https://issuer.concord.localhost"
 
 
 class DevelopmentIssuer(TokenSigner):
     """Issues tokens under a key that it keeps in `directory`, made at first use, with its `jwks.json`."""
 
-    def __init__(self, directory: Path, *, issuer: str = ISSUER) -> None:
+    def __init__(self, directory: Path) -> None:
         self.jwks_file = directory / "jwks.json"
         key_file = directory / "jwks-private.json"
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not key_file.exists():
             _put_first(key_file, new_private_jwks())
-        super().__init__(issuer, key_file.read_text())
+        super().__init__(_ISSUER, key_file.read_text())
         if not self.jwks_file.exists() or self.jwks_file.read_text() != self.jwks:
             _fresh(self.jwks_file, self.jwks).replace(self.jwks_file)
 

@@ -38,10 +38,10 @@ class TokenSigner:
         try:
             keys = json.loads(private_jwks)["keys"]
             self._key_id = keys[0]["kid"]
-            self._key = jwt.PyJWK(keys[0]).key
-        except (jwt.PyJWTError, LookupError, TypeError) as error:
+            self._key = _signing_key(keys[0])
+            public = [{name: value for name, value in key.items() if name != _PRIVATE} for key in keys]
+        except (jwt.PyJWTError, LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"not a JWKS with a private key first: {type(error).__name__}") from error
-        public = [{name: value for name, value in key.items() if name != _PRIVATE} for key in keys]
         self.jwks = json.dumps({"keys": public}, indent=2)
 
     def issue(  # noqa: PLR0913 - the claims of a token
@@ -74,6 +74,14 @@ class TokenSigner:
         }
         stated = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(stated, self._key, _ALGORITHM, {"typ": TOKEN_TYPE, "kid": self._key_id})
+
+
+def _signing_key(described: dict[str, Any]) -> ec.EllipticCurvePrivateKey:
+    """Read the key that signs. Raises TypeError for another one, such as a public one."""
+    key = jwt.PyJWK(described).key
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("not a private key on a curve")
+    return key
 
 
 def _delegation(subject: str, on_behalf_of: Sequence[str]) -> dict[str, Any]:

@@ -100,7 +100,11 @@ class ClientCredentials:
     def _renew_beside(self, now: float) -> None:
         if now < self._try_at or not self._fetching.acquire(blocking=False):
             return
-        threading.Thread(target=self._fetch_and_release, name="access token", daemon=True).start()
+        try:
+            threading.Thread(target=self._fetch_and_release, name="access token", daemon=True).start()
+        except RuntimeError:
+            self._fail(_unavailable("no thread can be started to ask for it"))
+            self._fetching.release()
 
     def _fetch_and_release(self) -> None:
         try:
@@ -121,12 +125,16 @@ class ClientCredentials:
         try:
             self._token = self._granted(time.monotonic())
         except ConcordError as failure:
-            self._failure = failure
-            self._try_at = time.monotonic() + min(_LONGEST_BACKOFF_S, 2.0 ** min(self._failures, _MOST_DOUBLINGS))
-            self._failures += 1
-            _log.warning("no access token for %s: %s", self._settings.client_id, failure)
+            self._fail(failure)
         else:
             self._failures, self._try_at = 0, 0.0
+
+    def _fail(self, failure: ConcordError) -> None:
+        """Note why there is no next token, and when to try again. The caller holds the lock of fetching."""
+        self._failure = failure
+        self._try_at = time.monotonic() + min(_LONGEST_BACKOFF_S, 2.0 ** min(self._failures, _MOST_DOUBLINGS))
+        self._failures += 1
+        _log.warning("no access token for %s: %s", self._settings.client_id, failure)
 
     def _granted(self, now: float) -> _Token:
         answer = self._asked()

@@ -74,14 +74,15 @@ class FollowingChannel(grpc.Channel):
         Raises ValueError once all is closed, as grpcio's own does. The method is made here: making one of a
         closed channel ends the process with a segmentation fault.
         """
-        with self._lock:
-            if self._closed:
-                raise ValueError("Cannot invoke RPC on closed channel!")
-            former = self._opened
-            self._follow()
-            current, method = self._opened, method_of(self._opened.channel)
-            current.calls += 1
-        self._close_if_left(former)
+        try:
+            with self._lock:
+                if self._closed:
+                    raise ValueError("Cannot invoke RPC on closed channel!")
+                self._follow()
+                current, method = self._opened, method_of(self._opened.channel)
+                current.calls += 1
+        finally:
+            self._close_left()
         return current, method
 
     def _follow(self) -> None:
@@ -102,16 +103,16 @@ class FollowingChannel(grpc.Channel):
         """Give a call's channel back."""
         with self._lock:
             opened.calls -= 1
-        self._close_if_left(opened)
+        self._close_left()
 
-    def _close_if_left(self, opened: "_Opened") -> None:
+    def _close_left(self) -> None:
+        """Close the channels that were left and on which no call runs."""
         with self._lock:
-            left = opened in self._left and opened.calls == 0
-            if left:
-                self._left.remove(opened)
-        if left:
+            idle = [each for each in self._left if not each.calls]
+            self._left.difference_update(idle)
+        for each in idle:
             # Not by the thread that tells of a call's end: closing waits for what that thread has still to tell.
-            threading.Thread(target=opened.channel.close, name="closing a channel", daemon=True).start()
+            threading.Thread(target=each.channel.close, name="closing a channel", daemon=True).start()
 
     def _newly_opened(self, credentials: grpc.ChannelCredentials) -> "_Opened":
         return _Opened(credentials, self._open(credentials))

@@ -68,26 +68,35 @@ class HttpServer:
     def stop(self, grace_s: float) -> None:
         """Take no more requests, and let those under way be answered within the grace; later ones break off.
 
-        A connection that waits for its next request keeps nobody waiting.
+        A connection that waits for its next request keeps nobody waiting; whoever sends one is told to go elsewhere.
         """
         for server in (self._serving, self._probes):
             if server is not None:
                 server.shutdown()
                 server.server_close()
+                server.requests.refuse()
         if not self._serving.requests.ended(grace_s):
             _log.warning("requests are under way after %g s", grace_s)
 
 
 class _Requests:
-    """How many requests are under way; safe in threads."""
+    """How many requests are under way, and whether more are taken; safe in threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._under_way = 0
+        self._refused = False
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
+        """Count one more, unless no more are taken; tell which."""
         with self._changed:
-            self._under_way += 1
+            self._under_way += not self._refused
+            return not self._refused
+
+    def refuse(self) -> None:
+        """Take no more."""
+        with self._changed:
+            self._refused = True
 
     def end(self) -> None:
         with self._changed:
@@ -115,9 +124,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         """Count a request from its first line on: until then a connection may be idle."""
-        self.server.requests.begin()
-        self._begun = True
-        return super().parse_request()
+        self._begun = self.server.requests.begin()
+        if not super().parse_request():
+            return False
+        if not self._begun:
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, "this server is stopping\n", headers={"Connection": "close"})
+        return self._begun
 
     def handle_one_request(self) -> None:
         """Serve one request, and count it as ended whatever became of it."""

@@ -18,6 +18,7 @@ from services.mesh.database import Database, DatabaseSettings
 from services.mesh.schema_revision import SchemaRevision
 
 _DATABASE = "SELECT current_database()"
+_IS_OPEN = "SELECT has_database_privilege('public', current_database(), 'CONNECT')"
 _LOCK = 0x434F4E43_00000001
 _ENVIRONMENT = Path(__file__).parent / "migration_environment"
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -33,7 +34,8 @@ def migrate(settings: DatabaseSettings, migrations: Path, *, service_role: str) 
 
     All in one transaction. Replicas that start together wait for one another. A newer schema, of a release that was
     gone back from, is left as it is. A revision file runs frozen SQL by `run_script` and reaches the role to grant to
-    by `granted_role`. Nobody else may connect to the database from then on. Raises ConcordError DEPENDENCY_UNAVAILABLE.
+    by `granted_role`. Nobody else may connect to the database from then on; where its owner is another role, that is
+    left to it, with a warning. Raises ConcordError DEPENDENCY_UNAVAILABLE.
     """
     if not _ROLE.fullmatch(service_role):
         raise ValueError(f"not a role name: {service_role!r}")
@@ -69,8 +71,13 @@ def run_script(script: str) -> None:
 def _close_to_others(connection: sqlalchemy.Connection, service_role: str) -> None:
     """Take from PUBLIC what PostgreSQL gives it of a new database, whoever made that: connecting, temporary tables."""
     quoted = connection.dialect.identifier_preparer.quote(str(connection.exec_driver_sql(_DATABASE).scalar_one()))
-    connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC")
-    connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {quoted} TO {service_role}")
+    revoke = f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC"
+    grant = f"GRANT CONNECT ON DATABASE {quoted} TO {service_role}"
+    connection.exec_driver_sql(revoke)
+    connection.exec_driver_sql(grant)
+    # To a role that does not own the database PostgreSQL says so in a notice, and does nothing.
+    if connection.exec_driver_sql(_IS_OPEN).scalar_one():
+        _log.warning("every role may connect to this database, and only its owner can end that: %s; %s", revoke, grant)
 
 
 def _is_newer(connection: sqlalchemy.Connection, migrations: Path) -> bool:

@@ -49,7 +49,7 @@ def test_no_container_can_write_to_its_root(mesh: ContainerMesh) -> None:
 
 def test_a_suppliers_evidence_is_proven_offline(mesh: ContainerMesh, steward: Steward, tmp_path: Path) -> None:
     acme = steward.writes("Acme")
-    eventually(partial(steward.finds_leaf, acme), 60)
+    eventually(partial(steward.finds_leaf, acme))
     bundle = tmp_path / "bundle"
 
     def proven() -> str:
@@ -57,7 +57,7 @@ def test_a_suppliers_evidence_is_proven_offline(mesh: ContainerMesh, steward: St
         return verdict(mesh, bundle)
 
     # The witness cosigns within a second or so, and the verifier demands it.
-    assert f"{WITNESS_NAME} cosigned it" in eventually(proven, 60)
+    assert f"{WITNESS_NAME} cosigned it" in eventually(proven)
 
     content = bytearray(bundle.read_bytes())
     content[len(content) // 2] ^= 1
@@ -67,21 +67,27 @@ def test_a_suppliers_evidence_is_proven_offline(mesh: ContainerMesh, steward: St
 
 def test_calls_go_to_all_replicas_of_hub_and_audit(mesh: ContainerMesh, steward: Steward) -> None:
     acme = steward.writes("Balanced")
-    for _ in range(40):
-        steward.reads(acme)
-        steward.finds_leaf(acme)
 
-    assert all(calls(replica, "GetSupplier") >= 10 for replica in mesh.replicas["mdm"])
-    assert all(calls(replica, "GetLeaf") >= 10 for replica in mesh.replicas["audit"])
+    def all_are_called() -> bool:
+        for _ in range(40):
+            steward.reads(acme)
+            steward.finds_leaf(acme)
+        return all(
+            calls(replica, method) >= 10
+            for service, method in (("mdm", "GetSupplier"), ("audit", "GetLeaf"))
+            for replica in mesh.replicas[service]
+        )
+
+    eventually(all_are_called)
 
 
 def test_a_replica_that_is_stopped_ends_in_time_and_no_call_fails(mesh: ContainerMesh, steward: Steward) -> None:
     stopped = mesh.replicas["mdm"][0]
     with writing(steward) as written:
-        eventually(lambda: len(written.names) > 20, 60)
+        eventually(lambda: len(written.names) > 20)
         took_s = stopped.stop()
         enough = len(written.names) + 20
-        eventually(lambda: len(written.names) > enough, 60)
+        eventually(lambda: len(written.names) > enough)
     code, said = podman.exit_code(stopped.running), podman.logs(stopped.running)
     podman.podman("start", stopped.running)
     ready([stopped])
@@ -93,17 +99,17 @@ def test_a_replica_that_is_stopped_ends_in_time_and_no_call_fails(mesh: Containe
 def test_a_replica_that_is_killed_loses_no_acknowledged_write(mesh: ContainerMesh, steward: Steward) -> None:
     killed = mesh.replicas["mdm"][1]
     with writing(steward) as written:
-        eventually(lambda: len(written.names) > 20, 60)
+        eventually(lambda: len(written.names) > 20)
         killed.kill()
         enough = len(written.names) + 20
-        eventually(lambda: len(written.names) > enough, 60)
+        eventually(lambda: len(written.names) > enough)
     podman.podman("start", killed.running)
     ready([killed])
 
     assert set(written.failures) <= {grpc.StatusCode.UNAVAILABLE}
     for name in written.names:
         assert steward.reads(name).legal_name
-        eventually(partial(steward.finds_leaf, name), 60)
+        eventually(partial(steward.finds_leaf, name))
 
 
 def test_a_killed_replica_of_the_audit_keeps_no_evidence_back(mesh: ContainerMesh, steward: Steward) -> None:
@@ -111,14 +117,14 @@ def test_a_killed_replica_of_the_audit_keeps_no_evidence_back(mesh: ContainerMes
     killed.kill()
     written = [steward.writes(f"Meanwhile {number}") for number in range(5)]
     for name in written:
-        eventually(partial(steward.finds_leaf, name), 60)
+        eventually(partial(steward.finds_leaf, name))
     podman.podman("start", killed.running)
     ready([killed])
 
 
 def test_the_scheduled_comparison_finds_hub_and_audit_alike(mesh: ContainerMesh, steward: Steward) -> None:
     acme = steward.writes("Compared")
-    eventually(partial(steward.finds_leaf, acme), 60)
+    eventually(partial(steward.finds_leaf, acme))
 
     code = mesh.cluster.run_job("CronJob", "mdm-reconcile")
 
@@ -153,7 +159,7 @@ def verdict(mesh: ContainerMesh, bundle: Path) -> str:
 
 def calls(replica: Replica, method: str) -> int:
     """Return how many calls of a method a replica has answered, by its own metrics."""
-    text = httpx.get(f"http://{podman.address(replica.running)}:9464/metrics", timeout=10).text
+    text = httpx.get(f"http://{podman.address(replica.running)}:9464/metrics", timeout=60).text
     counts = (line for line in text.splitlines() if method in line and "_count{" in line)
     return int(sum(float(line.rsplit(" ", 1)[1]) for line in counts))
 

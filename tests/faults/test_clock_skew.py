@@ -93,10 +93,10 @@ def test_services_whose_clocks_are_hours_off_keep_every_promise(
         register(client)
         load = WriteLoad()
         with under_load(load, [partial(decide, load, client), partial(tell, load, client)]):
-            eventually(lambda: len(load.acknowledged) > WRITES // 2, timeout_s=60)
+            eventually(lambda: len(load.acknowledged) > WRITES // 2)
             mesh.kill("audit")
             mesh.restart("audit")
-            eventually(lambda: len(load.acknowledged) > WRITES, timeout_s=60)
+            eventually(lambda: len(load.acknowledged) > WRITES)
         evidence = Evidence(postgres, mesh.log_key_file())
         evidence.await_drained()
         assert load.wrong == []

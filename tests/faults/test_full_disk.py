@@ -89,11 +89,11 @@ def test_a_full_disk_refuses_with_a_reason_and_loses_nothing(small: Path, tmp_pa
             eventually(lambda: len(load.acknowledged) > WRITERS)
             with filled(small):
                 eventually(lambda: spool_full(client), timeout_s=60, describe="a hub whose spool is full")
-                refusal = eventually(lambda: append_refused(postgres, audit), timeout_s=30)
+                refusal = eventually(lambda: append_refused(postgres, audit))
                 assert refusal is not None
                 assert refusal.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
                 acknowledged = len(load.acknowledged)
-            eventually(lambda: len(load.acknowledged) > acknowledged + WRITERS, timeout_s=60)
+            eventually(lambda: len(load.acknowledged) > acknowledged + WRITERS)
         evidence = Evidence(postgres, mesh.log_key_file())
         evidence.await_drained()
         assert load.wrong == []

@@ -24,8 +24,8 @@ from tools.drill.replicas import Replicas
 from tools.drill.writers import ENTITY
 from tools.mesh import AUDIT, MDM, LocalMesh
 
-RATE = 100.0
-"""Writes a second, as many as keep some under way at any time."""
+RATE = 40.0
+"""Writes a second: some are under way at any time, and one replica of a slow machine can do them alone."""
 NO_RETRIES = '{"methodConfig": [{"name": [{}], "timeout": "60s"}]}'
 METHOD = "/concord.mdm.v1.SupplierService/CreateSupplier"
 
@@ -62,11 +62,11 @@ def test_no_call_fails_while_the_replicas_of_the_hub_are_restarted_one_after_the
     mesh: LocalMesh, hubs: Replicas, tmp_path: Path
 ) -> None:
     token_file = mesh.issuer.write_token(tmp_path / "tester.token", mesh.token("tester", PERMISSIONS))
-    calls = Calls([Stream(hubs.target, METHOD, creations(2_000), RATE)], token_file, tmp_path)
-    for replica in hubs.members:
-        await_connections(replica.port, 1)
-    restarted = list(hubs.restart())
-    outcome = calls.end()
+    with Calls([Stream(hubs.target, METHOD, creations(2_000), RATE)], token_file, tmp_path) as calls:
+        for replica in hubs.members:
+            await_connections(replica.port, 1)
+        restarted = list(hubs.restart())
+        outcome = calls.end()
     assert len(restarted) == 2
     assert outcome.failures == []
     assert outcome.calls > RATE
@@ -83,11 +83,11 @@ def test_a_call_that_is_under_way_at_sigterm_is_answered_without_being_repeated(
         with held(mesh.postgres, POINTS["hub"]) as holder:
             call: Any = channel.unary_unary(METHOD)
             answer = call.future(creation)
-            eventually(lambda: holder.execute(WAITING, (POINTS["hub"].lock,)).fetchall(), timeout_s=30)
+            eventually(lambda: holder.execute(WAITING, (POINTS["hub"].lock,)).fetchall())
             os.kill(replica.process.pid, signal.SIGTERM)
-            eventually(lambda: not listens(replica.port), timeout_s=30)
+            eventually(lambda: not listens(replica.port))
         assert CreateSupplierResponse.FromString(answer.result()).supplier.revision == 1
-    assert replica.process.wait(30) == 0
+    assert replica.process.wait(60) == 0
     hubs.members[0] = mesh.replace(replica)
 
 

@@ -102,6 +102,11 @@ def test_two_servers_listen_on_ports_of_their_own(tmp_path: Path) -> None:
         assert free_port() not in {one.port, other.port}
 
 
+def test_nobody_is_told_of_a_port_that_somebody_was_told_of_before() -> None:
+    told = [free_port() for _ in range(100)]
+    assert len(set(told)) == len(told)
+
+
 def _holder(directory: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-c", HOLDER, str(directory)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -31,13 +31,23 @@ STEWARDS = 3
 SUBMITTERS = 2
 BACKENDS = "backend of PostgreSQL"
 
-_SETTLED_S = 60.0
+_SETTLED_S = 120.0
+_MOST_STARTS = 100  # while others are killed: a start that meets PostgreSQL in recovery ends
 _LONGEST_PAUSE_S = 0.1
 _AT_ONCE = 0.2  # how often the next is killed while the last one still recovers
 _SHARE_OF_BACKENDS = 0.55
 _PROGRESS_EVERY = 50
 _SERVES = b'"port":'  # in the line that a service prints once it serves
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+
+
+def runs(pid: int) -> bool:
+    """Tell whether there is a process of this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class Victim:
@@ -66,19 +76,11 @@ class Victim:
             os.kill(self._pid, signal.SIGKILL)
 
     def _revive(self) -> None:
-        deadline = time.monotonic() + _SETTLED_S
-        while time.monotonic() < deadline:
+        for _ in range(_MOST_STARTS):
             self._pid = self._start()
-            if wait_until(self._ready, give_up=self._is_gone, timeout_s=_SETTLED_S):
+            if wait_until(self._ready, give_up=lambda: not runs(self._pid), timeout_s=_SETTLED_S):
                 return
         raise AssertionError(f"{self.name} does not start")
-
-    def _is_gone(self) -> bool:
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
 
 
 @dataclass(frozen=True)
@@ -107,15 +109,20 @@ class Mesh:
         return [victim for victim in self.victims if victim.name in names]
 
     def kill_backend(self, chance: random.Random) -> bool:
-        """Kill one backend, at which PostgreSQL ends all others and recovers; False when there is none."""
+        """Kill one backend, at which PostgreSQL ends all others and recovers; False when there is none.
+
+        It is gone then: PostgreSQL knows, and gives nobody a connection before it has recovered.
+        """
         try:
             with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
                 backends = [pid for (pid,) in connection.execute(_BACKENDS)]
             if not backends:
                 return False
-            os.kill(chance.choice(backends), signal.SIGKILL)
+            backend = chance.choice(backends)
+            os.kill(backend, signal.SIGKILL)
         except (psycopg.OperationalError, ProcessLookupError):
             return False
+        eventually(lambda: not runs(backend), describe="the end of a killed backend")
         return True
 
 

@@ -12,15 +12,19 @@ from tests.support.waiting import eventually
 from tools.landscape.callers import OPERATOR
 from tools.landscape.landscape import Landscape
 from tools.landscape.registrations import ERP, WORKFORCE
+from tools.landscape.settling import is_at_rest
 
 SOURCES = ("mdm", "erp_adapter", "saas_adapter")
 """The services whose changes leave evidence."""
+
+_SETTLED_S = 180.0
 
 
 class MeshDatabases:
     """Asks the databases of a landscape's services."""
 
     def __init__(self, landscape: Landscape) -> None:
+        self._landscape = landscape
         self._postgres = landscape.postgres
 
     def rows(self, database: str, statement: LiteralString, *arguments: str) -> list[tuple[Any, ...]]:
@@ -43,10 +47,6 @@ class MeshDatabases:
                 found[leaf.record, leaf.revision] = bytes(leaf_bytes)
         return found
 
-    def unpublished(self) -> int:
-        """Count the changes of all services that wait for their receipt."""
-        return sum(int(self.rows(source, "SELECT count(*) FROM spool")[0][0]) for source in SOURCES)
-
     def links(self) -> set[frozenset[tuple[str, str]]]:
         """Return the partition of all keys into golden records."""
         by_golden: dict[str, set[tuple[str, str]]] = {}
@@ -54,21 +54,25 @@ class MeshDatabases:
             by_golden.setdefault(golden, set()).add((system, key))
         return {frozenset(keys) for keys in by_golden.values()}
 
-    def heads(self) -> dict[str, int]:
-        """Return the newest revision of every record of the hub."""
-        return dict(self.rows("mdm", "SELECT record, revision FROM records"))
+    def heads(self, source: str = "mdm") -> dict[str, int]:
+        """Return the newest revision of every record of a service."""
+        return dict(self.rows(source, "SELECT record, revision FROM records"))
+
+    def at_rest(self) -> bool:
+        """Tell whether every change has its receipt and every golden change is delivered."""
+        return is_at_rest(self._landscape)
 
 
-def settled(databases: MeshDatabases, *, timeout_s: float = 90.0, is_done: Callable[[], bool] = lambda: True) -> None:
-    """Wait until nothing waits for its receipt and the hub's records stay as they are for a while."""
-    last: list[dict[str, int]] = []
+def settled(databases: MeshDatabases, *, is_done: Callable[[], bool] = lambda: True) -> None:
+    """Wait until everything is published and delivered, and all records stay as they are for a while."""
+    last: list[list[dict[str, int]]] = []
 
     def quiet() -> bool:
-        heads = databases.heads()
+        heads = [databases.heads(source) for source in SOURCES]
         last.append(heads)
-        return is_done() and len(last) > 20 and last[-20] == heads and databases.unpublished() == 0
+        return is_done() and len(last) > 20 and last[-20] == heads and databases.at_rest()
 
-    eventually(quiet, timeout_s=timeout_s)
+    eventually(quiet, timeout_s=_SETTLED_S)
 
 
 def synchronise(landscape: Landscape, times: int = 1) -> None:

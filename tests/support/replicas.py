@@ -41,7 +41,7 @@ class Replica:
         """Ask health for one of its names."""
         with grpc.insecure_channel(f"127.0.0.1:{self.health_port}") as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+            answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=60)
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

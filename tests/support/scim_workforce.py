@@ -21,7 +21,7 @@ from tools.systems.scim import COST_CENTER_SCHEMA, ScimServer
 from tools.systems.workforce_user import ENTERPRISE_SCHEMA, USER_SCHEMA, WORKFORCE_SCHEMA
 
 CATALOGUE = catalogue.load()
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 ENTITIES = {each.id: f"entities/{each.id}" for each in CATALOGUE.entities}
 
 

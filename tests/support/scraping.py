@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 def scrape(port: int) -> dict[str, Metric]:
     """Return the metrics that a process on this machine serves, by the names that queries use."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {f"{family.name}_total" if family.type == "counter" else family.name: family for family in families}
 

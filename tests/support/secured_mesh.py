@@ -36,7 +36,7 @@ from tools.postgres import PostgresServer, free_port
 LOG_ORIGIN = "audit.example.org/log"
 WITNESS_NAME = "witness.example.org"
 
-_READY_S = 60.0
+_READY_S = 180.0
 _ATTEMPTS = 3  # another process may take a free port before a server does
 _COMMANDS = {
     "issuer": ("services.development", "issuer"),

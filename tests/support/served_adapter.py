@@ -77,7 +77,7 @@ class ServedAdapter:
 
     def settle(self) -> None:
         """Wait until it is so."""
-        eventually(self.is_settled, 20.0, describe=lambda: f"settled: {self.state()}")
+        eventually(self.is_settled, describe=lambda: f"settled: {self.state()}")
 
     def _foreign(self, newest: int) -> int:
         """Count the changes at the feed's end that are none of golden records: the follower never sees them."""

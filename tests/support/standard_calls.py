@@ -18,7 +18,7 @@ from tests.support.served_hub import Client
 from tests.support.submitting import submit
 from tests.support.write_load import ENTITY, SYSTEM
 
-_WATCHED_S = 30.0
+_WATCHED_S = 60.0
 
 
 def require_standard_calls(client: Client) -> None:

@@ -10,7 +10,7 @@ _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
 
 
-def eventually(predicate: Callable[[], T], timeout_s: float = 10.0, *, describe: str | Callable[[], str] = "") -> T:
+def eventually(predicate: Callable[[], T], timeout_s: float = 60.0, *, describe: str | Callable[[], str] = "") -> T:
     """Call `predicate` until its answer is truthy and return that answer.
 
     Raises AssertionError after `timeout_s` seconds, with `describe` (a text, or a callable asked at that moment) and

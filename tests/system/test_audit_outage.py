@@ -27,8 +27,9 @@ from tools.postgres import PostgresServer
 BACKLOG = 60
 LIMITS = {
     "CONCORD_MDM_SPOOL_LIMIT": str(BACKLOG),
-    "CONCORD_MDM_RECEIPTS_LAG_LIMIT_S": "0.5",
-    "CONCORD_MDM_RECEIPTS_PATIENCE_S": "1",
+    # Longer than any machine takes to bring a receipt: what is refused here is refused for the audit that is away.
+    "CONCORD_MDM_RECEIPTS_LAG_LIMIT_S": "15",
+    "CONCORD_MDM_RECEIPTS_PATIENCE_S": "15",
 }
 WRITERS = 4
 
@@ -118,8 +119,8 @@ def test_a_killed_audit_stops_writes_at_the_backlog_and_loses_nothing(
     request.addfinalizer(over.set)
     eventually(lambda: all(writer.taken for writer in writers))
     pair.mesh.kill("audit")
-    eventually(lambda: all(writer.refusals for writer in writers), timeout_s=30)
-    assert pair.client.changes.GetFeedState(change_pb2.GetFeedStateRequest()).unpublished_count > BACKLOG
+    eventually(lambda: all(writer.refusals for writer in writers))
+    eventually(lambda: pair.client.changes.GetFeedState(change_pb2.GetFeedStateRequest()).unpublished_count > BACKLOG)
     for writer in writers:
         assert {refusal.reason for refusal in writer.refusals} == {reasons.ERROR_REASON_SPOOL_FULL}
         assert all(refusal.retry_after for refusal in writer.refusals)
@@ -129,11 +130,11 @@ def test_a_killed_audit_stops_writes_at_the_backlog_and_loses_nothing(
     assert pair.revisions(acme.name) == [1]
     taken = sum(len(writer.taken) for writer in writers)
     pair.mesh.restart("audit")
-    eventually(lambda: sum(len(writer.taken) for writer in writers) > taken, timeout_s=30)
+    eventually(lambda: sum(len(writer.taken) for writer in writers) > taken)
     over.set()
     for thread in threads:
-        thread.join(30)
-    eventually(lambda: pair.reconciled().waiting_count == 0, timeout_s=30)
+        thread.join(60)
+    eventually(lambda: pair.reconciled().waiting_count == 0)
     page = pair.reconciled()
     written = sum(len(writer.taken) for writer in writers)
     assert list(page.differences) == []
@@ -144,17 +145,18 @@ def test_a_killed_audit_stops_writes_at_the_backlog_and_loses_nothing(
 
 def test_an_answer_that_was_lost_after_the_commit_is_given_again(pair: Pair) -> None:
     acme = pair.client.suppliers.CreateSupplier(creation("Acme", BankAccount(code="1", account_number="1"))).supplier
-    eventually(lambda: pair.reconciled().waiting_count == 0, timeout_s=30)
+    eventually(lambda: pair.reconciled().waiting_count == 0)
     pair.mesh.kill("audit")
     change = pair.terms(acme, "N30")
-    lost = refused(lambda: pair.client.suppliers.UpdateSupplier(change, timeout=0.4))
-    assert lost.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    waiting = pair.client.suppliers.UpdateSupplier.future(change)
     eventually(lambda: pair.revisions(acme.name) == [2, 1])
+    assert not waiting.done()
+    waiting.cancel()
     pair.mesh.kill("mdm")
     pair.mesh.restart("audit")
     pair.mesh.restart("mdm")
-    grpc.channel_ready_future(pair.channel).result(timeout=30)
-    eventually(lambda: pair.reconciled().waiting_count == 0, timeout_s=30)
+    grpc.channel_ready_future(pair.channel).result(timeout=60)
+    eventually(lambda: pair.reconciled().waiting_count == 0)
     assert pair.client.suppliers.UpdateSupplier(change).supplier.revision == 2
     assert pair.revisions(acme.name) == [2, 1]
     assert list(pair.reconciled().differences) == []

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from concord.mdm.v1 import supplier_pb2
-from tests.support.killing import Mesh, killed_at_random, running_mesh
+from tests.support.killing import Mesh, killed_at_random, running_mesh, runs
 from tests.support.waiting import eventually
 from tests.support.write_load import ENTITY, Acknowledged, WriteLoad
 from tools.postgres import PostgresServer
@@ -86,7 +86,7 @@ def created(mesh: Mesh, load: WriteLoad) -> Acknowledged:
     """Create a supplier, with the same request id until there is an answer."""
     content = supplier_pb2.Supplier(legal_name=f"Supplier {uuid.uuid4()}", entities=[ENTITY])
     asked = supplier_pb2.CreateSupplierRequest(supplier=content, request_id=str(uuid.uuid4()))
-    answer = load.until_answered(lambda: mesh.clients[0].suppliers.CreateSupplier(asked, timeout=20))
+    answer = load.until_answered(lambda: mesh.clients[0].suppliers.CreateSupplier(asked, timeout=60))
     assert answer is not None
     assert load.wrong == []
     return Acknowledged(answer.supplier.name, answer.supplier.revision, content.legal_name, asked.request_id)
@@ -105,7 +105,7 @@ def test_a_commit_that_is_killed_is_made_again_once(mesh: Mesh, point: Point) ->
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall())
             os.kill(int(str(backend)), signal.SIGKILL)
         require_whole(mesh, answer.result())
 
@@ -116,20 +116,12 @@ def test_a_commit_that_nobody_heard_of_any_more_is_not_made_twice(mesh: Mesh, po
     with ThreadPoolExecutor(1) as threads:
         with held(mesh.postgres, point) as holder:
             answer = threads.submit(created, mesh, WriteLoad())
-            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall(), timeout_s=30)
+            [(backend,)] = eventually(lambda: holder.execute(WAITING, (point.lock,)).fetchall())
             mesh.kill_all(point.waiting)
         # What waited to commit does so now: who asked for it is gone.
-        eventually(lambda: not _runs(int(str(backend))))
+        eventually(lambda: not runs(int(str(backend))))
         mesh.revive_all(point.waiting)
         require_whole(mesh, answer.result())
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("who", EVERYBODY)

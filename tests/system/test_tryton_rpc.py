@@ -184,7 +184,7 @@ def test_a_trickling_answer_ends_at_the_deadline(scripted: Callable[[Answer], Tr
     with pytest.raises(TrytonError, match="deadline") as caught:
         scripted(lambda _: httpx.Response(200, content=trickle())).call("common.db.list")
     assert caught.value.outcome_unknown
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_the_password_is_sent_at_login_only(scripted: Callable[[Answer], TrytonClient]) -> None:

@@ -18,6 +18,7 @@ FOREIGN = frozenset(
         # Prometheus itself
         "up",
         # kube-state-metrics
+        "kube_cronjob_created",
         "kube_cronjob_status_last_successful_time",
         "kube_deployment_spec_replicas",
         "kube_deployment_status_replicas_available",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import grpc
+import psycopg
 
 from tools.drill import failover, figures, restore
 from tools.drill.connections import NotCalledError
@@ -18,6 +19,7 @@ from tools.drill.figures import Figure
 from tools.drill.rehearsal import Progress, Rehearsal, emptied, rehearsal
 from tools.drill.rolling import DEFAULT_RATE, rolling_restart
 from tools.drill.writers import LoadError
+from tools.landscape.exclusion import AlreadyRunningError, alone
 from tools.mesh import MeshError
 from tools.postgres import BUILD, PostgresError
 
@@ -34,10 +36,14 @@ REHEARSALS: Mapping[str, Callable[[Rehearsal], Figure]] = {
     "restore": restore.hub_restored,
     "asynchronous": failover.hub_asynchronous,
 }
-
-
 ROLLING = "rolling"
 NAMES = (*REHEARSALS, ROLLING)
+
+_FAILURES = (
+    *(LostError, LoadError, MeshError, NotCalledError, PostgresError, AlreadyRunningError),
+    *(psycopg.OperationalError, grpc.RpcError, grpc.FutureTimeoutError, FileNotFoundError),
+)
+"""What a rehearsal ends with when it does not come to its end."""
 
 
 def selection(text: str) -> tuple[str, ...]:
@@ -50,15 +56,16 @@ def selection(text: str) -> tuple[str, ...]:
 
 
 def rehearsed(names: Sequence[str], rate: float, progress: Progress) -> Iterator[Figure]:
-    """Rehearse what is named; yield what each measured."""
-    emptied(DIRECTORY)
+    """Rehearse what is named; yield what each measured. Raises AlreadyRunningError where another drill does."""
     rehearsals = [REHEARSALS[name] for name in names if name != ROLLING]
-    if rehearsals:
-        with rehearsal(DIRECTORY, progress) as stage:
-            for rehearse in rehearsals:
-                yield rehearse(stage)
-    if ROLLING in names:
-        yield rolling_restart(DIRECTORY, rate, progress)
+    with alone(DIRECTORY):
+        emptied(DIRECTORY)
+        if rehearsals:
+            with rehearsal(DIRECTORY, progress) as stage:
+                for rehearse in rehearsals:
+                    yield rehearse(stage)
+        if ROLLING in names:
+            yield rolling_restart(DIRECTORY, rate, progress)
 
 
 def main() -> int:
@@ -79,8 +86,8 @@ def main() -> int:
         for figure in rehearsed(asked.only, asked.rate, progress):
             progress(f"{figure.name}: {'held' if figure.held else 'DID NOT HOLD'}")
             measured.append(figure)
-    except (LostError, LoadError, MeshError, NotCalledError, PostgresError, grpc.RpcError) as error:
-        print(f"the drill failed: {error}", file=sys.stderr)
+    except _FAILURES as error:
+        print(f"the drill failed: {type(error).__name__}: {error}", file=sys.stderr)
         failed = True
     figures.write(measured, asked.json)
     print("\n".join(figures.lines(measured)))

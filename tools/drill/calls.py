@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from services.mesh.client import TokenFile, open_channel
 from tools.guarded_process import GuardedProcess
@@ -63,7 +63,7 @@ class Outcome:
 
 
 class Calls:
-    """A running process that calls."""
+    """A running process that calls; a context manager that stops it."""
 
     def __init__(self, streams: Sequence[Stream], token_file: Path, directory: Path) -> None:
         plan, self._outcome = directory / "calls.json", directory / "calls-outcome.json"
@@ -77,6 +77,12 @@ class Calls:
         """End the calls; return what became of them. Raises FileNotFoundError when the process failed."""
         self._process.stop()
         return Outcome(**json.loads(self._outcome.read_text()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stop()
 
 
 def _send(stream: Stream, call: Any, over: threading.Event, outcome: Outcome) -> None:

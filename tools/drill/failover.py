@@ -22,6 +22,7 @@ _ANSWERS_BEFORE = 60
 _ANSWERS_AFTER = 60
 _STALLED_ANSWERS = 25
 _NOTICED_S = 30.0
+_ANSWERED_S = 60.0  # the receipt is waited for again by every attempt that the call policy makes
 
 
 def hub_synchronous(stage: Rehearsal) -> Figure:
@@ -66,7 +67,7 @@ def hub_asynchronous(stage: Rehearsal) -> Figure:
     found = evidence.differences(stage.channel("mdm"))
     known = evidence.named(found, gone)
     told = f"{len(gone)} acknowledged writes are gone; the comparison with the audit names {known} of them"
-    told += f"; changed again, a record of which revisions are gone is refused its receipt: {_conflict(stage, gone)}"
+    told += f"; changed again, a record that lost revisions is refused its receipt: {_conflict(stage, gone)}"
     held = bool(gone) and known == len(gone)
     return Figure("hub, asynchronous standby", None, len(load.acknowledged), len(gone), known, load.repeats, held, told)
 
@@ -104,8 +105,10 @@ def _conflict(stage: Rehearsal, gone: Sequence[Acknowledged]) -> str:
 
     The audit has another leaf of the revision that this makes, and keeps it.
     """
-    suppliers = stage.suppliers()
-    name = next(one.record for one in gone if one.record not in {each.record for each in gone if each.revision == 1})
+    changed_since = {one.record for one in gone} - {one.record for one in gone if one.revision == 1}
+    if not changed_since:
+        return "there is none"
+    suppliers, name = stage.suppliers(), min(changed_since)
     supplier = suppliers.GetSupplier(GetSupplierRequest(name=name)).supplier
     changed = Supplier(name=name, legal_name=f"{supplier.legal_name} again")
     mask = FieldMask(paths=["legal_name"])
@@ -113,7 +116,7 @@ def _conflict(stage: Rehearsal, gone: Sequence[Acknowledged]) -> str:
         supplier=changed, update_mask=mask, etag=supplier.etag, request_id=str(uuid.uuid4())
     )
     try:
-        suppliers.UpdateSupplier(request)
+        suppliers.UpdateSupplier(request, timeout=_ANSWERED_S)
     except grpc.RpcError as error:
         return from_rpc_error(error).reason_name
     raise LostError(f"{name} has two revisions {supplier.revision + 1} with a receipt each")

@@ -101,7 +101,7 @@ def audit_restored(stage: Rehearsal) -> Figure:
     with writing(suppliers) as later:
         later.await_answers(_ANSWERS)
     recovery_s = min(one.at for one in later.acknowledged) - lost_at
-    both = Writing(acknowledged=load.acknowledged + later.acknowledged, repeats=later.repeats)
+    both = Writing(acknowledged=load.acknowledged + later.acknowledged, repeats=load.repeats + later.repeats)
     return whole(stage, both, "audit, restored", recovery_s)
 
 

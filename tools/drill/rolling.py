@@ -55,7 +55,8 @@ def rolling_restart(directory: Path, rate: float, progress: Progress) -> Figure:
         hub = stack.enter_context(open_channel(services[MDM].target, token=FixedToken(token)))
         register(hub)
         token_file = mesh.issuer.write_token(directory / "drill.token", token)
-        calls = Calls(_streams(services, SupplierServiceStub(hub), rate), token_file, directory / "rolling-calls")
+        streams = _streams(services, SupplierServiceStub(hub), rate)
+        calls = stack.enter_context(Calls(streams, token_file, directory / "rolling-calls"))
         for kind, replicas in services.items():
             for replica in replicas.restart():
                 progress(f"rolling restart: {kind.name} at port {replica.port} is back")

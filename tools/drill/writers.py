@@ -29,6 +29,8 @@ _PAUSE_S = 0.02
 _DEADLINE_S = 10.0
 _PATIENCE_S = 90.0
 
+_numbers = itertools.count(1)
+
 
 class LoadError(Exception):
     """A writer got an answer that it should never get, or none at all."""
@@ -136,6 +138,3 @@ def _revise(
     )
     updated = shared.until_answered(lambda: suppliers.UpdateSupplier(change, timeout=_DEADLINE_S))
     return updated.supplier if updated else None
-
-
-_numbers = itertools.count(1)

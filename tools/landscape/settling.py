@@ -47,10 +47,11 @@ def await_first_pulls(landscape: Landscape) -> None:
 
 def await_rest(landscape: Landscape) -> None:
     """Wait until every change has its receipt and every golden change is delivered. Raises NotReachedError."""
-    reach("everything published and delivered", lambda: _is_at_rest(landscape))
+    reach("everything published and delivered", lambda: is_at_rest(landscape))
 
 
-def _is_at_rest(landscape: Landscape) -> bool:
+def is_at_rest(landscape: Landscape) -> bool:
+    """Tell whether every change has its receipt and every golden change is delivered."""
     if any(counting.unpublished(landscape.postgres, database) for database in ("mdm", *ADAPTERS)):
         return False
     last = counting.last_positions(landscape.postgres)

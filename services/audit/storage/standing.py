@@ -8,18 +8,19 @@ import psycopg
 
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import Receipt
+from services.audit.storage import term_index
 from services.mesh.arrays import number_array, text_array
 
 _SEQUENCER_LOCK = 0x434F4E43_00000101  # one sequencer at a time in a database, whichever replica
 
 _LOCK = "SELECT pg_advisory_xact_lock(%b)"
-_HEAD = """
+_HEAD = f"""
 SELECT (SELECT coalesce(max(leaf_index) + 1, 0) FROM public.leaves),
-    (SELECT coalesce(max(leaf_index) + 1, 0) FROM public.leaf_terms),
+    ({term_index.NEXT}),
     newest.tree_size, newest.root, clock_timestamp()
 FROM (SELECT) AS always
 LEFT JOIN (SELECT tree_size, root FROM public.checkpoints ORDER BY tree_size DESC LIMIT 1) AS newest ON true
-"""
+"""  # noqa: S608 - constants
 _HELD = """
 SELECT wanted.source_service, wanted.record, wanted.revision, held.leaf_index, held.leaf_hash, held.received_at,
     (SELECT note FROM public.checkpoints WHERE tree_size > held.leaf_index ORDER BY tree_size LIMIT 1)

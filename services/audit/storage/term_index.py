@@ -6,7 +6,7 @@ the index is.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -14,7 +14,9 @@ from services.audit.domain.leaf import decode
 from services.audit.domain.term import terms_of
 
 _CHUNK = 1_000
-_NEXT = "SELECT coalesce(max(leaf_index) + 1, 0) FROM public.leaf_terms"
+NEXT: LiteralString = "SELECT coalesce(max(leaf_index) + 1, 0) FROM public.leaf_terms"
+"""The place of the first leaf without its terms."""
+
 _LEAVES = "SELECT leaf_index, leaf FROM public.leaves WHERE leaf_index >= %s ORDER BY leaf_index LIMIT %s"
 _APPEND = "COPY public.leaf_terms (leaf_index, terms) FROM STDIN (FORMAT BINARY)"
 
@@ -31,7 +33,7 @@ def index(connection: Connection, found: Iterable[tuple[int, tuple[int, ...]]]) 
 
 def next_to_index(connection: Connection) -> int:
     """Return the place of the first leaf without its terms."""
-    row = connection.execute(_NEXT).fetchone()
+    row = connection.execute(NEXT).fetchone()
     assert row is not None  # noqa: S101 - an aggregate answers one row
     place: int = row[0]
     return place

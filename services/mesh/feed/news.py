@@ -41,6 +41,8 @@ class News:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        else:
+            self._ends.close()  # its thread may never have been started
 
     def wait(self, position: int, timeout_s: float) -> bool:
         """Wait until something above `position` is published: True; False after the time, a `wake` or `stop`."""

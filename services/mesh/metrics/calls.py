@@ -39,8 +39,8 @@ class CallMetrics:
 
     def ended(self, rpc: str, code: str, client: str) -> None:
         """Count a stream as ended."""
-        self._open.add(-1, {"rpc": rpc})
         self._ended.add(1, {"rpc": rpc, "code": code, "client": self._clients.known(client)})
+        self._open.add(-1, {"rpc": rpc})  # last: who sees that it is open no more finds it among those that ended
 
 
 class BoundedSet:

@@ -53,9 +53,9 @@ def test_a_golden_record_is_created_in_the_system_and_linked_by_its_delivery(
                 request_id=str(uuid.uuid4()),
             )
         ).supplier
-        eventually(lambda: len(system.rows) == 3, 20.0)
+        eventually(lambda: len(system.rows) == 3)
         key = next(key for key in system.rows if "new" in key)
-        eventually(lambda: _sources(steward, created.name, key), 20.0)
+        eventually(lambda: _sources(steward, created.name, key))
         running.settle()
         (source,) = _sources(steward, created.name, key)
         assert source.link_origin == ingest_pb2.SourceRecord.LINK_ORIGIN_DELIVERY

@@ -52,7 +52,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def completed(env: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=180, check=False)
 
 
 @contextmanager
@@ -115,12 +115,12 @@ def test_an_empty_database_is_refused_until_it_is_migrated(
         assert b"waiting: the schema is not there" in waiting.stderr.readline()
         for _ in range(2):
             assert completed(migrating, "migrate").returncode == 0
-        assert waiting.wait(20) == 0
+        assert waiting.wait(60) == 0
     with running(serving, issuer) as (process, clients):
         with clients.stub(clients.granted(APPEND)) as audit:
             assert audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf_bytes()])).receipts[0].leaf_index == 0
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_database_that_does_not_answer_is_told(databases: Databases, issuer: DevelopmentIssuer) -> None:
@@ -175,7 +175,7 @@ def _append_until_it_dies(
         if answers == KILL_AFTER:
             process.kill()
         try:
-            answer = audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf]), timeout=2)
+            answer = audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf]), timeout=60)
         except grpc.RpcError:
             return
         receipted[leaf] = answer.receipts[0].leaf_index

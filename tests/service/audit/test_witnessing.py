@@ -20,6 +20,7 @@ from tests.support.databases import SERVICE, Databases
 from tests.support.leaves import history, incoming
 from tests.support.log_keys import SIGNER
 from tests.support.waiting import eventually
+from tools.postgres import free_port
 
 
 @contextmanager
@@ -55,8 +56,7 @@ def test_the_newest_checkpoint_is_cosigned_at_the_start_and_soon_after_each_comm
 
 def test_a_log_without_its_witness_is_served_and_cosigned_once_it_is_back(databases: Databases, tmp_path: Path) -> None:
     with logged(databases, FIRST) as database:
-        with witnesses.witness(tmp_path) as witness:
-            port = witness.port
+        port = free_port()
         stop = started_witnessing(database, witnesses.settings(tmp_path, port, pause_s=0.05))
         assert cosigned(database) == []
         with witnesses.witness(tmp_path, port=port):

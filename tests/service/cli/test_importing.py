@@ -181,9 +181,8 @@ def test_an_interrupt_leaves_an_import_that_goes_on(importer: Importer) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    importer.file.write_text("".join(importer.file.read_text().splitlines(keepends=True)[:1001]))
     said = importer("--resume", name, "--json")
-    assert (said.status, said.json["outcome_counts"]) == (0, {"created": 1000})
+    assert (said.status, said.json["outcome_counts"]) == (0, {"created": 5000})
 
 
 class Shaky:

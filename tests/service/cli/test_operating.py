@@ -129,7 +129,7 @@ def test_a_watch_follows_until_it_is_interrupted_and_tells_where_to_go_on(concor
     concord.done("update", acme, "-f", "-", given="phone: '2'")
     assert f"{acme}@2" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err.startswith("go on with --cursor ")
 
@@ -138,7 +138,7 @@ def test_a_reader_that_has_had_enough_ends_a_list_quietly(concord: CommandLine) 
     process = concord.process("types", "suppliers")
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()

@@ -245,7 +245,7 @@ def test_systems_entities_and_types_are_listed(concord: CommandLine) -> None:
 
 def test_the_entry_point_runs_as_a_process_and_prints_no_colours(concord: CommandLine) -> None:
     process = concord.process("systems", "list")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert out.startswith("NAME")
     assert "\x1b" not in out
@@ -276,7 +276,7 @@ def _at_a_terminal(concord: CommandLine, arguments: list[str], more: dict[str, s
         with contextlib.suppress(OSError):  # the other end is closed
             while part := terminal.read1():
                 shown += part
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     return shown.decode()
 
 

@@ -115,6 +115,29 @@ def test_one_that_is_lost_is_made_anew_to_fit_the_rest(server: SecretsServer, lo
     assert [row.name for row in run(server) if row.created] == [lost]
 
 
+def test_certificates_of_another_authority_are_told(server: SecretsServer) -> None:
+    run(server)
+    del server.held["development-authority"]
+    with pytest.raises(ConfigurationError, match="mdm-tls is not of development-authority: delete it"):
+        run(server)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "told"),
+    [
+        ("development-authority", "tls.crt", "development-authority holds no authority"),
+        ("development-authority", "tls.key", "development-authority holds no authority"),
+        ("issuer-keys", "clients", "delete issuer-keys"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"nothing", b"\xff"])
+def test_what_can_not_be_read_is_told(server: SecretsServer, name: str, key: str, told: str, content: bytes) -> None:
+    run(server)
+    server.held[name]["data"][key] = base64.b64encode(content).decode()
+    with pytest.raises(ConfigurationError, match=told):
+        run(server)
+
+
 def test_a_client_whose_secret_the_issuer_does_not_know_is_told(server: SecretsServer) -> None:
     run(server)
     del server.held["mdm-client"]

@@ -76,6 +76,14 @@ def test_a_service_gets_tokens_that_others_accept_as_its_own(issuer: Issuer, tmp
     assert caller.permissions == frozenset(MDM.permissions)
 
 
+@pytest.mark.parametrize(
+    "keys", ["nothing", "[]", "{}", '{"keys": []}', '{"keys": ["x"]}', TokenSigner("x", new_private_jwks()).jwks]
+)
+def test_keys_that_sign_nothing_are_refused(keys: str) -> None:
+    with pytest.raises(ValueError, match=r"not a JWKS with a private key first|Expecting value"):
+        TokenSigner("https://issuer.example.org", keys)
+
+
 def test_its_metadata_name_its_endpoints(issuer: Issuer) -> None:
     metadata = httpx.get(f"{issuer.url}/.well-known/openid-configuration", verify=trusting(issuer.ca_file)).json()
     assert metadata["issuer"] == issuer.url

@@ -19,7 +19,7 @@ from tests.support.submitting import submit
 
 def test_every_call_of_a_scoped_caller_makes_do_with_one_connection(databases: Databases, tmp_path: Path) -> None:
     with databases.cloned(MIGRATIONS) as migrated:
-        database = Database(replace(migrated.service, pool_size=1, pool_timeout_s=0.5))
+        database = Database(replace(migrated.service, pool_size=1, pool_timeout_s=5.0))
         hub = TestHub(database, hub_storage(database, Sealer(RING), spool_limit=100_000))
         hub.register()
         with served(hub, tmp_path, relay=False) as mesh:

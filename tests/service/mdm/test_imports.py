@@ -133,7 +133,7 @@ def test_a_broken_import_goes_on_where_it_stopped_without_doing_anything_twice(
 
     def broken_off() -> Iterator[ingest_pb2.ImportSourceRecordsRequest]:
         yield from requests[:5]
-        hold.wait(30)
+        hold.wait(60)
 
     stream = steward.ingest.ImportSourceRecords(broken_off())
     seen = [next(stream).batch for _ in range(3)]

@@ -114,7 +114,7 @@ def test_a_stream_that_dies_half_way_loses_nothing_that_was_acknowledged(mesh: S
     def requests() -> Iterator[ingest_pb2.SubmitSourceRecordsRequest]:
         for number in range(20):
             yield ingest_pb2.SubmitSourceRecordsRequest(sequence=number, source_record=supplier(str(number)))
-        hold.wait(30)
+        hold.wait(60)
 
     stream = steward.ingest.SubmitSourceRecords(requests())
     for answer in stream:

@@ -10,6 +10,7 @@ from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
 from concord.mdm.v1 import match_quality_pb2 as pb
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
+from services.mdm.storage import quality_watch
 from services.mdm.storage.quality_watch import QualityWatch
 from tests.support.masters import rid
 from tests.support.modelling import put_in_force, supplier
@@ -119,21 +120,25 @@ def test_a_broken_promise_is_told_once_and_when_it_is_kept_again(
     told: list[pb.MatchQuality] = []
     watch = QualityWatch(mesh.hub.parts.match_quality, told.append)
     audit = _draw(steward)
-    with caplog.at_level(logging.INFO, "services.mdm.storage.quality_watch"):
+
+    def levels() -> list[str]:
+        return [record.levelname for record in caplog.records if record.name == quality_watch.__name__]
+
+    with caplog.at_level(logging.INFO, quality_watch.__name__):
         assert not watch.work()
-        assert caplog.records == []
+        assert levels() == []
         for match in audit.matches:
             _part(steward, match)
         for _ in range(2):
             watch.work()
-        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert levels() == ["WARNING"]
         for decision in steward.stewardship.ListMatchDecisions(match_pb2.ListMatchDecisionsRequest()).match_decisions:
             withdraw = match_pb2.WithdrawMatchDecisionRequest(
                 name=decision.name, etag=decision.etag, reason="Looked again", request_id=rid()
             )
             steward.stewardship.WithdrawMatchDecision(withdraw)
         watch.work()
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert levels() == ["WARNING", "INFO"]
     assert "precision of automatic links is 0.0000 to 0.4345" in caplog.text
     assert [found.precision_broken for found in told] == [False, True, True, False]
 

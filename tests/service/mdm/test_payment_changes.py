@@ -161,7 +161,7 @@ def test_a_payment_critical_change_is_answered_when_the_audit_has_receipted_it(p
     eventually(lambda: patient.revisions(acme.name) == [2, 1])
     assert (answers, patient.is_published(acme.name, 2)) == ([], False)
     patient.served.audit.up.set()
-    caller.join(20)
+    caller.join(60)
     assert [answer.revision for answer in answers] == [2]
     assert patient.is_published(acme.name, 2)
 
@@ -201,7 +201,7 @@ def test_others_in_the_same_transaction_do_not_wait_with_it(patient: Payers) -> 
     assert slow.supplier.name not in answers
     patient.served.audit.up.set()
     for caller in callers:
-        caller.join(20)
+        caller.join(60)
     assert answers[-1] == slow.supplier.name
 
 
@@ -329,7 +329,7 @@ def test_an_import_goes_on_when_the_audit_comes_back(patient: Payers) -> None:
     eventually(lambda: patient.unpublished() > 0)
     assert rows == []
     patient.served.audit.up.set()
-    importer.join(20)
+    importer.join(60)
     assert outcomes(rows) == ["updated", "created"]
     assert outcomes(imported(patient.steward, requests)) == ["updated", "created"]
 

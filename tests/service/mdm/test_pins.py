@@ -173,7 +173,7 @@ def test_the_same_value_from_another_source_overtakes_nothing(mesh: ServedHub, s
 def test_a_pin_whose_time_is_over_retires_with_a_notice_and_evidence(
     mesh: ServedHub, steward: Client, acme: str
 ) -> None:
-    soon = at(datetime.now(tz=UTC) + timedelta(seconds=0.7))
+    soon = at(datetime.now(tz=UTC) + timedelta(seconds=3))
     pin = asked(steward, acme, named("Acme Surgical"), expire_time=soon)
     assert get(steward, acme).legal_name == "Acme Surgical"
     eventually(lambda: get(steward, acme).legal_name == "Acme")

@@ -10,7 +10,7 @@ from tests.support.served_hub import EVERYTHING, ServedHub, served
 from tests.support.submitter import write_records
 from tools.guarded_process import GuardedProcess
 
-_LONGEST_S = 60.0
+_LONGEST_S = 180.0
 
 
 def submitting(replica: ServedHub, records: Path, directory: Path) -> GuardedProcess:

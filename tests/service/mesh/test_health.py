@@ -28,7 +28,7 @@ class Probe:
     def serving(self, name: str) -> bool:
         with grpc.insecure_channel(self._target) as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+            answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=60)
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
@@ -61,23 +61,23 @@ def test_a_draining_server_is_live_and_not_ready_until_its_process_ends() -> Non
 
     def slow(_request: audit_pb2.GetLeafRequest, _call: Call) -> audit_pb2.GetLeafResponse:
         arrived.set()
-        leave.wait(10)
+        leave.wait(60)
         return audit_pb2.GetLeafResponse()
 
     with serving(TOKENS, service(AUDIT, {"GetLeaf": slow}), health_port=0) as (server, channel):
         probe = Probe(server)
         stub = audit_pb2_grpc.AuditServiceStub(channel)
         under_way = stub.GetLeaf.future(audit_pb2.GetLeafRequest(name="leaves/0"), metadata=READER)
-        assert arrived.wait(10)
-        stopping = threading.Thread(target=server.stop, args=(10.0,))
+        assert arrived.wait(60)
+        stopping = threading.Thread(target=server.stop, args=(60.0,))
         stopping.start()
         eventually(lambda: not probe.serving("readiness"))
         server.health.support(True)
         assert not any(probe.serving(name) for name in FOLLOWING)
         assert probe.serving("liveness")
         leave.set()
-        under_way.result(10)
-        stopping.join(10)
+        under_way.result(60)
+        stopping.join(60)
         assert probe.serving("liveness")
         server.close()
         with pytest.raises(grpc.RpcError):

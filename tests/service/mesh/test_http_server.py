@@ -8,8 +8,9 @@ from http.client import HTTPConnection
 import pytest
 
 from services.mesh.http_server import Handler, HttpServer
+from tests.support.waiting import eventually
 
-LONG_S = 30.0
+LONG_S = 60.0
 
 
 class Gate:
@@ -63,6 +64,29 @@ def test_a_request_under_way_is_answered_before_the_server_has_stopped(server: H
     stopping.join(LONG_S)
     asking.join(LONG_S)
     assert not stopping.is_alive()
+    assert answers == [b"done"]
+
+
+def test_a_request_on_an_open_connection_is_refused_while_the_server_stops(server: HttpServer) -> None:
+    answers: list[bytes] = []
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=LONG_S)
+
+    def status() -> int:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert status() == HTTPStatus.OK
+    asking = begun(server, answers)
+    stopping = threading.Thread(target=server.stop, args=(LONG_S,), daemon=True)
+    stopping.start()
+    eventually(lambda: status() == HTTPStatus.SERVICE_UNAVAILABLE)
+    with pytest.raises(ConnectionRefusedError):
+        status()
+    Gate.opened.set()
+    asking.join(LONG_S)
+    stopping.join(LONG_S)
     assert answers == [b"done"]
 
 

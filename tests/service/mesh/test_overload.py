@@ -29,7 +29,7 @@ class Gate:
 
     def read(self, _request: audit_pb2.GetLeafRequest, _call: Call) -> audit_pb2.GetLeafResponse:
         self.at_work.release()
-        assert self.opened.wait(20)
+        assert self.opened.wait(60)
         return audit_pb2.GetLeafResponse()
 
     @staticmethod
@@ -48,7 +48,7 @@ def outcomes(calls: Sequence[Any]) -> list[str]:
     """Return how calls end: OK or the reason."""
     found = []
     for call in calls:
-        error = call.exception(20)
+        error = call.exception(60)
         found.append("OK" if error is None else from_rpc_error(error).reason_name)
     return found
 
@@ -57,22 +57,23 @@ def test_who_finds_the_line_full_is_refused_and_all_others_are_served(gate: Gate
     audit = service(AUDIT, {"GetLeaf": gate.read, "AppendLeaves": gate.append})
     with serving(TOKENS, audit, workers=WORKERS, waiting=WAITING) as (_, channel):
         stub = audit_pb2_grpc.AuditServiceStub(channel)
-        served = [stub.GetLeaf.future(REQUEST, metadata=BOTH, timeout=20) for _ in range(WORKERS + WAITING)]
+        grpc.channel_ready_future(channel).result(60)
+        served = [stub.GetLeaf.future(REQUEST, metadata=BOTH, timeout=60) for _ in range(WORKERS + WAITING)]
         for _ in range(WORKERS):
-            assert gate.at_work.acquire(timeout=10)
-        # One channel's calls come in their order, so these find the line as full as it is.
-        beyond = [stub.GetLeaf.future(REQUEST, metadata=BOTH, timeout=20) for _ in range(10)]
+            assert gate.at_work.acquire(timeout=60)
+        # Calls of a channel that is connected come in their order, so these find the line as full as it is.
+        beyond = [stub.GetLeaf.future(REQUEST, metadata=BOTH, timeout=60) for _ in range(10)]
         assert outcomes(beyond) == ["OVERLOADED"] * 10
         refused = beyond[0].exception()
         assert isinstance(refused, grpc.RpcError)
         error = from_rpc_error(refused)
         assert (error.code, error.metadata) == (grpc.StatusCode.RESOURCE_EXHAUSTED, {"limit": str(WAITING)})
         assert error.retry_after is not None
-        stranger = stub.GetLeaf.future(REQUEST, timeout=20)
+        stranger = stub.GetLeaf.future(REQUEST, timeout=60)
         assert outcomes([stranger]) == ["CREDENTIALS_MISSING"]
         assert outcomes([stub.AppendLeaves.future(audit_pb2.AppendLeavesRequest(), metadata=BOTH)]) != ["OVERLOADED"]
         health: Any = health_pb2_grpc.HealthStub(channel)
-        answer = health.Check(health_pb2.HealthCheckRequest(service="readiness"), timeout=10)
+        answer = health.Check(health_pb2.HealthCheckRequest(service="readiness"), timeout=60)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         gate.opened.set()
         assert outcomes(served) == ["OK"] * len(served)

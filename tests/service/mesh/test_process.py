@@ -45,7 +45,7 @@ def test_a_signal_ends_streams_with_a_reason_then_runs_the_steps_in_order(number
             started.send_signal(number)
             with pytest.raises(grpc.RpcError) as raised:
                 next(stream)
-        out, _ = started.communicate(timeout=10)
+        out, _ = started.communicate(timeout=60)
     assert from_rpc_error(raised.value).reason == reasons.ERROR_REASON_SHUTTING_DOWN
     assert out.split() == ["relay", "database"]
     assert started.returncode == 0
@@ -55,7 +55,7 @@ def test_a_step_that_fails_keeps_none_from_running_and_leaks_no_value() -> None:
     with process("failing") as started:
         ready(started)
         started.terminate()
-        out, err = started.communicate(timeout=10)
+        out, err = started.communicate(timeout=60)
     assert out.split() == ["relay", "database"]
     assert started.returncode == 1
     assert "98-7654321" not in err
@@ -64,7 +64,7 @@ def test_a_step_that_fails_keeps_none_from_running_and_leaks_no_value() -> None:
 
 def test_a_wrong_configuration_is_told_plainly_and_whole() -> None:
     with process("misconfigured") as started:
-        _, err = started.communicate(timeout=20)
+        _, err = started.communicate(timeout=60)
     assert started.returncode == 2
     assert "CONCORD_PORT is missing" in err
     assert "CONCORD_WORKERS is not a number" in err

@@ -88,14 +88,14 @@ def failure(act: Callable[[], object]) -> ConcordError:
 
 def test_a_handler_learns_who_calls_and_why(audit: audit_pb2_grpc.AuditServiceStub, handlers: Handlers) -> None:
     why = (("x-concord-purpose", "audit"), ("x-concord-reason", "year%20end"))
-    audit.GetLeaf(audit_pb2.GetLeafRequest(name="1"), metadata=(*READER, *why), timeout=10)
+    audit.GetLeaf(audit_pb2.GetLeafRequest(name="1"), metadata=(*READER, *why), timeout=60)
     call = handlers.calls[-1]
     assert (call.caller.subject, call.purpose, call.reason) == ("reader", "audit", "year end")
     assert call.client_address == "127.0.0.1"
     assert call.policy.permission == "audit.leaves.read"
     remaining = call.time_remaining()
     assert remaining is not None
-    assert 0 < remaining < 11
+    assert 0 < remaining < 61
     assert call.traceparent.startswith("00-")
 
 
@@ -195,16 +195,16 @@ def test_a_call_that_waited_past_its_deadline_does_no_work() -> None:
     def slow(request: audit_pb2.GetLeafRequest, _call: Call) -> audit_pb2.GetLeafResponse:
         served.append(request.name)
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         return audit_pb2.GetLeafResponse()
 
     with serving(TOKENS, service(AUDIT, {"GetLeaf": slow}), workers=1) as (_, opened):
         stub = audit_pb2_grpc.AuditServiceStub(opened)
         first = stub.GetLeaf.future(audit_pb2.GetLeafRequest(name="first"), metadata=READER)
-        assert entered.wait(10)
+        assert entered.wait(60)
         late = failure(lambda: stub.GetLeaf(audit_pb2.GetLeafRequest(name="late"), metadata=READER, timeout=0.05))
         leave.set()
-        first.result(10)
+        first.result(60)
         stub.GetLeaf(audit_pb2.GetLeafRequest(name="next"), metadata=READER)
     assert late.reason == reasons.ERROR_REASON_DEADLINE_TOO_SHORT
     assert served == ["first", "next"]
@@ -215,7 +215,7 @@ def test_readers_do_not_wait_for_calls_that_change_records() -> None:
 
     def slow(_request: supplier_pb2.DeleteSupplierRequest, _call: Call) -> supplier_pb2.DeleteSupplierResponse:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         return supplier_pb2.DeleteSupplierResponse()
 
     served: dict[str, Handler] = {"DeleteSupplier": slow, "GetSupplier": Handlers().get_supplier}
@@ -223,9 +223,9 @@ def test_readers_do_not_wait_for_calls_that_change_records() -> None:
         stub = supplier_pb2_grpc.SupplierServiceStub(opened)
         request = supplier_pb2.DeleteSupplierRequest(name="suppliers/1", etag="1", request_id=str(uuid.uuid4()))
         changing = stub.DeleteSupplier.future(request, metadata=WRITER)
-        assert entered.wait(10)
+        assert entered.wait(60)
         asked = supplier_pb2.GetSupplierRequest(name="suppliers/2")
-        assert stub.GetSupplier(asked, metadata=READER, timeout=10).supplier.name == "suppliers/2"
+        assert stub.GetSupplier(asked, metadata=READER, timeout=60).supplier.name == "suppliers/2"
         assert not changing.done()
         leave.set()
-        changing.result(10)
+        changing.result(60)

@@ -31,7 +31,7 @@ def watch(_request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[chan
     call.on_stop(stopped.set)
     yield change_pb2.WatchChangesResponse(cursor=b"1")
     while call.is_active():
-        stopped.wait(10)
+        stopped.wait(60)
 
 
 def acknowledge(requests: Iterator[Submission], _call: Call) -> Iterator[Acknowledgement]:
@@ -74,7 +74,7 @@ def test_full_streams_do_not_keep_unary_calls_waiting() -> None:
         stub = change_pb2_grpc.ChangeServiceStub(channel)
         streams = [stub.WatchChanges(change_pb2.WatchChangesRequest(), metadata=READER) for _ in range(3)]
         assert [next(stream).cursor for stream in streams] == [b"1"] * 3
-        audit_pb2_grpc.AuditServiceStub(channel).GetLeaf(audit_pb2.GetLeafRequest(), metadata=READER, timeout=10)
+        audit_pb2_grpc.AuditServiceStub(channel).GetLeaf(audit_pb2.GetLeafRequest(), metadata=READER, timeout=60)
         for stream in streams:
             stream.cancel()
 
@@ -109,7 +109,7 @@ def test_a_stopping_server_ends_streams_with_a_reason_even_where_the_client_is_s
 
         def submissions() -> Iterator[Submission]:
             yield Submission(sequence=1)
-            silence.wait(20)
+            silence.wait(60)
 
         watched = change_pb2_grpc.ChangeServiceStub(channel).WatchChanges(
             change_pb2.WatchChangesRequest(), metadata=READER
@@ -128,15 +128,15 @@ def test_a_stopping_server_finishes_what_is_under_way_and_takes_nothing_new() ->
 
     def slow(_request: audit_pb2.GetLeafRequest, call: Call) -> audit_pb2.GetLeafResponse:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         assert call.is_active()
         return audit_pb2.GetLeafResponse(leaf=audit_pb2.LeafEntry(name="done"))
 
     with serving(TOKENS, service(AUDIT, {"GetLeaf": slow})) as (server, channel):
         stub = audit_pb2_grpc.AuditServiceStub(channel)
         under_way = stub.GetLeaf.future(audit_pb2.GetLeafRequest(), metadata=READER)
-        assert entered.wait(10)
-        stopping = threading.Thread(target=server.stop, args=(8.0,))
+        assert entered.wait(60)
+        stopping = threading.Thread(target=server.stop, args=(60.0,))
         stopping.start()
 
         def refused() -> bool:
@@ -151,8 +151,8 @@ def test_a_stopping_server_finishes_what_is_under_way_and_takes_nothing_new() ->
 
         eventually(refused)
         leave.set()
-        assert under_way.result(10).leaf.name == "done"
-        stopping.join(10)
+        assert under_way.result(60).leaf.name == "done"
+        stopping.join(60)
         assert not stopping.is_alive()
 
 

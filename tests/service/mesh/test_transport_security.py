@@ -35,7 +35,7 @@ def get_leaf(port: int, authority: Authority, client: Identity | None = None) ->
     credentials = grpc.ssl_channel_credentials(authority.ca_file.read_bytes(), *pair)
     with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
         stub = audit_pb2_grpc.AuditServiceStub(channel)
-        return stub.GetLeaf(audit_pb2.GetLeafRequest(), metadata=READER, timeout=10).leaf.name
+        return stub.GetLeaf(audit_pb2.GetLeafRequest(), metadata=READER, timeout=60).leaf.name
 
 
 def test_a_client_is_known_by_its_certificate_and_refused_without_one(authority: Authority) -> None:
@@ -78,7 +78,7 @@ def test_probes_reach_health_and_nothing_else_in_plaintext(authority: Authority)
     try:
         with grpc.insecure_channel(f"127.0.0.1:{server.health_port}") as channel:
             health: Any = health_pb2_grpc.HealthStub(channel)
-            answer = health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            answer = health.Check(health_pb2.HealthCheckRequest(), timeout=60)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
             with pytest.raises(grpc.RpcError) as raised:
                 audit_pb2_grpc.AuditServiceStub(channel).GetLeaf(audit_pb2.GetLeafRequest(), metadata=READER)

@@ -28,7 +28,7 @@ def body(old_size: int, leaves: list[bytes]) -> bytes:
 
 
 def posted(port: int, data: bytes, path: str = "/add-checkpoint", **headers: str) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", path, data, headers)
         answer = connection.getresponse()
@@ -113,7 +113,7 @@ def test_it_runs_as_a_process_with_a_key_that_it_made(tmp_path: Path) -> None:
         cosigned = Checkpoint.parse(checkpoint(LEAVES) + line.encode())
         assert (status, [each.witness for each in cosignatures(cosigned, [key])]) == (200, ["w.example.org"])
         running.send_signal(signal.SIGTERM)
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
     finally:
         running.kill()
         running.wait()

@@ -57,11 +57,11 @@ def test_a_connection_that_is_slow_at_its_handshake_keeps_nobody_waiting(tmp_pat
     authority = Authority(tmp_path)
     identity = authority.issue("witness")
     with witness(tmp_path, tls=ServerTls(identity.certificate_file, identity.key_file)) as server:
-        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         slow.connect()
 
         def presented() -> str:
-            pem = ssl.get_server_certificate(("127.0.0.1", server.port), timeout=5)
+            pem = ssl.get_server_certificate(("127.0.0.1", server.port), timeout=60)
             return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
 
         assert presented() == "CN=witness"
@@ -83,7 +83,7 @@ def test_probes_are_answered_in_plain_http_and_told_nothing_else(tmp_path: Path)
 
 
 def asked(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

@@ -69,12 +69,12 @@ def test_a_run_that_is_killed_in_the_middle_goes_on_and_does_nothing_twice(
         with database.transaction() as holding:
             hub.parts.store.lock(holding, [names[MANY // 2]])
             with recoder(migrated, tmp_path) as killed:
-                eventually(lambda: run(hub)[0] == MANY // 2, 60)
+                eventually(lambda: run(hub)[0] == MANY // 2)
                 killed.kill()
         assert run(hub) == (MANY // 2, MANY // 2, False)
         assert [unit_of(hub, name) for name in (names[0], names[-1])] == ["CS", "CA"]
         with recoder(migrated, tmp_path):
-            eventually(lambda: run(hub)[2], 60)
+            eventually(lambda: run(hub)[2])
         assert run(hub) == (MANY, MANY, True)
         assert {unit_of(hub, name) for name in names} == {"CS"}
         assert hub.rows("SELECT DISTINCT revision FROM records WHERE record_type = 'item'") == [(2,)]

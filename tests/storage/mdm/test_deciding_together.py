@@ -67,18 +67,18 @@ def together(
 
     def wait() -> None:
         reached.set()
-        assert may_go_on.wait(20)
+        assert may_go_on.wait(60)
 
     waiting._patience_s = 60.0
     with ThreadPoolExecutor(20) as pool:
         held = pool.submit(first.decide, wait)
-        assert reached.wait(20)
+        assert reached.wait(60)
         answers: list[Callable[[], supplier_pb2.Supplier]] = []
         for steward in others:
             answers.append(pool.submit(steward.decide).result)
             eventually(lambda: len(waiting._waiting) == len(answers))
         may_go_on.set()
-        held.result(20)
+        held.result(60)
         yield answers
 
 

@@ -72,7 +72,7 @@ def test_the_same_key_refused_at_once_waits_once_and_is_settled_by_a_good_one(hu
     ready = threading.Barrier(8)
 
     def submit(number: int) -> None:
-        ready.wait(10)
+        ready.wait(60)
         hub.submit(wrong("systems/erp", "7", f"S{number}"))
 
     writers = [threading.Thread(target=submit, args=(number,)) for number in range(8)]

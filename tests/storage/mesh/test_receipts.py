@@ -44,7 +44,7 @@ def test_who_waits_goes_on_when_the_change_is_published(
     waiter.start()
     assert waiter.is_alive()
     publish_everything(database, audit)
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive()
 
 
@@ -81,7 +81,7 @@ def test_no_more_wait_than_may_so_that_others_find_a_thread(
     eventually(lambda: len(turned_away) == 2)
     publish_everything(database, audit)
     for waiter in waiters:
-        waiter.join(10)
+        waiter.join(60)
     assert {error.reason for error in turned_away} == {reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING}
     assert len(turned_away) == 2
     receipts.wait([FIRST], time.monotonic())
@@ -103,7 +103,7 @@ def test_who_waits_is_told_when_the_process_stops(ledger: Ledger, database: Data
     waiter = threading.Thread(target=wait)
     waiter.start()
     news.stop()
-    waiter.join(10)
+    waiter.join(60)
     assert [error.reason for error in ended] == [reasons.ERROR_REASON_AUDIT_RECEIPT_PENDING]
 
 

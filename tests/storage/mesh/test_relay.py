@@ -58,8 +58,8 @@ def test_nothing_is_published_while_the_audit_is_down(ledger: Ledger, database: 
     relay = Relay(database, refuse)
     relay.start()
     ledger.write("suppliers/1")
-    assert refusals.acquire(timeout=10)
-    assert refusals.acquire(timeout=10)
+    assert refusals.acquire(timeout=60)
+    assert refusals.acquire(timeout=60)
     assert (newest(database), relay.backlog()) == (0, 1)
     relay.stop()
     publish_everything(database, AuditInMemory())
@@ -79,8 +79,8 @@ def test_receipts_that_are_not_one_of_each_leaf_publish_nothing(
     ledger.write("suppliers/1", "suppliers/2")
     relay = Relay(database, mistaken)
     relay.start()
-    assert asked.acquire(timeout=10)
-    assert asked.acquire(timeout=10)
+    assert asked.acquire(timeout=60)
+    assert asked.acquire(timeout=60)
     relay.stop()
     assert newest(database) == 0
 
@@ -148,13 +148,13 @@ def test_a_relay_that_froze_loses_the_election_and_publishes_nothing_more(
 
     def freeze(leaves: Sequence[bytes]) -> list[Receipt]:
         asked.set()
-        thaw.wait(30)
+        thaw.wait(60)
         return audit.append(leaves)
 
     frozen = Relay(database, freeze, stuck_after_s=0.2)
     frozen.start()
     ledger.write("suppliers/1", "suppliers/2")
-    assert asked.wait(10)
+    assert asked.wait(60)
     with relaying(database, audit) as second:
         eventually(lambda: second.backlog() == 0)
         thaw.set()

@@ -64,7 +64,7 @@ def test_a_mapped_code_reaches_the_erp_as_the_erps_own_and_comes_back_as_the_hub
     databases.rows("erp", _FURTHER, further, present)
     before = databases.rows("erp", _ALL)
     put_map(landscape, hub, {present, further})
-    eventually(lambda: {code for each in suppliers(hub) for code in kinds(each)} == {canonical(present)}, 60)
+    eventually(lambda: {code for each in suppliers(hub) for code in kinds(each)} == {canonical(present)})
     settled(databases)
     assert databases.rows("erp", _ALL) == before
     chosen = next(each for each in suppliers(hub) if kinds(each) and databases.rows("mdm", _KEY, each.name, ERP))
@@ -79,7 +79,7 @@ def test_a_mapped_code_reaches_the_erp_as_the_erps_own_and_comes_back_as_the_hub
         )
     )
     party = databases.rows("mdm", _KEY, chosen.name, ERP)[0][0].rpartition("/")[2]
-    eventually(lambda: {present, further} <= {name for (name,) in databases.rows("erp", _OF_PARTY, party)}, 60)
+    eventually(lambda: {present, further} <= {name for (name,) in databases.rows("erp", _OF_PARTY, party)})
     synchronise(landscape, 2)
     settled(databases)
     assert databases.rows("erp", "SELECT name FROM party_category WHERE name LIKE 'K-%'") == []

@@ -66,7 +66,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     pieces = [piece for one in concord.asked("list", "employees") for piece in one.get("slices", [])]
     staffed = {each["cost_center_code"] for piece in pieces for each in piece.get("assignments", [])}
     posting = [one for one in concord.asked("list", "cost-centers") if one["kind"] == "KIND_POSTING"]
-    centers = [one for one in posting if one["code"] not in staffed]
+    open_ended = [one for one in posting if "end_date" not in one.get("effective_period", {})]
+    centers = [one for one in open_ended if one["code"] not in staffed]
     record = "{legal_name: Walked Supply, entities: [" + centers[0]["entity"] + "]}"
     supplier = concord.asked("create", "suppliers", "-f", "-", given=record)["name"]
     concord.done("update", supplier, "-f", "-", "--reason", "a walk", given="phone: '1'")
@@ -333,7 +334,7 @@ def test_a_changed_code_map_is_followed_by_the_hub_itself(terminal: Terminal) ->
         )
         return bool(run["state"] == "STATE_FINISHED")
 
-    eventually(is_through, 30)
+    eventually(is_through)
 
 
 def test_a_record_is_deleted_and_brought_back(terminal: Terminal) -> None:

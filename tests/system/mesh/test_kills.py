@@ -18,7 +18,7 @@ def test_killing_each_service_once_while_synchronising_ends_in_the_same_state(
     with running_landscape(tmp_path_factory.mktemp("disturbed"), catalogue, lambda _: None) as landscape:
         databases = MeshDatabases(landscape)
         for number, service in enumerate(ORDER, 1):
-            eventually(lambda part=number: crossings(databases) >= part * 10, timeout_s=60)  # type: ignore[misc]
+            eventually(lambda part=number: crossings(databases) >= part * 10)  # type: ignore[misc]
             landscape.mesh.kill(service)
             landscape.mesh.restart(service)
         settled(databases, is_done=lambda: complete(databases, catalogue))

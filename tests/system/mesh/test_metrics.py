@@ -42,7 +42,7 @@ def test_everybody_is_documented() -> None:
 
 @pytest.mark.parametrize("service", SERVED_BY)
 def test_what_is_documented_is_served_and_what_is_served_is_documented(landscape: Landscape, service: str) -> None:
-    eventually(lambda: not missing(landscape, service), 30, describe=lambda: f"missing: {missing(landscape, service)}")
+    eventually(lambda: not missing(landscape, service), describe=lambda: f"missing: {missing(landscape, service)}")
     found = {name: (metric.type, labels(metric)) for name, metric in served(landscape, service).items()}
     assert found == {
         name: (metric.type, set(metric.labels)) for name, metric in expected(service).items() if name in found

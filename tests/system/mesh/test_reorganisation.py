@@ -98,7 +98,7 @@ def test_a_promoted_move_reaches_the_erp_and_stays(
     landscape.callers.hub(CONTROLLER).trees.PromoteTreeProposal(promotion)
     key = "SELECT key FROM crosswalk WHERE golden = %s AND system = %s"
     account = databases.rows("mdm", key, leaf.name, ERP)[0][0].rpartition("/")[2]
-    eventually(lambda: databases.rows("erp", _PARENT_IN_TRYTON, account) == [(top.key,)], timeout_s=60)
+    eventually(lambda: databases.rows("erp", _PARENT_IN_TRYTON, account) == [(top.key,)])
     settled(databases)
     heads = databases.heads()
     synchronise(landscape, 2)

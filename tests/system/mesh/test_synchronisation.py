@@ -88,7 +88,7 @@ def test_a_correction_reaches_the_erp_and_comes_back_without_laundering(
     primary = "SELECT key FROM crosswalk WHERE golden = %s AND system = %s ORDER BY source_record"
     party = databases.rows("mdm", primary, before.name, ERP)[0][0].rpartition("/")[2]
     in_tryton = "SELECT name FROM party_party WHERE id = %s"
-    eventually(lambda: databases.rows("erp", in_tryton, party) == [(corrected_name,)], timeout_s=60)
+    eventually(lambda: databases.rows("erp", in_tryton, party) == [(corrected_name,)])
     explained = hub.suppliers.ExplainSupplier(supplier_pb2.ExplainSupplierRequest(name=before.name)).explanation
     settled(databases)
     heads = databases.heads()
@@ -146,9 +146,9 @@ def test_corrected_names_of_a_place_and_an_account_reach_the_erp(hub: Hub, datab
     change = account_pb2.UpdateAccountRequest(account=account, etag=found.account.etag, request_id=str(uuid.uuid4()))
     hub.accounts.UpdateAccount(change)
     in_tryton = "SELECT name FROM stock_location WHERE code = 'L10-MT'"
-    eventually(lambda: databases.rows("erp", in_tryton) == [("Main Tower, corrected",)], timeout_s=60)
+    eventually(lambda: databases.rows("erp", in_tryton) == [("Main Tower, corrected",)])
     closed = "SELECT closed FROM account_account WHERE code = '1010-10'"
-    eventually(lambda: databases.rows("erp", closed) == [(True,)], timeout_s=60)
+    eventually(lambda: databases.rows("erp", closed) == [(True,)])
 
 
 def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:
@@ -169,8 +169,8 @@ def test_a_closed_cost_center_ends_in_both_systems(landscape: Landscape, hub: Hu
     keys = dict(databases.rows("mdm", "SELECT system, key FROM crosswalk WHERE golden = %s", name))
     account = keys[ERP].rpartition("/")[2]
     state = "SELECT state FROM analytic_account_account WHERE id = %s"
-    eventually(lambda: databases.rows("erp", state, account) == [("closed",)], timeout_s=60)
-    eventually(lambda: not _active_in_workforce(landscape, keys[WORKFORCE]), timeout_s=60)
+    eventually(lambda: databases.rows("erp", state, account) == [("closed",)])
+    eventually(lambda: not _active_in_workforce(landscape, keys[WORKFORCE]))
 
 
 def test_further_synchronisations_change_nothing(landscape: Landscape, databases: MeshDatabases) -> None:
@@ -195,7 +195,7 @@ def test_one_trace_runs_from_the_pull_through_the_hub_to_the_audit(landscape: La
     def through_all() -> set[str]:
         return traces("erp_adapter", "pull") & traces("mdm", "SubmitSourceRecords") & traces("audit", "append leaf")
 
-    eventually(lambda: bool(through_all()), timeout_s=20)
+    eventually(lambda: bool(through_all()))
 
 
 def test_no_planted_value_lies_in_clear_anywhere(landscape: Landscape, hub: Hub, databases: MeshDatabases) -> None:

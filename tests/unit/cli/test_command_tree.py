@@ -91,7 +91,7 @@ def test_a_shell_completes_commands_types_and_contexts(concord: CommandLine, she
 def test_the_completion_offers_what_there_is(concord: CommandLine, words: str, offered: str) -> None:
     count = str(len(words.split()) - 1)
     concord.environment |= {"_CONCORD_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
-    out, err = concord.process().communicate(timeout=30)
+    out, err = concord.process().communicate(timeout=60)
     assert (offered in out, err) == (True, "")
 
 

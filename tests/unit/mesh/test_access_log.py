@@ -26,7 +26,7 @@ class Stuck(io.StringIO):
 
     def write(self, text: str) -> int:
         self.written_to.set()
-        self.let_go.wait(10)
+        self.let_go.wait(60)
         return super().write(text)
 
 
@@ -65,7 +65,7 @@ def test_a_stream_that_nobody_reads_holds_no_call_up_and_what_is_lost_is_told() 
     stream = Stuck()
     log = AccessLog("small", stream)
     log.tell(call("/first"))
-    assert stream.written_to.wait(10)
+    assert stream.written_to.wait(60)
     for _ in range(access_log.MOST_WAITING + 3):
         log.tell(call("/further"))
     stream.let_go.set()

@@ -34,7 +34,7 @@ class Issuer:
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 issuer.asked.append((b64decode(self.headers["Authorization"].split()[1]).decode(), form))
-                issuer.answers.wait(10)
+                issuer.answers.wait(60)
                 ok = {"access_token": f"token-{len(issuer.asked)}", "expires_in": issuer.life}
                 self.send_response(issuer.status)
                 self.end_headers()
@@ -86,6 +86,22 @@ def test_it_is_renewed_before_its_end_while_the_old_one_is_used(
     clock.now += 61
     assert [source.token() for _ in range(5)] == ["token-1"] * 5
     issuer.answers.set()
+    assert eventually(lambda: source.token() == "token-2")
+    assert len(issuer.asked) == 2
+
+
+def test_where_no_thread_can_be_started_the_old_token_is_used_and_the_next_is_fetched_later(
+    issuer: Issuer, source: ClientCredentials, clock: ToldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    assert source.token() == "token-1"
+    clock.now += 61
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", no_thread)
+        assert source.token() == "token-1"
+    clock.now += 2
     assert eventually(lambda: source.token() == "token-2")
     assert len(issuer.asked) == 2
 

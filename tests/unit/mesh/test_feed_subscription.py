@@ -57,7 +57,7 @@ class Feed:
             if failure := self.feed.breaks.pop(self.at + 1, None):
                 raise failure
             if self.at == self.feed.newest:
-                self.feed.cancelled.wait(10)
+                self.feed.cancelled.wait(60)
                 raise StopIteration
             self.at += 1
             return self.at

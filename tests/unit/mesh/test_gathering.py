@@ -19,7 +19,7 @@ class Work:
 
     def __call__(self, items: Sequence[str]) -> list[str]:
         self.groups.append(list(items))
-        assert self.may_end.wait(20)
+        assert self.may_end.wait(60)
         if any(item.startswith("x") for item in items):
             raise ValueError(", ".join(items))
         return [f"{item} done" for item in items]
@@ -70,7 +70,7 @@ def test_what_comes_meanwhile_is_worked_on_together_and_each_gets_its_own_result
     others = crowd.follow("a", "b", "c")
     crowd.work.may_end.set()
 
-    assert [future.result(20) for future in (crowd.first, *others)] == ["first done", "a done", "b done", "c done"]
+    assert [future.result(60) for future in (crowd.first, *others)] == ["first done", "a done", "b done", "c done"]
     assert crowd.work.groups == [["first"], ["a", "b", "c"]]
 
 
@@ -79,7 +79,7 @@ def test_no_group_has_two_items_about_the_same(pool: ThreadPoolExecutor) -> None
     others = crowd.follow("a1", "a2", "b", "a3")
     crowd.work.may_end.set()
 
-    assert [future.result(20) for future in others] == ["a1 done", "a2 done", "b done", "a3 done"]
+    assert [future.result(60) for future in others] == ["a1 done", "a2 done", "b done", "a3 done"]
     assert crowd.work.groups == [["first"], ["a1", "b"], ["a2"], ["a3"]]
 
 
@@ -88,7 +88,7 @@ def test_a_group_that_fails_tells_all_of_it_to_try_for_themselves(pool: ThreadPo
     others = crowd.follow("a", "x")
     crowd.work.may_end.set()
 
-    assert [future.result(20) for future in others] == [None, None]
+    assert [future.result(60) for future in others] == [None, None]
     assert crowd.gathering.result("a") == "a done"
 
 
@@ -109,7 +109,7 @@ def test_a_group_that_is_held_up_does_not_hold_up_the_next(pool: ThreadPoolExecu
     assert not crowd.first.done()
     crowd.work.may_end.set()
 
-    assert (crowd.first.result(20), other.result(20)) == ("first done", "a done")
+    assert (crowd.first.result(60), other.result(60)) == ("first done", "a done")
     assert crowd.gathering.result("b") == "b done"
 
 

@@ -36,7 +36,7 @@ def test_a_batch_takes_what_has_arrived_and_no_more_than_asked() -> None:
         arrived.set()
 
     requests = stream(source())
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     assert [requests.batch(2), requests.batch(2), requests.batch(2)] == [[1, 2], [3, 4], [5]]
     assert requests.batch(2) == []
 
@@ -47,11 +47,11 @@ def test_a_batch_does_not_wait_for_more_once_it_has_something() -> None:
     def source() -> Iterator[bytes]:
         yield b"1"
         asked.set()
-        more.wait(10)
+        more.wait(60)
         yield b"2"
 
     requests = stream(source())
-    assert asked.wait(10)
+    assert asked.wait(60)
     assert requests.batch(100) == [1]
     more.set()
     assert requests.batch(100) == [2]
@@ -65,7 +65,7 @@ def test_what_fails_comes_after_everything_before_it() -> None:
         arrived.set()
 
     requests = stream(source())
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     assert requests.batch(100) == [1, 2]
     with pytest.raises(ValueError, match="no number"):
         requests.batch(100)

@@ -82,7 +82,7 @@ def test_calls_are_measured_by_method_code_and_client() -> None:
     telemetry = Telemetry(TelemetrySettings(metrics_port=0, access_log=False), "small")
     telemetry.record_call(ServedCall("/a.B/C", grpc.StatusCode.OK, "", "console", 0.003, ""))
     telemetry.record_call(ServedCall("/a.B/C", grpc.StatusCode.NOT_FOUND, "RECORD_NOT_FOUND", "console", 0.2, ""))
-    with urllib.request.urlopen(f"http://127.0.0.1:{telemetry.metrics_port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{telemetry.metrics_port}/metrics", timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     telemetry.shutdown()
     counts = [line for line in lines if line.startswith("rpc_server_call_duration_seconds_count")]
