@@ -18,18 +18,22 @@ MOST_SHOWN = 60
 _READ = """
 SELECT source_record, profile, model_revision, token_version FROM match_nodes WHERE source_record = ANY(%s::text[])
 """
-# A key is read no further than it takes to see that too many hold it.
+# A key is read no further than it takes to see that too many hold it. Types may share a key, and seldom do.
 _HOLDERS = """
-SELECT n.node, n.source_record FROM match_blocks b JOIN match_nodes n USING (node)
+SELECT node FROM match_blocks b JOIN match_nodes n USING (node)
 WHERE b.key = asked.key AND n.record_type = %(type)s LIMIT %(limit)s
 """
 _CANDIDATES = f"""
-SELECT found.place, n.source_record, n.profile FROM (
+SELECT n.source_record, n.profile, found.place FROM (
     SELECT DISTINCT place, unnest(nodes) AS node
     FROM unnest(%(places)s::bigint[], %(keys)s::bigint[]) AS asked(place, key)
-    CROSS JOIN LATERAL (SELECT array_agg(holder.node) AS nodes FROM ({_HOLDERS}) AS holder) AS held
-    WHERE cardinality(nodes) < %(limit)s
-) AS found JOIN match_nodes n USING (node)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN count(*) < %(limit)s THEN array_agg(node) ELSE (
+            SELECT array_agg(node) FROM ({_HOLDERS}) AS holder HAVING count(*) < %(limit)s
+        ) END AS nodes
+        FROM (SELECT node FROM match_blocks WHERE key = asked.key LIMIT %(limit)s) AS of_any_type
+    ) AS held
+) AS found JOIN match_nodes n USING (node) WHERE n.record_type = %(type)s
 """  # noqa: S608 - constants only
 _COUNT_HOLDERS = f"""
 SELECT key, holders FROM unnest(%(keys)s::bigint[]) AS asked(key)
@@ -104,6 +108,8 @@ class Candidate(NamedTuple):
     source_record: str
     stored: bytes
     """Its profile, as it is kept."""
+    place: int = 0
+    """The place of the set of keys that it was asked for by."""
 
     @property
     def profile(self) -> Profile:
@@ -132,9 +138,9 @@ def candidates(connection: Connection, record_type: str, keys: Sequence[Collecti
             "type": record_type,
             "limit": MOST_HOLDERS + 1,
         }
-        rows = driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True).fetchall()
-        for place, source, stored in rows:
-            found[place].append(Candidate(source, stored))
+        rows = driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True)
+        for candidate in map(Candidate._make, rows.fetchall()):
+            found[candidate.place].append(candidate)
     return found
 
 
