@@ -34,6 +34,8 @@ FROM changes JOIN unnest(%s::text[], %s::bigint[]) AS wanted(record, revision) U
 
 # As in production; the local mesh records every trace.
 _SAMPLING = "0.01"
+# Of deploy/k8s/components/cloudnative-pg. With less the cost of a record grows as soon as the database is larger.
+_AS_IN_PRODUCTION = ("shared_buffers=1GB",)
 
 
 AUDIT_LOG = ServiceKind("audit_log", mesh.AUDIT.module, mesh.AUDIT.prefix, ())
@@ -159,7 +161,7 @@ def running_hub(directory: Path) -> Iterator[Hub]:
     directory.mkdir(mode=0o700, parents=True)
     _keep_commit_times(directory / "postgres")
     with (
-        PostgresServer.start(directory / "postgres", fsync=True) as postgres,
+        PostgresServer.start(directory / "postgres", fsync=True, settings=_AS_IN_PRODUCTION) as postgres,
         LocalMesh(directory / "mesh", postgres) as running,
         Callers(running) as callers,
     ):

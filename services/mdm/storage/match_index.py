@@ -10,6 +10,7 @@ from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.training import MOST_HOLDERS
 from services.mesh.arrays import number_array, text_array
 from services.mesh.database import driver
+from services.mesh.look_up import LookUp
 from services.mesh.records.sealing import token_version
 
 MOST_SHOWN = 60
@@ -18,34 +19,46 @@ MOST_SHOWN = 60
 _READ = """
 SELECT source_record, profile, model_revision, token_version FROM match_nodes WHERE source_record = ANY(%s::text[])
 """
-# A key is read no further than it takes to see that too many hold it.
+# A key is read no further than it takes to see that too many hold it. Types may share a key, and seldom do.
 _HOLDERS = """
-SELECT n.node, n.source_record FROM match_blocks b JOIN match_nodes n USING (node)
-WHERE b.key = asked.key AND n.record_type = %(type)s LIMIT %(limit)s
+SELECT node FROM match_blocks b JOIN match_nodes n USING (node)
+WHERE b.key = asked.key AND n.record_type = {record_type} LIMIT {limit}
 """
-_CANDIDATES = f"""
-SELECT found.place, n.source_record, n.profile FROM (
-    SELECT DISTINCT place, unnest(nodes) AS node
-    FROM unnest(%(places)s::bigint[], %(keys)s::bigint[]) AS asked(place, key)
-    CROSS JOIN LATERAL (SELECT array_agg(holder.node) AS nodes FROM ({_HOLDERS}) AS holder) AS held
-    WHERE cardinality(nodes) < %(limit)s
-) AS found JOIN match_nodes n USING (node)
-"""  # noqa: S608 - constants only
+_LOOK_CANDIDATES_UP = LookUp(
+    "candidates",
+    f"""
+SELECT n.source_record, n.profile, found.place FROM (
+    SELECT DISTINCT place, unnest(nodes) AS node FROM unnest($1::bigint[], $2::bigint[]) AS asked(place, key)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN count(*) < $4::bigint THEN array_agg(node) ELSE (
+            SELECT array_agg(node) FROM ({_HOLDERS.format(record_type="$3", limit="$4::bigint")}) AS holder
+            HAVING count(*) < $4::bigint
+        ) END AS nodes
+        FROM (SELECT node FROM match_blocks WHERE key = asked.key LIMIT $4::bigint) AS of_any_type
+    ) AS held
+) AS found JOIN match_nodes n USING (node) WHERE n.record_type = $3
+""",  # noqa: S608 - constants only
+)
 _COUNT_HOLDERS = f"""
 SELECT key, holders FROM unnest(%(keys)s::bigint[]) AS asked(key)
-CROSS JOIN LATERAL (SELECT count(*) AS holders FROM ({_HOLDERS}) AS holder) AS counted
+CROSS JOIN LATERAL (
+    SELECT count(*) AS holders FROM ({_HOLDERS.format(record_type="%(type)s", limit="%(limit)s")}) AS holder
+) AS counted
 """  # noqa: S608 - constants only
 _HOLDING = """
 SELECT n.source_record FROM match_blocks b JOIN match_nodes n USING (node)
 WHERE b.key = ANY(%s::bigint[]) AND n.record_type = %s
 """
 _KEYS = "SELECT source_record, keys FROM match_nodes WHERE source_record = ANY(%s::text[])"
-_CLOSEST = """
+_LOOK_CLOSEST_UP = LookUp(
+    "closest",
+    f"""
 SELECT n.source_record, n.profile FROM (
-    SELECT node, count(*) AS shared FROM match_blocks WHERE key = ANY(%s::bigint[]) GROUP BY node
+    SELECT node, count(*) AS shared FROM match_blocks WHERE key = ANY($1::bigint[]) GROUP BY node
 ) AS a JOIN match_nodes n USING (node)
-WHERE n.record_type = %s ORDER BY a.shared DESC, n.profile, n.source_record LIMIT %s
-"""
+WHERE n.record_type = $2 ORDER BY a.shared DESC, n.profile, n.source_record LIMIT {MOST_SHOWN}
+""",  # noqa: S608 - constants only
+)
 _PUT_NODES = """
 INSERT INTO match_nodes (source_record, record_type, model_revision, profile, token_version, keys)
 SELECT source_record, %s, %s, profile, token_version, '{}'
@@ -104,6 +117,8 @@ class Candidate(NamedTuple):
     source_record: str
     stored: bytes
     """Its profile, as it is kept."""
+    place: int = 0
+    """The place of the set of keys that it was asked for by."""
 
     @property
     def profile(self) -> Profile:
@@ -126,15 +141,10 @@ def candidates(connection: Connection, record_type: str, keys: Sequence[Collecti
     asked = [(place, key) for place, each in enumerate(keys) for key in each]
     if asked:
         places, wanted = zip(*asked, strict=True)
-        parameters = {
-            "places": number_array(places),
-            "keys": number_array(wanted),
-            "type": record_type,
-            "limit": MOST_HOLDERS + 1,
-        }
-        rows = driver(connection).execute(_CANDIDATES, parameters, prepare=True, binary=True).fetchall()
-        for place, source, stored in rows:
-            found[place].append(Candidate(source, stored))
+        columns = (number_array(places), number_array(wanted))
+        rows = _LOOK_CANDIDATES_UP.rows(connection, *columns, record_type, str(MOST_HOLDERS + 1))
+        for candidate in map(Candidate._make, rows):
+            found[candidate.place].append(candidate)
     return found
 
 
@@ -143,8 +153,7 @@ def closest(connection: Connection, record_type: str, keys: Collection[int]) -> 
 
     Of those that share as many what they say decides, not what came first.
     """
-    asked = (number_array(list(keys)), record_type, MOST_SHOWN)
-    rows = driver(connection).execute(_CLOSEST, asked, prepare=True, binary=True)
+    rows = _LOOK_CLOSEST_UP.rows(connection, number_array(list(keys)), record_type)
     return [Candidate(*row) for row in rows]
 
 

@@ -49,6 +49,19 @@ def test_a_connection_prepares_a_look_up_once(single: Database) -> None:
             assert prepared == [("newest_revision",)]
 
 
+def test_a_look_up_works_within_transactions_and_after_one_was_rolled_back(single: Database) -> None:
+    both = LookUp("both", "SELECT $1::integer % 7, $2 || '%'")
+    with single.reading() as connection:
+        expected = both.rows(connection, "9", "ü")
+    assert expected == [(2, "ü%")]
+    with single.transaction() as connection:
+        assert both.rows(connection, "9", "ü") == expected
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation), single.transaction() as connection:
+        both.rows(connection, "none", "")
+    with single.transaction() as connection:
+        assert both.rows(connection, "9", "ü") == expected
+
+
 def test_a_look_up_works_after_its_first_execution_failed(single: Database) -> None:
     halved = LookUp("halved", "SELECT 4 / $1::integer")
     with pytest.raises(psycopg.errors.DivisionByZero), single.reading() as connection:

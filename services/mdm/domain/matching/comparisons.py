@@ -7,7 +7,7 @@ same similarity whenever and wherever it is compared.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import isqrt
 from typing import NamedTuple
 
@@ -33,7 +33,9 @@ NOTHING = Likeness(0, 0)
 _SHORT_CODES = Likeness(SAME, 0), Likeness(900, 0), NOTHING, NOTHING
 _LONG_CODES = Likeness(SAME, 0), Likeness(900, 0), Likeness(800, 0), NOTHING
 """By the number of typing errors."""
-_SAME_AREA = Likeness(600, 0)
+_SAME_LOCALLY, _MISTYPED, _SAME_AREA = Likeness(950, 0), Likeness(850, 0), Likeness(600, 0)
+_LOCAL, _BEFORE_LINE = 7, -4
+"""So many digits at the end of a phone number are the number without its area code; the last four are the line's."""
 
 LEVELS: dict[Comparison, tuple[int, ...]] = {
     Comparison.EXACT: (0, SAME),
@@ -81,21 +83,24 @@ def _exact(_one: str, _other: str, _rarity: Rarity) -> Likeness:
 
 
 def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
-    if min(len(one), len(other)) < SHORTEST_TYPO:
+    shorter = min(len(one), len(other))
+    if shorter < SHORTEST_TYPO:
         return NOTHING
     typos = OSA.distance(one, other, score_cutoff=2)
-    return (_LONG_CODES if min(len(one), len(other)) > SHORTEST_TYPO + 2 else _SHORT_CODES)[typos]
+    return (_LONG_CODES if shorter > SHORTEST_TYPO + 2 else _SHORT_CODES)[typos]
 
 
 def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
-    short, long = (one, other) if len(one) <= len(other) else (other, one)
-    if long.endswith(short) and len(short) > SHORTEST_TYPO:
-        return Likeness(950, rarity(short))
-    if short[-7:] == long[-7:]:
-        return Likeness(950, 0)
-    if OSA.distance(short[-7:], long[-7:], score_cutoff=1) == 1:
-        return Likeness(850, 0)
-    return _SAME_AREA if short[:-4][-3:] == long[:-4][-3:] else NOTHING
+    end, other_end = one[-_LOCAL:], other[-_LOCAL:]
+    if end == other_end or len(end) < _LOCAL or len(other_end) < _LOCAL:
+        short, long = (one, other) if len(one) <= len(other) else (other, one)
+        if long.endswith(short) and len(short) > SHORTEST_TYPO:
+            return Likeness(950, rarity(short))
+        if end == other_end:
+            return _SAME_LOCALLY
+    if OSA.distance(end, other_end, score_cutoff=1) == 1:
+        return _MISTYPED
+    return _SAME_AREA if one[-_LOCAL:_BEFORE_LINE] == other[-_LOCAL:_BEFORE_LINE] else NOTHING
 
 
 def _date(one: str, other: str, _rarity: Rarity) -> Likeness:
@@ -128,18 +133,22 @@ class Ceilings:
     """
 
     def __init__(self, text: str, rarity: Rarity) -> None:
-        weights, squares = _vector(text, rarity)
         self._text = text
-        self._squares = [(gram[1:], weight * weight) for gram, weight in weights.items()]
-        self._length = isqrt(squares) or 1
+        self._rarity = rarity
+
+    @cached_property
+    def _squares(self) -> tuple[list[tuple[str, int]], int]:
+        """The square of what each run of characters weighs, and the length of the whole; many are never asked for."""
+        weights, squares = _vector(self._text, self._rarity)
+        return [(gram[1:], weight * weight) for gram, weight in weights.items()], isqrt(squares) or 1
 
     def most_alike(self, other: str) -> int:
         """Return what the similarity with another text is not above, thousandths."""
         if self._text == other:
             return SAME
-        padded = _padded(other)
-        shared = sum([square for run, square in self._squares if run in padded])
-        return min(SAME - 1, SAME * (isqrt(shared) + 1) // self._length)
+        padded, (squares, length) = _padded(other), self._squares
+        shared = sum([square for run, square in squares if run in padded])
+        return min(SAME - 1, SAME * (isqrt(shared) + 1) // length)
 
 
 def similarity_of_vectors(across: int, squares: int) -> int:

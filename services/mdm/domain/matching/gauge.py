@@ -1,7 +1,7 @@
 """A gauge: what the values of one attribute weigh under one model, with all that this takes at hand."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from itertools import accumulate
 
@@ -15,6 +15,7 @@ from services.mdm.domain.matching.comparisons import (
     shared_rarity,
 )
 from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.profile import SEPARATOR, values_of
 
 
 class Gauge:
@@ -64,9 +65,35 @@ class Gauge:
             return self._weighed(ours[0], theirs[0])
         return max([self._weighed(one, other) for one in ours for other in theirs])
 
-    def ceiling(self, ours: Sequence[Ceilings], theirs: tuple[str, ...]) -> int:
-        """Return what `part` surely does not outweigh, for a fraction of its cost where texts have little in common."""
-        return self.heaviest[max([one.most_alike(other) for one in ours for other in theirs])]
+    def weights_with(self, ours: tuple[str, ...]) -> Callable[[str], int]:
+        """Return what weighs others' values, as one text each (`profile.said`), against these: `weight` of them."""
+        if len(ours) > 1:
+            return lambda text: self.weight(ours, values_of(text))
+        (one,) = ours
+        same, compare, rarity, bases = self._weighed(one, one)[0], self._compare, self.rarity, self._bases
+
+        def weight(text: str) -> int:
+            if text == one:
+                return same
+            if SEPARATOR in text:
+                return self.weight(ours, values_of(text))
+            similarity, shared = compare(one, text, rarity)
+            base = bases[similarity]
+            return base + self._beyond(shared) if shared and base > 0 else base
+
+        return weight
+
+    def ceilings_with(self, ours: tuple[str, ...]) -> Callable[[str], int]:
+        """Return what tells a weight that such a text surely does not exceed, for a fraction of the cost.
+
+        So it is where texts have little in common.
+        """
+        heaviest = self.heaviest
+        texts = [Ceilings(one, self.rarity) for one in ours]
+        if len(ours) > 1:
+            return lambda text: heaviest[max([one.most_alike(other) for one in texts for other in values_of(text)])]
+        most_alike = texts[0].most_alike
+        return lambda text: heaviest[max(map(most_alike, values_of(text))) if SEPARATOR in text else most_alike(text)]
 
     def _weighed(self, one: str, other: str) -> tuple[int, int]:
         if one == other:
@@ -75,8 +102,12 @@ class Gauge:
             similarity, shared = self._compare(one, other, self.rarity)
         base = self._bases[similarity]
         if shared and base > 0:
-            base += min(self._highest, max(self._lowest, shared - self._usual))
+            base += self._beyond(shared)
         return base, similarity
+
+    def _beyond(self, shared: int) -> int:
+        """Return how far the rarity of what two share moves the weight."""
+        return min(self._highest, max(self._lowest, shared - self._usual))
 
     def _base(self, similarity: int) -> int:
         """Return the weight of a similarity: that of its level, for texts in between the levels' middles too."""

@@ -15,7 +15,8 @@ Token = Callable[[str, str], str]
 """Makes a keyed token of a RESTRICTED value, for a purpose such as `match`."""
 
 TOKEN_PURPOSE = "match"  # noqa: S105 - a purpose, no secret
-_FIELD, _VALUE, _PART = "\x1d", "\x1e", "\x1f"
+_FIELD, SEPARATOR, _PART = "\x1d", "\x1e", "\x1f"
+"""`SEPARATOR` parts the values of one attribute."""
 _HEAD = 3
 """So many fields of a stored profile come before what it says of its attributes."""
 
@@ -35,8 +36,8 @@ class Profile:
 
     def to_bytes(self) -> bytes:
         """Return the profile as bytes, the same for equal profiles."""
-        identifiers = _VALUE.join(f"{kind}{_PART}{value}" for kind, value in self.identifiers)
-        values = (_VALUE.join(values) for values in self.values)
+        identifiers = SEPARATOR.join(f"{kind}{_PART}{value}" for kind, value in self.identifiers)
+        values = (SEPARATOR.join(values) for values in self.values)
         return _FIELD.join((self.record_type, str(self.version), identifiers, *values)).encode()
 
     @classmethod
@@ -44,7 +45,7 @@ class Profile:
         """Return the profile that `to_bytes` gave. Raises ValueError for other bytes."""
         try:
             name, version, identifiers, *values = data.decode().split(_FIELD)
-            kinds = tuple(map(_kind_and_value, identifiers.split(_VALUE))) if identifiers else ()
+            kinds = tuple(map(_kind_and_value, identifiers.split(SEPARATOR))) if identifiers else ()
             return cls(name, int(version), kinds, tuple(map(values_of, values)))
         except ValueError as error:
             raise ValueError("these bytes are no profile") from error
@@ -57,7 +58,7 @@ def said(stored: bytes) -> list[str]:
 
 def values_of(text: str) -> tuple[str, ...]:
     """Return the values that such a text holds."""
-    return tuple(text.split(_VALUE)) if text else ()
+    return tuple(text.split(SEPARATOR)) if text else ()
 
 
 def _kind_and_value(text: str) -> tuple[str, str]:

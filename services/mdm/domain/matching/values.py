@@ -14,20 +14,23 @@ _DATE, _MONEY = "google.type.Date", "google.type.Money"
 _NANOS = 9
 
 
-class _Step(NamedTuple):
-    field: FieldDescriptor
+class _Path(NamedTuple):
+    """The fields that lead to the holders of a value, the value's own, and whether any of them is RESTRICTED."""
+
+    leading: tuple[FieldDescriptor, ...]
+    last: FieldDescriptor
     restricted: bool
 
 
 @cache
-def _steps(record_type: RecordType, path: str) -> tuple[_Step, ...]:
-    steps = []
+def _path(record_type: RecordType, path: str) -> _Path:
+    fields = []
     descriptor = record_type.descriptor
     for name in record_type.fields_of(path):
         field = descriptor.fields_by_name[name]
-        steps.append(_Step(field, is_restricted(field)))
+        fields.append(field)
         descriptor = field.message_type or descriptor
-    return tuple(steps)
+    return _Path(tuple(fields[:-1]), fields[-1], any(map(is_restricted, fields)))
 
 
 def texts(record_type: RecordType, path: str, content: Message) -> Iterator[tuple[str, bool]]:
@@ -35,13 +38,11 @@ def texts(record_type: RecordType, path: str, content: Message) -> Iterator[tupl
 
     The values of one element's repeated field (address lines) are one text.
     """
-    steps = _steps(record_type, path)
-    restricted = any(step.restricted for step in steps)
-    last = steps[-1].field
-    for holder in _holders(content, steps[:-1]):
+    leading, last, restricted = _path(record_type, path)
+    for holder in _holders(content, leading):
         value = getattr(holder, last.name)
         if last.is_repeated and last.message_type is None:
-            text = " ".join(map(str, value)) if len(steps) > 1 else ""
+            text = " ".join(map(str, value)) if leading else ""
             yield from ([(text, restricted)] if text else [(str(each), restricted) for each in value if each])
         elif last.is_repeated:
             yield from ((_text(last, each), restricted) for each in value)
@@ -49,14 +50,13 @@ def texts(record_type: RecordType, path: str, content: Message) -> Iterator[tupl
             yield text, restricted
 
 
-def _holders(content: Message, steps: tuple[_Step, ...]) -> list[Any]:
+def _holders(content: Message, leading: tuple[FieldDescriptor, ...]) -> list[Any]:
     found: list[Any] = [content]
-    for step in steps:
-        name = step.field.name
-        if step.field.is_repeated:
-            found = [part for each in found for part in getattr(each, name)]
+    for field in leading:
+        if field.is_repeated:
+            found = [part for each in found for part in getattr(each, field.name)]
         else:
-            found = [getattr(each, name) for each in found if each.HasField(name)]
+            found = [getattr(each, field.name) for each in found if each.HasField(field.name)]
     return found
 
 

@@ -5,13 +5,13 @@ from itertools import compress
 from operator import itemgetter
 from typing import NamedTuple
 
-from services.mdm.domain.matching.comparisons import DEAR, Ceilings
+from services.mdm.domain.matching.comparisons import DEAR
 from services.mdm.domain.matching.declaration import Comparison
 from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Score
-from services.mdm.domain.matching.profile import Profile, said, values_of
+from services.mdm.domain.matching.profile import Profile, said
 
-Loss = Callable[[str], int]
-"""How much less an attribute weighs than was taken for it before, by what the other says of it; millibits."""
+Weight = Callable[[str], int]
+"""What an attribute weighs, or is sure not to exceed, by what the other says of it; millibits."""
 
 
 class _Step(NamedTuple):
@@ -19,7 +19,10 @@ class _Step(NamedTuple):
 
     place: int
     most: int
-    loss: Loss
+    """What was taken for it before."""
+    share: int
+    """What its weight is divided by."""
+    weight: Weight
     cost: int
     """How long it takes, roughly, beside the others; 0 = so long that it comes last."""
 
@@ -30,10 +33,10 @@ class _Step(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What others weigh at most who say something of the same attributes, and what they lose attribute by attribute."""
+    """What others weigh at most who say something of the same attributes, and what tells attribute by attribute."""
 
     most: int
-    losses: list[tuple[int, Loss]]
+    steps: list[_Step]
 
 
 class Weighing:
@@ -47,6 +50,7 @@ class Weighing:
         self._ours = _getter(self._places)
         self._group = {place: number for number, group in enumerate(model.matching.groups) for place in group}
         self._plans: dict[tuple[bool, ...], _Plan] = {}
+        self._made: dict[tuple[int, int], list[_Step]] = {}
 
     def score(self, stored: bytes) -> Score | None:
         """Return the score with another profile, as it is stored; None = it is below the cut.
@@ -61,8 +65,8 @@ class Weighing:
         if plan is None:
             plan = self._plans[known] = self._plan(known)
         reachable = plan.most
-        for place, loss in plan.losses:
-            reachable -= loss(others[place])
+        for place, most, share, weight, _ in plan.steps:
+            reachable += weight(others[place]) // share - most
             if reachable < self._cut:
                 return None
         return self._model.score(self._profile, Profile.from_bytes(stored)) if reachable >= self._cut else None
@@ -71,7 +75,7 @@ class Weighing:
         shares = dict(self._shares(compress(self._places, known)))
         steps = sorted((step for each in shares.items() for step in self._steps(*each)), key=lambda step: step.turn)
         most = sum(self._model.gauges[place].most // share for place, share in shares.items())
-        return _Plan(most, [(step.place, step.loss) for step in steps])
+        return _Plan(most, steps)
 
     def _shares(self, places: Iterator[int]) -> Iterator[tuple[int, int]]:
         """Give each attribute with what its weight is divided by: further evidence of a group counts less."""
@@ -81,23 +85,21 @@ class Weighing:
             groups.add(self._group[place])
 
     def _steps(self, place: int, share: int) -> list[_Step]:
+        made = self._made.get((place, share))
+        if made is None:
+            made = self._made[place, share] = self._make(place, share)
+        return made
+
+    def _make(self, place: int, share: int) -> list[_Step]:
         gauge, ours = self._model.gauges[place], self._profile.values[place]
         comparison = self._model.matching.attributes[place].comparison
-        most = gauge.most // share
-
-        def lost(other: str) -> int:
-            return most - gauge.weight(ours, values_of(other)) // share
-
+        most, weight = gauge.most // share, gauge.weights_with(ours)
         if comparison is not Comparison.TEXT:
-            return [_Step(place, most, lost, cost=comparison not in DEAR)]
-        texts = [Ceilings(text, gauge.rarity) for text in ours]
-
-        def surely_lost(other: str) -> int:
-            return most - gauge.ceiling(texts, values_of(other)) // share
-
+            return [_Step(place, most, share, weight, cost=comparison not in DEAR)]
+        ceiling = gauge.ceilings_with(ours)
         return [
-            _Step(place, most, surely_lost, cost=2),
-            _Step(place, most, lambda other: lost(other) - surely_lost(other), cost=0),
+            _Step(place, most, share, ceiling, cost=2),
+            _Step(place, 0, 1, lambda other: weight(other) // share - ceiling(other) // share, cost=0),
         ]
 
 

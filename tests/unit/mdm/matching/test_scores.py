@@ -21,6 +21,7 @@ from services.mdm.domain.matching.population import Pairs, population
 from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.matching.stored import from_message, to_message
 from services.mdm.domain.matching.training import sampled, trained
+from services.mdm.domain.matching.weighing import Weighing
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
@@ -180,6 +181,30 @@ def test_scores_in_bulk_are_the_scores_one_by_one_whatever_the_records_say(held:
     model = default_model(SUPPLIER)
     in_bulk = scores(likenesses(population(records), Pairs(one, other), model), model).tolist()
     assert in_bulk == [model.score(records[a], records[b]).millibits for a, b in zip(one, other, strict=True)]
+
+
+@pytest.mark.parametrize("cut", [-20_000, 0, 5_000, 15_000])
+def test_what_is_weighed_as_it_is_stored_scores_as_it_does_otherwise_or_is_below_the_cut(
+    population_and_model: tuple[list[Profile], MatchModel], cut: int
+) -> None:
+    records, model = population_and_model
+    for ours in records[:15]:
+        weighing = Weighing(model, ours, cut)
+        for other in records:
+            score = model.score(ours, other)
+            assert weighing.score(other.to_bytes()) == (score if score.millibits >= cut else None)
+
+
+@given(contents(SUPPLIER), st.lists(contents(SUPPLIER), min_size=1, max_size=4), st.integers(-30_000, 30_000))
+@settings(max_examples=40)
+def test_what_is_weighed_as_it_is_stored_scores_as_it_does_otherwise_whatever_the_records_say(
+    said: Any, held: list[Any], cut: int
+) -> None:
+    model, ours = default_model(SUPPLIER), profile(SUPPLIER, said, token)
+    weighing = Weighing(model, ours, cut)
+    for other in (profile(SUPPLIER, content, token) for content in held):
+        score = model.score(ours, other)
+        assert weighing.score(other.to_bytes()) == (score if score.millibits >= cut else None)
 
 
 @pytest.mark.parametrize("cut", [-20_000, 0, 5_000, 15_000])
