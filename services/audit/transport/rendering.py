@@ -34,7 +34,8 @@ def entry_message(held: HeldLeaf) -> audit_pb2.LeafEntry:
 
 def _outlined(outline: Outline) -> audit_pb2.Leaf:
     left = outline._asdict()
-    return audit_pb2.Leaf(**left, occurred_at=_time(left.pop("occurred_at")))
+    occurred_at = _time(left.pop("occurred_at"))
+    return audit_pb2.Leaf(**left, occurred_at=occurred_at)
 
 
 def gap_message(gap: Gap) -> audit_pb2.Gap:
