@@ -162,7 +162,7 @@ def test_a_killed_sequencer_is_followed_and_nothing_is_lost_or_doubled(
         audit.running.process.kill()
         at_kill = position(replicas)
         eventually(lambda: position(replicas) > at_kill, HAND_OVER_S, describe="the sequencer's successor")
-    assert second_audit.serving("readiness")
+    eventually(lambda: second_audit.serving("readiness"))
     require_whole(replicas, client, load)
 
 
@@ -299,7 +299,7 @@ def test_an_adapter_told_to_stop_does_not_wait_for_a_system_that_does_not_answer
 ) -> None:
     serves = silent_system(replicas.silent, tmp_path)
     adapter = replicas.start(ERP_ADAPTER, "one", HUB_TARGET=third_hub.running.target, **serves)
-    assert adapter.serving("readiness")
+    eventually(lambda: adapter.serving("readiness"))
     with replicas.silent.accept()[0]:
         stub = AdapterServiceStub(replicas.channel(adapter))
         stub.SyncSystem.future(SyncSystemRequest(system=SYSTEM), timeout=60)
@@ -310,7 +310,7 @@ def test_an_adapter_told_to_stop_does_not_wait_for_a_system_that_does_not_answer
 
 def test_an_adapter_without_systems_serves_and_stops(replicas: Replicas, third_hub: Replica, tmp_path: Path) -> None:
     adapter = replicas.start(SAAS_ADAPTER, "one", HUB_TARGET=third_hub.running.target, **no_systems(tmp_path))
-    assert adapter.serving("readiness")
+    eventually(lambda: adapter.serving("readiness"))
     with told_to_stop(adapter.running):
         pass
 
