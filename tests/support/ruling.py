@@ -6,6 +6,7 @@ from concord.mdm.v1 import survivorship_pb2
 from services.mdm.storage.stewardship import Decision
 from services.mesh.records.idempotency import RequestKey
 from tests.support.hub import TestHub, decision
+from tests.support.waiting import eventually
 
 Criterion = survivorship_pb2.GroupRule.Criterion
 Proposal = survivorship_pb2.SurvivorshipProposal
@@ -45,7 +46,18 @@ def trust(hub: TestHub, name: str, rank: int) -> None:
     hub.parts.registrations.update_system(name, system.etag, merge, decision(system))  # type: ignore[arg-type]
 
 
-def settle(hub: TestHub) -> None:
-    """Decide golden records anew until all are as they have to be."""
+def work_off(hub: TestHub) -> None:
+    """Decide golden records anew as far as it goes now."""
     while hub.parts.reevaluation.step():
         pass
+
+
+def settle(hub: TestHub) -> None:
+    """Decide golden records anew until all are as they have to be."""
+
+    def done() -> bool:
+        work_off(hub)
+        # A pass waits for transactions that are under way, such as the relay's.
+        return not hub.rows("SELECT FROM reevaluations WHERE NOT finished")
+
+    eventually(done)

@@ -11,7 +11,7 @@ from services.mdm.storage.write_path import Applied
 from services.mesh.records.sealing import Sealer
 from tests.support.hub import A_DAY, TestHub, decision, statement
 from tests.support.ledger import RING
-from tests.support.ruling import Criterion, enact, rule, settle, trust
+from tests.support.ruling import Criterion, enact, rule, settle, trust, work_off
 
 DUNS = ("100000001", "100000002", "100000003")
 BY_RECENCY = rule("legal_name", Criterion.CRITERION_RECENCY)
@@ -142,7 +142,7 @@ def test_a_pass_waits_for_writers_that_may_still_know_the_old_rules(hub: TestHub
     with hub.database.transaction() as writer:
         hub.parts.registry.read(writer)
         enact(hub, "supplier", BY_RECENCY)
-        settle(hub)
+        work_off(hub)
         assert standing(hub) == (False, 0, 0)
     settle(hub)
     assert (standing(hub), names(hub, goldens)) == ((True, 3, 3), ["Legacy"] * 3)
