@@ -13,8 +13,12 @@ _EMPTY_NAMES = {"base", "bases", "common", "helper", "helpers", "manager", "mana
 
 # A path below somebody's home, and an address that packages are fetched from.
 _MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|Users|root)/[\w.-]+")
+_INDEX = r"(?:extra-)?index[-_]"
 _REGISTRY = re.compile(
-    r"\b\w+://[^\s\"'<>]*/simple\b|(?<!emit-)\b(?:extra-)?index[-_]url\s*[=:]|(?<!-)--(?:extra-)?index-url\b"
+    r"\b\w+://[^\s\"'<>]*"
+    r"/simple\b"
+    rf"|(?<!emit-)\b{_INDEX}url\s*[=:]"
+    rf"|(?<!-)--{_INDEX}url\b"
 )
 _DEPTH_OF_A_PATH = 3
 
