@@ -34,12 +34,12 @@ class Comparison:
 def compared_selection(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt]) -> Comparison:
     """Compare some leaves of the log, by place: each has to be what its receipt says, if its service kept any."""
     kept, found = _by_place(receipts)
-    services = {receipt.key.source_service for receipt in receipts}
+    services = services_of(receipts)
     for index, leaf in leaves.items():
         receipt = kept.get(index)
         if receipt is not None and receipt.leaf_hash != leaf.leaf_hash:
             found.append(_changed(index, leaf, receipt))
-        elif receipt is None and leaf.key.source_service in services:
+        elif receipt is None and _is_promised(leaf.key, services):
             found.append(_forged(index, leaf))
     return Comparison(tuple(found), sum(index in kept for index in leaves))
 
@@ -53,12 +53,12 @@ def compared_whole(
     then a receipt behind its end may be of a later leaf.
     """
     kept, found = _by_place(receipts)
-    services = {receipt.key.source_service for receipt in receipts}
+    services = services_of(receipts)
     broken = {index: one for index, one in kept.items() if not _honoured(leaves.get(index), one)}
     unpromised = {
         index: leaf
         for index, leaf in leaves.items()
-        if leaf.key.source_service in services and not _honoured(leaf, kept.get(index))
+        if _is_promised(leaf.key, services) and not _honoured(leaf, kept.get(index))
     }
     now = {leaf.leaf_hash: index for index, leaf in unpromised.items()}
     moved = {index: now[one.leaf_hash] for index, one in broken.items() if one.leaf_hash in now}
@@ -73,6 +73,16 @@ def compared_whole(
         found += sorted(_named(lost, strange, moved), key=lambda finding: finding.index or 0)
     later = len(gone) - len(lost)
     return Comparison(tuple(found), len(kept) - later, later)
+
+
+def services_of(receipts: Sequence[KeptReceipt]) -> set[str]:
+    """Return the services whose receipts are there."""
+    return {receipt.key.source_service for receipt in receipts}
+
+
+def _is_promised(key: LeafKey, services: set[str]) -> bool:
+    """Tell whether a leaf of the log has to have a receipt among those of these services."""
+    return key.source_service in services and not key.is_act
 
 
 def _by_place(receipts: Sequence[KeptReceipt]) -> tuple[dict[int, KeptReceipt], list[Finding]]:

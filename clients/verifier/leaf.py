@@ -12,6 +12,7 @@ _SOURCE_SERVICE, _RECORD, _REVISION, _CONTENT_DIGEST, _FIRST_ACT = 1, 2, 3, 19, 
 _VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
 _LONGEST_VARINT = 10
+_ACTS = ("denials/", "disclosures/", "prunings/", "questions/")
 
 
 class LeafKey(NamedTuple):
@@ -23,6 +24,11 @@ class LeafKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.record} revision {self.revision} of {self.source_service}"
+
+    @property
+    def is_act(self) -> bool:
+        """Whether it is of an act that changed no record, such as a refused call: of these no receipt is kept."""
+        return self.record.startswith(_ACTS)
 
 
 class Stated(NamedTuple):

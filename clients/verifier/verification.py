@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from clients.verifier.bundle import Bundle, BundledLeaf
 from clients.verifier.checkpoint import Checkpoint, Cosignature, check_log_signature, cosignatures
-from clients.verifier.comparison import Comparison, SeenLeaf, compared_selection, compared_whole
+from clients.verifier.comparison import Comparison, SeenLeaf, compared_selection, compared_whole, services_of
 from clients.verifier.errors import RefutedError, UnreadableError
 from clients.verifier.leaf import Stated, stated_by
 from clients.verifier.merkle import GrowingTree, check_consistency, check_inclusion, leaf_hash
@@ -213,8 +213,12 @@ def _open_by_receipts(walk: _Walk, receipts: Sequence[KeptReceipt] | None, compa
     if receipts is None:
         yield "that the leaves are those which the services sent (no receipts were given)"
         return
-    unknown = {leaf.key.source_service for leaf in walk.seen.values()} - {each.key.source_service for each in receipts}
+    known = services_of(receipts)
+    unknown = {leaf.key.source_service for leaf in walk.seen.values()} - known
     if unknown:
         yield f"that the leaves of {', '.join(sorted(unknown))} are those which it sent (no receipts of it were given)"
+    acts = sum(leaf.key.is_act and leaf.key.source_service in known for leaf in walk.seen.values())
+    if acts:
+        yield f"that {acts} leaves of refused calls are those which the services sent (no receipts are kept of them)"
     if comparison.later:
         yield f"that this was the newest state ({comparison.later} receipts are of later leaves)"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from clients.verifier import receipts as kept
 from clients.verifier.bundle import Bundle
 from clients.verifier.errors import UnreadableError
+from clients.verifier.receipts import KeptReceipt
 from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Verdict
 from clients.verifier.verification import MOST_BEHIND, verify
@@ -34,11 +35,16 @@ def path(tmp_path: Path) -> Path:
 def checked(path: Path, leaves: Sequence[bytes] | None = None, **trust: Any) -> Verdict:
     """Check a bundle, with the receipts of these leaves."""
     if leaves is not None:
-        file = path.with_name("receipts.jsonl")
-        file.write_text("".join(f"{json.dumps(each)}\n" for each in evidence.receipts(leaves)))
-        trust["receipts"] = kept.read(file)
+        trust["receipts"] = read_back(path, evidence.receipts(leaves))
     with Bundle(path) as bundle:
         return verify(bundle, Trust(**{"log_keys": [LOG_KEY], **trust}))
+
+
+def read_back(path: Path, receipts: Sequence[Any]) -> list[KeptReceipt]:
+    """Return receipts as they are read from the file that a service's database gave."""
+    file = path.with_name("receipts.jsonl")
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in receipts))
+    return kept.read(file)
 
 
 def names(verdict: Verdict) -> list[tuple[Falsehood, int | None]]:
@@ -130,12 +136,31 @@ def test_leaves_of_a_service_without_receipts_are_told_as_open(path: Path) -> No
     assert "that the leaves of erp_adapter are those which it sent (no receipts of it were given)" in verdict.open
 
 
+def test_refused_calls_have_no_receipts_which_is_told_as_open_and_hides_nothing_else(path: Path) -> None:
+    denials = history("denials/one", [1, 2])
+    leaves = [*LEAVES[:3], denials[0], *LEAVES[3:], denials[1]]
+
+    def receipted(log: Sequence[bytes]) -> Verdict:
+        evidence.complete(path, log)
+        kept_ones = [each for each in evidence.receipts(leaves) if not each["record"].startswith("denials/")]
+        return checked(path, receipts=read_back(path, kept_ones))
+
+    verdict = receipted(leaves)
+    assert (verdict.holds, verdict.receipts) == (True, len(LEAVES))
+    told = "that 2 leaves of refused calls are those which the services sent (no receipts are kept of them)"
+    assert told in verdict.open
+    assert names(receipted([*leaves, *history("suppliers/one", [5])])) == [(Falsehood.FORGED_APPEND, 10)]
+    # One that is put between others, or taken away, moves what has its receipt.
+    assert not receipted([*leaves[:5], *history("denials/other", [1]), *leaves[5:]]).holds
+    assert not receipted([*leaves[:3], *leaves[4:]]).holds
+    evidence.selection(path, leaves, [1, 3])
+    assert checked(path, receipts=read_back(path, [evidence.receipts(leaves)[1]])).holds
+
+
 def test_a_place_that_was_promised_twice_is_a_forked_view(path: Path) -> None:
     evidence.complete(path, LEAVES)
-    file = path.with_name("receipts.jsonl")
     told = [*evidence.receipts(LEAVES), evidence.receipts(edited(LEAVES, 2))[2]]
-    file.write_text("".join(f"{json.dumps(each)}\n" for each in told))
-    assert names(checked(path, receipts=kept.read(file))) == [(Falsehood.FORKED_VIEW, 2)]
+    assert names(checked(path, receipts=read_back(path, told))) == [(Falsehood.FORKED_VIEW, 2)]
 
 
 def test_a_rewritten_beginning_is_found_by_the_checkpoint_that_is_held(path: Path) -> None:
