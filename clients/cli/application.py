@@ -106,17 +106,24 @@ def run(arguments: Sequence[str]) -> int:
     except RefusedError as refused:
         _tell(as_json, refusal.as_document(refused), "\n".join(refusal.describe(refused)))
         return refusal.exit_status(refused.error)
-    except Mistake as mistake:
-        return _mistaken(as_json, mistake)
-    except click.ClickException as error:
-        return _mistaken(as_json, Mistake(error.format_message(), _help_for(error)))
     except BrokenPipeError:
         # Whoever reads has had enough; nothing may be flushed to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return refusal.OK
+    except (Mistake, click.ClickException, OSError) as error:
+        return _mistaken(as_json, _mistake(error))
     except (KeyboardInterrupt, click.Abort):
         return refusal.INTERRUPTED
     return status if isinstance(status, int) else refusal.OK
+
+
+def _mistake(error: Mistake | click.ClickException | OSError) -> Mistake:
+    if isinstance(error, click.ClickException):
+        return Mistake(error.format_message(), _help_for(error))
+    if isinstance(error, OSError):
+        # Of a file that the command line names, or of its own: a full disk, a folder that is not there.
+        return Mistake(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return error
 
 
 def _mistaken(as_json: bool, mistake: Mistake) -> int:

@@ -85,6 +85,8 @@ def read() -> Config:
         document = yaml.safe_load(path.read_text()) or {}
         contexts = {name: _context(name, stated) for name, stated in (document.get("contexts") or {}).items()}
         return Config(str(document.get("current") or ""), contexts)
+    except OSError as error:
+        raise Mistake(f"{path} can't be read: {error.strerror}", f"make it readable, or set {FILE_VARIABLE}") from error
     except (yaml.YAMLError, AttributeError, UnicodeDecodeError, TypeError) as error:
         raise Mistake(f"{path} is no file of contexts: {error}", "correct it, or move it away") from error
 

@@ -61,8 +61,12 @@ def path(context: str) -> Path:
 
 
 def read(context: str) -> Grant:
-    """Return what the last log-in gave. Raises OSError."""
-    return Grant(**json.loads(path(context).read_text()))
+    """Return what the last log-in gave. Raises OSError, also for a file that holds something else."""
+    kept = path(context)
+    try:
+        return Grant(**json.loads(kept.read_text()))
+    except (ValueError, TypeError) as error:
+        raise OSError(f"{kept} holds no log-in: {error}") from error
 
 
 def store(context: str, grant: Grant) -> None:

@@ -14,8 +14,11 @@ from clients.cli.command import Command, Session, pass_session
 from clients.cli.config import Context
 from clients.cli.credentials import Grant
 from clients.cli.device_flow import Endpoints
+from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
 from clients.cli.outline import Line
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.errors import ConcordError
 
 _STDIN = "-"
 _CLIENT_ID = "concord-cli"
@@ -135,7 +138,9 @@ def _identity(session: Session) -> dict[str, Any]:
     try:
         token = credentials.source(name, context, device_flow.renew).token()
     except OSError as error:
-        raise Mistake(f"nobody is logged in to {name}", "concord login") from error
+        told = f"nobody is logged in to {name}: {error.strerror or error}"
+        missing = ConcordError(reasons.ERROR_REASON_CREDENTIALS_MISSING, told)
+        raise RefusedError(missing, name, "whoami") from error
     said = credentials.claims(token)
     shown: dict[str, Any] = {"context": name, "token_file": context.token_file or str(credentials.path(name))}
     shown |= {key: said[key] for key in _SHOWN if key in said}

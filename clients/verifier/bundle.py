@@ -127,7 +127,10 @@ def _unpacking(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise UnreadableError(f"{name} can't be unpacked") from error
+        told = (
+            f"can't be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else "can't be unpacked"
+        )
+        raise UnreadableError(f"{name} {told}") from error
 
 
 def labelled(line: bytes, extra: frozenset[str], what: str) -> dict[str, Any]:

@@ -280,6 +280,11 @@ def test_a_file_that_is_cut_is_told(path: Path, broken: slice) -> None:
         checked(path)
 
 
+def test_a_file_that_is_not_there_is_told_as_that(path: Path) -> None:
+    with pytest.raises(UnreadableError, match="No such file"):
+        checked(path)
+
+
 @given(place=st.integers(0, 10_000), value=st.integers(0, 255))
 @settings(max_examples=60)
 def test_whatever_byte_of_a_bundle_is_changed_nothing_breaks_and_no_other_leaf_is_proven(
