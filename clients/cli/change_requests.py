@@ -121,7 +121,7 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
     if session.as_json:
         session.output.record(answer)
         return
-    session.output.records(answer.differences, "differences", columns, _DIFFERENCE_COLUMNS)
+    session.output.records(answer.differences, "differences", columns, _DIFFERENCE_COLUMNS, whole=not columns)
     beside = f"{answer.golden_record}, revision {answer.golden_revision}" if answer.golden_record else "a new record"
     session.output.note(f"beside {beside}")
 

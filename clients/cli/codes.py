@@ -10,8 +10,8 @@ import click
 from clients.cli import code_file, contracts, options, records
 from clients.cli.columns import Column
 from clients.cli.command import Group, Session, pass_session
+from clients.cli.kinds import qualified
 from clients.cli.mistake import Mistake
-from clients.cli.systems import qualified
 from concord.mdm.v1 import code_map_proposal_pb2, what_if_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 

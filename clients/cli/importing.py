@@ -15,10 +15,9 @@ from clients.cli.columns import Column
 from clients.cli.command import Command, Session, pass_session
 from clients.cli.import_report import Report, Reported
 from clients.cli.import_streams import Batch, ImportStreams
-from clients.cli.kinds import Kind
+from clients.cli.kinds import Kind, qualified
 from clients.cli.mapping import Mapped
 from clients.cli.mistake import Mistake
-from clients.cli.systems import qualified
 from clients.cli.table_file import Row
 from clients.cli.translation import Translation
 from concord.mdm.v1 import ingest_pb2

@@ -138,3 +138,8 @@ def _words(name: str, joint: str) -> str:
 
 def _plain(text: str) -> str:
     return re.sub(r"[-_ ]", "", text).lower()
+
+
+def qualified(collection: str, name: str) -> str:
+    """Return a name with its collection: `erp` is `systems/erp`."""
+    return name if "/" in name else f"{collection}/{name}"

@@ -1,5 +1,6 @@
 """Match models: trained, looked at, tuned, promoted by a second person; and what pairs score under them."""
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -24,13 +25,25 @@ _BITS = 1000
 _PAUSE_S = 0.5
 
 
+class _Cut(click.FloatRange):
+    """A cut in bits, as far as a model may have it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a cut; what is no number is in no range either."""
+        read = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no number of bits", param, ctx) if math.isnan(read) else read
+
+
+_CUT, _REVIEW_CUT = _Cut(0, 1000), _Cut(-1000, 1000)
+
+
 def with_cuts(command: F) -> F:
     """Take the cuts that a person sets, in bits."""
     for option in (
         click.option("--no-automatic-links", is_flag=True, help="Link nothing automatically; queue everything."),
-        click.option("--margin", type=float, metavar="BITS", help="How far the second-best has to be behind."),
-        click.option("--review", type=float, metavar="BITS", help="Ask a steward from here on."),
-        click.option("--link", type=float, metavar="BITS", help="Link automatically from here on."),
+        click.option("--margin", type=_CUT, metavar="BITS", help="How far the second-best has to be behind."),
+        click.option("--review", type=_REVIEW_CUT, metavar="BITS", help="Ask a steward from here on."),
+        click.option("--link", type=_CUT, metavar="BITS", help="Link automatically from here on."),
     ):
         command = option(command)
     return command

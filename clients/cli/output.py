@@ -73,7 +73,13 @@ class Output:
             self._labelled(label, value, labels)
 
     def records(
-        self, messages: Iterable[Message], nouns: str, paths: Sequence[str] = (), default: Sequence[str] = ()
+        self,
+        messages: Iterable[Message],
+        nouns: str,
+        paths: Sequence[str] = (),
+        default: Sequence[str] = (),
+        *,
+        whole: bool = False,
     ) -> None:
         """Print a list of messages: as a JSON array, element by element, or as a table; see `columns` for which."""
         found: list[Message] = []
@@ -85,22 +91,27 @@ class Output:
                 found.extend(counted(messages))
         finally:
             # What has come before a failure is shown all the same.
-            self.table(columns(found, paths, default))
+            self.table(columns(found, paths, default), whole=whole)
         if not found:
             self.note(f"no {nouns}")
 
-    def table(self, found: Sequence[Column]) -> None:
-        """Print columns beside one another; below the first one where there is no room beside it."""
+    def table(self, found: Sequence[Column], *, whole: bool = False) -> None:
+        """Print columns beside one another; below the first one where there is no room beside it.
+
+        With `whole`, for what people compare, also where cells would be cut.
+        """
         if not found:
             return
-        if self.width is not None and len(found) > 1 and self.width - found[0].width < GAP + _ROOM_BESIDE_NAME:
+        shown = fitting(found, self.width)
+        is_cut = [column.cells for column in shown] != [column.cells for column in found]
+        room = _UNLIMITED if self.width is None else self.width - found[0].width
+        if len(found) > 1 and (room < GAP + _ROOM_BESIDE_NAME or (whole and is_cut)):
             self._blocks(found)
             return
-        shown = fitting(found, self.width)
         self._row([column.title for column in shown], shown, _HEADING)
         for cells in zip(*(column.cells for column in shown), strict=True):
             self._row(cells, shown, "")
-        if [column.cells for column in shown] != [column.cells for column in found]:
+        if is_cut:
             self.hint("not everything fits: --wide shows all, --columns chooses, --json has everything")
 
     def line(self, text: str, style: str = "") -> None:
@@ -176,25 +187,26 @@ class Output:
         self._out.print(Text(_harmless((" " * GAP).join(padded).rstrip()), style), soft_wrap=True)
 
     def _goes_below(self, value: str, room: int) -> bool:
-        """Tell whether a value is one word, such as a name to copy, that stays whole on a line of its own only."""
-        return room < cell_len(value) <= (self.width or _UNLIMITED) - len(_INDENT) and len(value.split()) == 1
+        """Tell whether a value holds a word, such as a name to copy, that stays whole below its label only."""
+        longest = max(map(cell_len, value.split()), default=0)
+        return room < longest <= (self.width or _UNLIMITED) - len(_INDENT)
 
     def _labelled(self, label: str, value: str, labels: int) -> None:
         shown = Text(f"{label}{' ' * max(labels - cell_len(label), 0)}", _LABEL)
-        room = (self.width or _UNLIMITED) - labels - GAP
-        if value and (cell_len(label) > labels or self._goes_below(value, room)):
+        room, before = (self.width or _UNLIMITED) - labels - GAP, " " * labels
+        goes_below = self._goes_below(value, room)
+        if value and (cell_len(label) > labels or goes_below):
             self._out.print(Text(label, _LABEL), soft_wrap=True)
-            shown = Text(" " * labels)
-        if self._goes_below(value, room):
-            self._out.print(Text(f"{_INDENT}{_harmless(value)}"), soft_wrap=True)
-            return
+            shown = Text(before)
+        if goes_below:
+            shown, before, room = Text(), "", (self.width or _UNLIMITED) - GAP
         if not value:
             shown.rstrip()
             self._out.print(shown, soft_wrap=True)
         for part in Text(_harmless(value)).wrap(self._out, room) if value else ():
             part.rstrip()
             self._out.print(Text.assemble(shown, " " * GAP, part), soft_wrap=True)
-            shown = Text(" " * labels)
+            shown = Text(before)
 
 
 class _Console(Console):

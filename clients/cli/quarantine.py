@@ -12,11 +12,10 @@ from google.protobuf.message import DecodeError, Message
 
 from clients.cli import contracts, kinds, options, outline, record_file, records
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.kinds import Kind
+from clients.cli.kinds import Kind, qualified
 from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
 from clients.cli.outline import Line
-from clients.cli.systems import qualified
 from concord.mdm.v1 import ingest_pb2
 
 _HUB, _ADAPTERS = "quarantined-records", "quarantined-documents"

@@ -19,7 +19,9 @@ def read_into(path: Path, message: Message) -> None:
     try:
         text = sys.stdin.read() if str(path) == STDIN else path.read_text(encoding="utf-8")
         document = _as_json(yaml.safe_load(text))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Mistake(f"{path} can't be read: {error.strerror}", "name a file that holds the record") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Mistake(f"{path} can't be read: {error}", "it has to be YAML or JSON") from error
     fill(document, message, str(path))
 
@@ -33,7 +35,9 @@ def fill(document: Any, message: Message, origin: str) -> None:
     except (json_format.ParseError, ValueError, TypeError) as error:
         name = message.DESCRIPTOR.name
         hint = f"write the fields as concord get --json shows them for a {name}"
-        raise Mistake(f"{origin} is no {name}: {error}", hint) from error
+        # What follows lists the fields under names that are not those of the contract.
+        told = str(error).partition("\n")[0]
+        raise Mistake(f"{origin} is no {name}: {told}", hint) from error
 
 
 def _as_json(read: Any) -> Any:

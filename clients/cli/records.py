@@ -1,5 +1,6 @@
 """Records of every type: reading them now and then, finding them, and why they are what they are."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from clients.cli import contracts, kinds, options, values
 from clients.cli.columns import Column
 from clients.cli.command import Command, Session, pass_session
 from clients.cli.comparison import Difference, compare
-from clients.cli.kinds import Kind
+from clients.cli.kinds import Kind, qualified
 from clients.cli.mesh import Mesh
 from clients.cli.mistake import Mistake
 from clients.cli.outline import Line
@@ -20,10 +21,17 @@ from clients.cli.output import as_document
 
 _NEWEST_TWO = 2
 
+# The first step of a path, with the key of its element, which may hold dots: `sites[erp.1]` of `sites[erp.1].address`.
+_FIRST_STEP = re.compile(r"[^.\[]*(?:\[.*?\](?=\.|$))?")
+
+
+def _system_name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return qualified("systems", value) if value else value
+
 
 @click.command(cls=Command)
 @click.argument("name", metavar="NAME|TYPE")
-@click.option("--system", metavar="SYSTEM", help="With TYPE: the system, such as systems/erp.")
+@click.option("--system", metavar="SYSTEM", callback=_system_name, help="With TYPE: the system, such as erp.")
 @click.option("--key", metavar="KEY", help="With TYPE: the system's own key, such as party/42.")
 @click.option("--revision", metavar="N", type=click.IntRange(min=1), help="This revision instead of the newest.")
 @options.read_time
@@ -63,7 +71,7 @@ def get(
 @click.option("--filter", "filter_", metavar="FILTER", help='Such as: status = STATUS_ON_HOLD AND legal_name : "Acme*"')
 @click.option("--order-by", metavar="FIELDS", help="Such as: legal_name desc")
 @click.option("--show-deleted", is_flag=True, help="Deleted ones, too.")
-@click.option("--system", metavar="SYSTEM", help="For source-records: those of this system.")
+@click.option("--system", metavar="SYSTEM", callback=_system_name, help="For source-records: those of this system.")
 @click.option("--golden-record", metavar="NAME", help="For source-records: those of this golden record.")
 @options.read_time
 @options.effective_time
@@ -273,7 +281,7 @@ def _explained(value: Any) -> Iterator[Line]:
     yield Line(0, f"{value.path}{period}", _said(won) if won is not None else "(withdrawn by every source)")
     if won is not None:
         rule = values.enum_text(value.DESCRIPTOR.fields_by_name["rule"].enum_type, value.rule).replace("_", " ")
-        yield Line(1, "said by", f"{_who(won)} ({rule})")
+        yield Line(1, "said by", f"{_holder(value.pin) if value.HasField('pin') else _who(won)} ({rule})")
         yield from _coded(won)
     for lost in value.losers:
         yield Line(1, "over", f"{_said(lost)} of {_who(lost)}")
@@ -298,6 +306,11 @@ def _who(assertion: Any) -> str:
     return f"{assertion.system} {assertion.key} since {values.message_text(assertion.source_time)}{echoed}"
 
 
+def _holder(pin: Any) -> str:
+    since, until = values.message_text(pin.pin_time), values.message_text(pin.expire_time)
+    return f"{pin.author}, {pin.name}, since {since} until {until}: {pin.reason}"
+
+
 def _states(shown: Sequence[Any]) -> Iterable[Column]:
     field: FieldDescriptor | None = shown[0].DESCRIPTOR.fields_by_name.get("state") if shown else None
     if field is not None:
@@ -307,8 +320,13 @@ def _states(shown: Sequence[Any]) -> Iterable[Column]:
 def _changed(old: Message | None, new: Message) -> str:
     if old is None:
         return "(first)"
-    paths = dict.fromkeys(one.path.partition(".")[0] for one in compare(old, new))
+    paths = dict.fromkeys(_first_step(one.path) for one in compare(old, new))
     return ", ".join(paths) or "(nothing of the record itself)"
+
+
+def _first_step(path: str) -> str:
+    found = _FIRST_STEP.match(path)
+    return found[0] if found else path
 
 
 def _difference(one: Difference) -> Iterator[Line]:

@@ -110,8 +110,8 @@ def fix(refused: RefusedError) -> str:
     error = refused.error
     if exit_status(error) == UNREACHABLE:
         return "does the service run, and does concord config show name its address, --plaintext or --ca-file?"
-    template = _FIXES.get(error.reason_name, "see error_reason.proto for {reason}")
-    told = template.format_map(_Known({"reason": error.reason_name, **_named(error), **error.metadata}))
+    known = _Known({"reason": error.reason_name, **_named(error), **error.metadata})
+    told = _template(error, known).format_map(known)
     if error.retry_after is not None:
         told += f" (in {max(error.retry_after.total_seconds(), 1):.0f} s)"
     return told
@@ -145,6 +145,12 @@ def mistake_document(mistake: Mistake) -> dict[str, Any]:
     """Return a mistake on the command line for programs."""
     told = {"reason": "USAGE", "message": mistake.message, "fix": mistake.hint, "exit_status": MISTAKEN}
     return {"error": told}
+
+
+def _template(error: ConcordError, known: Mapping[str, str]) -> str:
+    if error.reason_name == "RECORD_DELETED" and known.get("name", "").startswith("pins/"):
+        return "nothing is left to do: concord get {name}"
+    return _FIXES.get(error.reason_name, "see error_reason.proto for {reason}")
 
 
 def _named(error: ConcordError) -> dict[str, str]:

@@ -100,6 +100,8 @@ def update(
         session.output.note("nothing differs: nothing to change")
         session.output.record(current)
         return
+    if not kind.is_master:
+        _complete(wanted, current, request.update_mask.paths)
     clear_derived(wanted)
     wanted.name = name
     session.output.record(_record(session.mesh.ask(method, request), kind))
@@ -180,6 +182,19 @@ def differing(current: Message, wanted: Any) -> Sequence[str]:
     return [
         field.name for field in meant if field.name not in _IDENTITY and _value(current, field) != _value(wanted, field)
     ]
+
+
+def _complete(wanted: Message, current: Message, paths: Sequence[str]) -> None:
+    """Say in `wanted` as it is what is not to be changed: contracts demand some of it of every such message."""
+    changed = {path.partition(".")[0] for path in paths}
+    if "*" in changed:
+        return
+    kept = type(wanted)()
+    kept.CopyFrom(current)
+    for message, names in ((kept, changed), (wanted, {field.name for field, _ in wanted.ListFields()} - changed)):
+        for name in names & set(message.DESCRIPTOR.fields_by_name):
+            message.ClearField(name)
+    wanted.MergeFrom(kept)
 
 
 def _value(message: Message, field: Any) -> Any:

@@ -112,7 +112,7 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
     """List the values that a proposal would change."""
     method = contracts.method(f"{_SERVICE}/CompareSurvivorshipProposal")
     found = session.mesh.every(method, contracts.request_of(method, name=name))
-    session.output.records(found, "differences", columns, _DIFFERENCE_COLUMNS)
+    session.output.records(found, "differences", columns, _DIFFERENCE_COLUMNS, whole=not columns)
 
 
 @survivorship.command("promote")

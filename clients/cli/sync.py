@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from clients.cli import contracts, options, outline
 from clients.cli.columns import cut
 from clients.cli.command import Command, Group, Session, pass_session
-from clients.cli.systems import qualified
+from clients.cli.kinds import qualified
 
 _SERVICE = "concord.adapter.v1.AdapterService"
 _STATE_COLUMNS = (

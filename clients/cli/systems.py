@@ -6,6 +6,7 @@ import click
 
 from clients.cli import contracts, kinds, options, records
 from clients.cli.command import Group, Session, pass_session
+from clients.cli.kinds import qualified
 
 _SYSTEM_COLUMNS = ("name", "display_name", "kind", "entity", "trust_rank", "region")
 _ENTITY_COLUMNS = ("name", "display_name", "parent")
@@ -53,11 +54,6 @@ def list_entities(session: Session, limit: int | None, columns: Sequence[str]) -
 def get_entity(session: Session, name: str) -> None:
     """Show one entity, such as entities/mercy."""
     session.output.record(records.fetch(session.mesh, qualified("entities", name)))
-
-
-def qualified(collection: str, name: str) -> str:
-    """Return a name with its collection: `erp` is `systems/erp`."""
-    return name if "/" in name else f"{collection}/{name}"
 
 
 def _list(session: Session, nouns: str, limit: int | None, columns: Sequence[str], default: Sequence[str]) -> None:

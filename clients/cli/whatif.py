@@ -79,7 +79,7 @@ def survivorship(session: Session, name: str, columns: Sequence[str]) -> None:
         found = {kind: [as_document(each) for each in some] for kind, some in told.items()}
         session.output.document({"summary": summary, **found})
         return
-    session.output.records(values, "values that would change", columns, _VALUE_COLUMNS)
+    session.output.records(values, "values that would change", columns, _VALUE_COLUMNS, whole=not columns)
     session.output.line(f"{len(values)} values of {goldens} golden records would change")
     codes.tell_consequences(session, ending, last.review_count, last.unaffected)
 

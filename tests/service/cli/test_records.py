@@ -42,7 +42,9 @@ def test_every_master_can_be_listed_and_searched(concord: CommandLine, kind: kin
 def test_a_record_is_got_by_name_by_key_and_by_revision(concord: CommandLine, acme: str) -> None:
     by_name = concord.asked("get", acme)
     assert by_name["legal_name"] == "Acme Surgical Supply, Incorporated"
-    assert concord.asked("get", "supplier", "--system", "systems/hub", "--key", acme) == by_name
+    for system in ("systems/hub", "hub"):
+        assert concord.asked("get", "supplier", "--system", system, "--key", acme) == by_name
+        assert len(concord.asked("list", "source-records", "--system", system)) == 1
     assert concord.asked("get", acme, "--revision", "1") == by_name
     shown = concord.done("get", acme)
     assert f"lei          {LEI}\n" in shown
@@ -87,6 +89,22 @@ def test_history_and_diff_tell_what_changed(concord: CommandLine, acme: str) -> 
     assert concord.asked("diff", acme, "2", "1")["differences"][1]["before"] == "555"
     assert concord("diff", acme, "1", "1").err == "they say the same\n"
     assert concord("diff", acme, "1", "9").status == 2
+
+
+def test_a_registration_is_changed_by_a_file_that_holds_only_what_changes(concord: CommandLine) -> None:
+    before = concord.asked("get", "systems/erp")
+    after = concord.asked("update", "systems/erp", "-f", "-", given="technical_owner: Somebody else")
+    assert after["technical_owner"] == "Somebody else"
+    kept = {"display_name", "kind", "entity", "trust_rank"} & set(before)
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+
+
+def test_history_names_elements_by_their_whole_keys(concord: CommandLine, acme: str) -> None:
+    sites = "sites: [{code: erp.1, address: {locality: Here}}, {code: two, address: {locality: There}}]"
+    concord.done("update", acme, "-f", "-", given=sites)
+    concord.done("update", acme, "-f", "-", given=sites.replace("There", "Elsewhere"))
+    changed = [line.split("active")[1].strip() for line in concord.done("history", acme).splitlines()[1:]]
+    assert changed == ["sites[two]", "sites[erp.1], sites[two]", "(first)"]
 
 
 def test_a_read_time_shows_what_was_known_then(concord: CommandLine, acme: str) -> None:

@@ -44,6 +44,10 @@ def test_a_value_is_pinned_explained_and_let_go(concord: CommandLine, disputed: 
     assert "Pinned" in concord.done("explain", disputed)
     (value, *_) = [each for each in concord.asked("explain", disputed)["values"] if each["path"] == "legal_name"]
     assert (value["rule"], value["pin"]["reason"]) == ("RULE_PIN", "T-17")
+    told = " ".join(concord.done("explain", disputed, "--path", "legal_name").split())
+    assert f"said by tester, {made['name']}, since" in told
+    assert "until 2" in told
+    assert "T-17 (pin)" in told
     assert made["name"] in concord.done("pins", "list", "--state", "active", "--golden-record", disputed)
     assert "Pinned" in concord.done("get", made["name"])
     assert "unpinned" in concord.done("pins", "end", made["name"])

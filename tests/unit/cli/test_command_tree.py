@@ -95,6 +95,19 @@ def test_the_completion_offers_what_there_is(concord: CommandLine, words: str, o
     assert (offered in out, err) == (True, "")
 
 
+@pytest.mark.parametrize("bits", ["nan", "inf", "1e30", "-1"])
+def test_a_cut_that_no_model_can_have_is_a_mistake(concord: CommandLine, bits: str) -> None:
+    said = concord("whatif", "model", "matchModels/supplier-1", f"--link={bits}")
+    assert (said.status, "Invalid value for '--link'" in said.err) == (2, True)
+
+
+def test_a_file_of_a_record_is_told_by_what_is_wrong_with_it(concord: CommandLine) -> None:
+    missing = concord("create", "suppliers", "-f", "nothing.yaml")
+    assert (missing.status, "YAML" in missing.err, "No such file" in missing.err) == (2, False, True)
+    mistyped = concord("create", "suppliers", "-f", "-", given="legal_nam: Acme")
+    assert (mistyped.status, '"legal_nam"' in mistyped.err, "legalName" in mistyped.err) == (2, True, False)
+
+
 def test_contexts_are_made_listed_chosen_shown_and_removed(concord: CommandLine) -> None:
     concord.done("config", "set", "other", "--hub", "mdm.example.org:443", "--adapter", "erp=erp.example.org:443")
     assert "* test" in concord.done("config", "list")

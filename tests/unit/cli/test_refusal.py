@@ -47,6 +47,14 @@ def test_a_fix_takes_what_the_resource_names_and_shows_what_is_missing() -> None
     assert refusal.fix(refused("SYNC_PAUSED")) == "concord sync resume SYSTEM"
 
 
+def test_nothing_is_to_be_done_about_a_pin_that_ended() -> None:
+    ended = refused("RECORD_DELETED", resource=("pin", "pins/1"))
+    assert refusal.fix(ended) == "nothing is left to do: concord get pins/1"
+    assert refusal.fix(refused("RECORD_DELETED", resource=("supplier", "suppliers/1"))) == (
+        "bring it back first: concord undelete suppliers/1"
+    )
+
+
 def test_exit_statuses_tell_unreachable_from_refused_and_from_not_logged_in() -> None:
     class Gone(grpc.RpcError):
         def trailing_metadata(self) -> tuple[()]:

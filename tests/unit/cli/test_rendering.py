@@ -6,6 +6,7 @@ import unicodedata
 
 import pytest
 from google.protobuf.any_pb2 import Any as PackedAny
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 from google.type.date_pb2 import Date
@@ -20,6 +21,7 @@ from clients.cli.mistake import Mistake
 from clients.cli.output import Output
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
+from concord.mdm.v1.match_queue_pb2 import MatchCandidate
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
 
@@ -133,7 +135,26 @@ def test_no_line_of_an_outline_exceeds_the_terminal(text: str) -> None:
     assert [line for line in said.splitlines() if cell_len(line) > WIDTH] == []
 
 
-def _printed(message: Supplier) -> str:
+def test_names_of_a_list_stay_whole_where_they_fit_a_line_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    names = [f"systems/workforce/sourceRecords/01a22c9c-c91a-726c-a6c6-62751cd40f4{number}" for number in range(2)]
+    shown = _printed(MatchCandidate(name="matchCandidates/1", source_records=names, score_millibits=1))
+    assert shown.splitlines()[1:4] == ["source_records", f"  {names[0]},", f"  {names[1]}"]
+
+
+def test_what_is_compared_is_never_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    long = "+1 847-555-0111 extension 12345678"
+    compared = [Column("PATH", ("phone",)), *(Column(title, (f"{long} {title}",)) for title in ("BASE", "WANTED"))]
+    Output().table(compared, whole=True)
+    shown = capsys.readouterr().out
+    assert f"{long} BASE" in shown
+    assert f"{long} WANTED" in shown
+    Output().table(compared)
+    assert "…" in capsys.readouterr().out
+
+
+def _printed(message: Message) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as out:
         Output().record(message)
     return out.getvalue()
