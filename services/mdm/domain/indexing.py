@@ -81,16 +81,31 @@ def canonical(record_type: RecordType, path: str, literal: str) -> str:
     """
     field = _fields(record_type, path)[-1]
     if field.message_type is not None:
-        return date.fromisoformat(literal).isoformat()
+        return _day(path, literal)
     if field.enum_type is not None:
-        if literal not in field.enum_type.values_by_name:
-            raise ValueError(f"{path} has no value of this name")
+        known = field.enum_type.values_by_name
+        if literal not in known:
+            raise ValueError(f"{path} is never {literal!r}: it is one of {', '.join(list(known)[1:])}")
         return literal
     if field.type == FieldDescriptor.TYPE_BOOL:
         if literal not in {"true", "false"}:
             raise ValueError(f"{path} is true or false")
         return literal
-    return _spelling(field)(literal if field.type == FieldDescriptor.TYPE_STRING else int(literal))
+    return _spelling(field)(literal if field.type == FieldDescriptor.TYPE_STRING else _whole(path, literal))
+
+
+def _day(path: str, literal: str) -> str:
+    try:
+        return date.fromisoformat(literal).isoformat()
+    except ValueError as error:
+        raise ValueError(f"{path} is a day such as 2026-07-01, not {literal!r}") from error
+
+
+def _whole(path: str, literal: str) -> int:
+    try:
+        return int(literal)
+    except ValueError as error:
+        raise ValueError(f"{path} is a whole number, not {literal!r}") from error
 
 
 def is_restricted(record_type: RecordType, path: str) -> bool:

@@ -11,7 +11,7 @@ from services.mdm.domain.indexing import IndexEntry, canonical, is_restricted
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import record_index
 from services.mdm.storage.schema import record_index as index
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.filters import And, Comparison, Expression, Not, Or
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.store import State
@@ -24,6 +24,7 @@ _OPERATORS = {
     ">": lambda column, value: column > value,
     ">=": lambda column, value: column >= value,
 }
+_STATE = "STATE_"
 _OWN_PATHS = ("state", "entities")
 """Paths that every master has in the index, whatever its declaration says."""
 
@@ -129,19 +130,33 @@ class Conditions:
             literal, prefix = literal[:-1], True
         if prefix and self._is_restricted(comparison.path):
             raise _not_filterable(comparison.path)
+        if comparison.path == "state" and not prefix:
+            return _state(literal), False
         if comparison.path in _OWN_PATHS:
-            return literal.removeprefix("STATE_"), prefix
+            return literal.removeprefix(_STATE), prefix
         if prefix:
             return literal.casefold(), True
         try:
             return canonical(self.record_type, comparison.path, literal), False
         except ValueError as error:
-            raise ConcordError(
-                reasons.ERROR_REASON_INVALID_FILTER, str(error), metadata={"field": comparison.path}
-            ) from error
+            raise _impossible(comparison.path, str(error)) from error
 
     def _is_restricted(self, path: str) -> bool:
         return path not in _OWN_PATHS and is_restricted(self.record_type, path)
+
+
+def _state(literal: str) -> str:
+    """Return a state as the index spells it. Raises ConcordError INVALID_FILTER where there is none of this name."""
+    name = literal.removeprefix(_STATE)
+    if name not in State.__members__:
+        known = ", ".join(f"{_STATE}{each}" for each in State.__members__)
+        raise _impossible("state", f"state is never {literal!r}: it is one of {known}")
+    return name
+
+
+def _impossible(path: str, told: str) -> ConcordError:
+    violations = [FieldViolation("filter", told, "INVALID_FILTER")]
+    return ConcordError(reasons.ERROR_REASON_INVALID_FILTER, told, metadata={"field": path}, violations=violations)
 
 
 def own_entries(record: Message) -> tuple[IndexEntry, ...]:

@@ -33,6 +33,7 @@ NO_TIMES = (Timestamp(seconds=10**18), Timestamp(seconds=-(10**18)), Timestamp(n
         ({"page_token": "forged"}, reasons.ERROR_REASON_INVALID_PAGE_TOKEN),
         ({"page_token": "x" * 3000}, reasons.ERROR_REASON_CONSTRAINT_VIOLATED),
         ({"filter": "state ="}, reasons.ERROR_REASON_INVALID_FILTER),
+        ({"filter": "state = NONE_SUCH"}, reasons.ERROR_REASON_INVALID_FILTER),
         ({"filter": "(" * 50}, reasons.ERROR_REASON_INVALID_FILTER),
         ({"filter": "state = 'a\0b'"}, reasons.ERROR_REASON_INVALID_FILTER),
         ({"filter": "nowhere = 1"}, reasons.ERROR_REASON_UNKNOWN_FIELD),
@@ -62,6 +63,14 @@ def test_a_literal_that_a_path_can_not_have_is_refused(master: Master) -> None:
         if path.endswith((".start_date", ".end_date", "_date")):
             error = refused(lambda path=path: master.call("list", filter=f'{path} > "2026-02-30"'))  # type: ignore[misc]
             assert (error.reason, error.metadata["field"]) == (reasons.ERROR_REASON_INVALID_FILTER, path)
+            assert [(each.field, "2026-07-01" in each.description) for each in error.violations] == [("filter", True)]
+
+
+def test_a_state_that_there_is_not_is_told_with_those_that_there_are(master: Master) -> None:
+    message = refused(lambda: master.call("list", filter="state = STATE_GONE")).message
+    assert "STATE_ACTIVE" in message
+    for known in ("ACTIVE", "STATE_ACTIVE"):
+        master.call("list", filter=f"state = {known}")
 
 
 def test_a_page_token_of_another_list_is_refused(master: Master) -> None:
