@@ -45,6 +45,9 @@ DECIDE = (
     "mdm.change_requests.decide",
     "mdm.survivorship.write",
 )
+LOAD = ("mdm.source_records.write", "mdm.quarantine.write")
+"""What it takes to import a file for a system, and to replay what could not be taken in."""
+
 OBSERVE = ("adapter.systems.read", "adapter.deliveries.read", "adapter.quarantine.read")
 REGISTER = ("mdm.systems.write", "mdm.entities.write", "mdm.ledgers.write")
 CHECK = ("audit.leaves.read", "audit.log.read", "audit.bundles.export", "evidence.reconcile")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.development.permissions import CHECK, DECIDE, EVIDENCE, HUB_FOR_ADAPTERS, OBSERVE, READ, REGISTER
+from services.development.permissions import CHECK, DECIDE, EVIDENCE, HUB_FOR_ADAPTERS, LOAD, OBSERVE, READ, REGISTER
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,6 @@ AUDIT = Workload("audit", has_keys=False)
 WITNESS = Workload("witness", has_database=False, has_keys=False)
 ISSUER = Workload("issuer", has_database=False, has_keys=False)
 # The first person or tool that calls the mesh: certificate and client, and no workload of the cluster.
-STEWARD = Workload("steward", (*READ, *DECIDE, *OBSERVE, *REGISTER, *CHECK), has_database=False, has_keys=False)
+STEWARD = Workload("steward", (*READ, *DECIDE, *LOAD, *OBSERVE, *REGISTER, *CHECK), has_database=False, has_keys=False)
 
 WORKLOADS = (MDM, ERP_ADAPTER, SAAS_ADAPTER, AUDIT, WITNESS, ISSUER, STEWARD)

@@ -27,7 +27,7 @@ from concord.mdm.v1 import (
     system_pb2_grpc,
     tree_pb2_grpc,
 )
-from services.development.permissions import CHECK, DECIDE, OBSERVE, READ, REGISTER
+from services.development.permissions import CHECK, DECIDE, LOAD, OBSERVE, READ, REGISTER
 from services.mesh.client import TokenFile, open_channel
 from tools.mesh import LocalMesh
 
@@ -50,7 +50,7 @@ class Role:
         return f"{self.name}.token"
 
 
-STEWARD = Role("steward@saltmarsh.example.org", (*READ, *DECIDE, *OBSERVE, "audit.leaves.read"))
+STEWARD = Role("steward@saltmarsh.example.org", (*READ, *DECIDE, *LOAD, *OBSERVE, "audit.leaves.read"))
 ADMINISTRATOR = Role(
     "administrator@saltmarsh.example.org",
     (*READ, *REGISTER, "mdm.goldens.rebuild"),
@@ -68,7 +68,7 @@ CONTROLLER = Role(
         "mdm.codes.promote",
     ),
 )
-OPERATOR = Role("operator@saltmarsh.example.org", (*OBSERVE, "adapter.systems.operate"))
+OPERATOR = Role("operator@saltmarsh.example.org", (*OBSERVE, "adapter.systems.operate", "adapter.quarantine.write"))
 BUYER = Role("buyer@saltmarsh.example.org", (*READ, "mdm.change_requests.write"))
 AUDITOR = Role(
     "auditor@saltmarsh.example.org",
