@@ -10,12 +10,13 @@ from typing import Any
 import click
 from google.protobuf.message import DecodeError, Message
 
-from clients.cli import contracts, kinds, options, outline, record_file, records
+from clients.cli import contracts, kinds, options, outline, record_file, records, refusal
 from clients.cli.command import Group, Session, pass_session
 from clients.cli.kinds import Kind, qualified
 from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
 from clients.cli.outline import Line
+from clients.cli.output import as_document, json_text
 from concord.mdm.v1 import ingest_pb2
 
 _HUB, _ADAPTERS = "quarantined-records", "quarantined-documents"
@@ -67,7 +68,7 @@ def show(session: Session, name: str, original: str | None) -> None:
     _kind(name)
     found = records.fetch(session.mesh, name)
     if original is not None:
-        _write(original, found.original)
+        _write(original, _as_corrected(found))
         return
     if session.as_json:
         session.output.record(found)
@@ -87,8 +88,10 @@ def show(session: Session, name: str, original: str | None) -> None:
 @options.stated
 @options.rehearsed
 @pass_session
-def replay(session: Session, name: str, corrected: Path | None, validate_only: bool) -> None:
+def replay(session: Session, name: str, corrected: Path | None, validate_only: bool) -> int:
     """Try the original, or a corrected one, once more.
+
+    The exit status is 1 when it is refused again.
 
     \b
     concord quarantine replay systems/erp/quarantinedDocuments/019352f2-…
@@ -104,6 +107,11 @@ def replay(session: Session, name: str, corrected: Path | None, validate_only: b
     adapter = "" if kind.is_in_hub else session.mesh.adapter_of("/".join(name.split("/")[:2]))
     answer = session.mesh.ask(method, request, adapter)
     session.output.record(answer)
+    left = getattr(answer, kind.field.name)
+    if left.state == left.STATE_OPEN:
+        session.output.note("it was refused again: correct it, or the system")
+        return refusal.REFUSED
+    return refusal.OK
 
 
 def _kind(name: str) -> Kind:
@@ -143,6 +151,23 @@ def _original(found: Any) -> Iterator[Line]:
             yield Line(1, "", f"{len(found.original)} bytes that are no source record")
         return
     yield Line(1, "", found.original.decode(errors="replace"))
+
+
+def _as_corrected(found: Any) -> bytes:
+    """Return the original as `--corrected` takes it: a source record as JSON, else the bytes that there are.
+
+    Raises Mistake where the caller was not given it.
+    """
+    content: bytes = found.original
+    if not content:
+        raise Mistake(f"the original of {found.name} is not shown to you", "ask for the permission mdm.restricted.read")
+    if not kinds.of_name(found.name).is_in_hub:
+        return content
+    try:
+        said = ingest_pb2.SourceRecord.FromString(content)
+    except DecodeError:
+        return content
+    return f"{json_text(as_document(said), indent=2)}\n".encode()
 
 
 def _write(place: str, content: bytes) -> None:

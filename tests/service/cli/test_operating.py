@@ -66,6 +66,13 @@ def test_the_hubs_quarantine_is_listed_shown_and_replayed(
         "system: systems/erp\nkey: party/1\nsource_time: 2026-01-01T00:00:00Z\n"
         "content: {'@type': type.googleapis.com/concord.mdm.v1.Supplier, legal_name: Acme}\n"
     )
+    again = concord("quarantine", "replay", name)
+    assert (again.status, "refused again" in again.err) == (1, True)
+    original = tmp_path / "original.json"
+    concord.done("quarantine", "show", name, "--original", str(original))
+    assert json.loads(original.read_text())["content"]["lei"] == "not a lei"
+    refused = concord("quarantine", "replay", name, "--corrected", str(original))
+    assert refused.status == 1
     assert concord.asked("quarantine", "replay", name, "--corrected", str(corrected))["source_record"]
     assert concord("quarantine", "list").err == "no records in quarantine\n"
     assert concord("quarantine", "show", "systems/erp").status == 2
@@ -75,6 +82,9 @@ def test_an_original_is_shown_only_to_whom_it_is_shown(concord: CommandLine, ada
     concord.log_in(adapter.hub.issuer, (*READER, *OPERATOR))
     (found,) = concord.asked("quarantine", "list")
     assert "not shown" in concord.done("quarantine", "show", found["name"])
+    original = concord.home / "original"
+    said = concord("quarantine", "show", found["name"], "--original", str(original))
+    assert (said.status, "mdm.restricted.read" in said.err, original.exists()) == (2, True, False)
 
 
 def test_one_adapter_that_is_gone_does_not_hide_the_others(concord: CommandLine, adapter: ServedAdapter) -> None:
