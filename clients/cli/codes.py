@@ -356,7 +356,7 @@ def tell_consequences(
 ) -> None:
     """Tell what a comparison says of stewards' decisions: which pins would end, what stays and why."""
     session.output.records(ending_pins, "pins that would end", (), ("pin", "golden_record", "path"))
-    session.output.line(f"{review_count} pairs wait for a steward, now and then")
+    session.output.line(f"{review_count} pairs wait for a steward, before and after")
     for each in unaffected:
         subject = what_if_pb2.Unaffected.Subject.Name(each.subject).removeprefix("SUBJECT_")
         session.output.note(f"{subject.lower().replace('_', ' ')} stay: {each.why}")

@@ -108,7 +108,8 @@ def replay(session: Session, name: str, corrected: Path | None, validate_only: b
     answer = session.mesh.ask(method, request, adapter)
     session.output.record(answer)
     left = getattr(answer, kind.field.name)
-    if left.state == left.STATE_OPEN:
+    # An adapter refuses the call itself; its rehearsal leaves what is in quarantine as it is.
+    if kind.is_in_hub and left.state == left.STATE_OPEN:
         session.output.note("it was refused again: correct it, or the system")
         return refusal.REFUSED
     return refusal.OK
@@ -131,11 +132,22 @@ def _waiting(session: Session, at: str | None, **asked: Any) -> Iterator[Message
         except RefusedError as error:
             refused = error
     if at == "adapters" or (at is None and session.mesh.adapters):
-        method = kinds.named(_ADAPTERS).method("List")
-        adapter = session.mesh.adapter_of(asked["system"]) if asked["system"] else ""
-        yield from session.mesh.every_behind(method, contracts.request_of(method, **asked), adapter)
+        yield from _behind_adapters(session, only=at == "adapters", **asked)
     if refused is not None:
         raise refused
+
+
+def _behind_adapters(session: Session, *, only: bool, **asked: Any) -> Iterator[Message]:
+    method = kinds.named(_ADAPTERS).method("List")
+    try:
+        adapter = session.mesh.adapter_of(asked["system"]) if asked["system"] else ""
+    except Mistake:
+        if only:
+            raise
+        # A system whose files are imported stands behind none; one that there is not is refused here.
+        records.fetch(session.mesh, asked["system"])
+        return
+    yield from session.mesh.every_behind(method, contracts.request_of(method, **asked), adapter)
 
 
 def _original(found: Any) -> Iterator[Line]:

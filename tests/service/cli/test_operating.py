@@ -99,6 +99,15 @@ def test_one_adapter_that_is_gone_does_not_hide_the_others(concord: CommandLine,
 
 
 @pytest.mark.usefixtures("adapter")
+def test_the_quarantine_of_a_system_that_is_behind_no_adapter_is_the_hubs(concord: CommandLine) -> None:
+    said = concord("quarantine", "list", "--system", "hub")
+    assert (said.status, said.err) == (0, "no records in quarantine\n")
+    unknown = concord("quarantine", "list", "--system", "nothing")
+    assert (unknown.status, "RECORD_NOT_FOUND" in unknown.err) == (1, True)
+    assert concord("quarantine", "list", "--system", "hub", "--at", "adapters").status == 2
+
+
+@pytest.mark.usefixtures("adapter")
 def test_deliveries_and_discrepancies_are_listed(concord: CommandLine, system: FakeSystem) -> None:
     name = concord.asked("get", "supplier", "--system", ERP, "--key", "vendor/1")["name"]
     concord.done("update", name, "-f", "-", given="phone: '2'")
