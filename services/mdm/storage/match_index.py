@@ -1,8 +1,9 @@
 """What matching works on, as tables: profiles under their block keys, and scored pairs of source records."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 from sqlalchemy import Connection
 
 from services.mdm.domain.matching.clustering import Edge
@@ -59,6 +60,18 @@ SELECT n.source_record, n.profile FROM (
 WHERE n.record_type = $2 ORDER BY a.shared DESC, n.profile, n.source_record LIMIT {MOST_SHOWN}
 """,  # noqa: S608 - constants only
 )
+# Most records come for the first time: their keys go in at once, in the index's order.
+_PUT_NEW = """
+WITH node AS (
+    INSERT INTO match_nodes (source_record, record_type, model_revision, profile, token_version, keys)
+    SELECT source_record, %s, %s, profile, token_version, keys::bigint[]
+    FROM unnest(%s::text[], %b::bytea[], %s::bigint[], %s::text[]) AS new(source_record, profile, token_version, keys)
+    ON CONFLICT (source_record) DO NOTHING RETURNING node, source_record, keys
+), block AS (
+    INSERT INTO match_blocks (key, node) SELECT key, node FROM node CROSS JOIN unnest(keys) AS key ORDER BY key
+)
+SELECT source_record FROM node
+"""
 _PUT_NODES = """
 INSERT INTO match_nodes (source_record, record_type, model_revision, profile, token_version, keys)
 SELECT source_record, %s, %s, profile, token_version, '{}'
@@ -98,6 +111,9 @@ AND (coalesce(n.model_revision, 0) < %s OR coalesce(n.token_version, -1) NOT IN 
 """
 _COUNT_BEHIND = f"SELECT count(*) {_BEHIND_ALL}"
 _BEHIND = f"SELECT c.source_record {_BEHIND_ALL} ORDER BY c.source_record LIMIT %s"
+
+Profiles = Mapping[str, tuple[Profile | None, Collection[int]]]
+"""By source record its profile, None = it has no voice, and its keys, each once."""
 
 
 class Stored(NamedTuple):
@@ -177,18 +193,29 @@ def keys_of(connection: Connection, sources: Collection[str]) -> dict[str, froze
     return {name: frozenset(keys) for name, keys in rows}
 
 
-def put(
-    connection: Connection,
-    record_type: str,
-    model_revision: int,
-    profiles: Mapping[str, tuple[Profile | None, Collection[int]]],
-) -> None:
-    """Keep profiles under their keys, each in place of what was kept of its source record; None = without a voice."""
+def put(connection: Connection, record_type: str, model_revision: int, profiles: Profiles) -> None:
+    """Keep profiles under their keys, each in place of what was kept of its source record."""
     if not profiles:
         return
-    raw, names = driver(connection), text_array(list(profiles))
+    raw = driver(connection)
+    keys = text_array([number_array(list(keys)) for _, keys in profiles.values()])
+    new = raw.execute(_PUT_NEW, (record_type, model_revision, *_columns(profiles), keys), prepare=True)
+    known = profiles.keys() - {name for (name,) in new}
+    if known:
+        _replace(raw, record_type, model_revision, {name: profiles[name] for name in sorted(known)})
+
+
+def _columns(profiles: Profiles) -> tuple[str, list[bytes], str]:
+    """Return names, profiles and the versions of their tokens, as arrays."""
     stored = [profile.to_bytes() if profile else b"" for profile, _ in profiles.values()]
-    versions = number_array([_token_version(profile) if profile else 0 for profile, _ in profiles.values()])
+    versions = [_token_version(profile) if profile else 0 for profile, _ in profiles.values()]
+    return text_array(list(profiles)), stored, number_array(versions)
+
+
+def _replace(
+    raw: psycopg.Connection[tuple[Any, ...]], record_type: str, model_revision: int, profiles: Profiles
+) -> None:
+    names, stored, versions = _columns(profiles)
     raw.execute(_PUT_NODES, (record_type, model_revision, names, stored, versions), prepare=True)
     pairs = [(name, key) for name, (_, keys) in profiles.items() for key in keys]
     columns = (text_array([name for name, _ in pairs]), number_array([key for _, key in pairs]))

@@ -18,7 +18,8 @@ WHERE i.record = gone.record AND i.path = gone.path AND i.value = gone.value AND
 """
 _ADD = """
 INSERT INTO record_index (record_type, record, path, value, from_revision)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[]) AS new(record_type, record, path)
+ORDER BY record_type, path
 """
 _CLOSE_AND_ADD = f"WITH closed AS ({_CLOSE}) {_ADD}"
 
