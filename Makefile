@@ -70,20 +70,18 @@ lint: setup ## check format, style, types, boundaries, contracts and house rules
 contracts: setup ## check the contracts alone; BASE=<revision> says what to compare them with
 	@echo "» contracts"; $(BIN)/python -m tools.contracts.check
 
-# Two workers, each takes file after file; files that share real systems stay together, tests/support/sharing.py.
-TESTED := $(foreach part,unit contract storage service,$(wildcard tests/$(part)))
+# Three workers for two cores: tests of processes wait as long as they compute. Each takes file after file; files that
+# share real systems stay together and begin first, tests/support/sharing.py. One run of all, so that none waits at its end.
+TESTED := $(foreach part,system contract service storage unit,$(wildcard tests/$(part)))
 
 .PHONY: test
-test: setup ## run every test: unit, contract, storage, service; then system, against real systems
+test: setup ## run every test: unit, contract, storage, service, and system, against real systems
 	@failed=""; mkdir -p build; \
 	echo "» installing the real systems that system tests need, meanwhile"; \
 	$(BIN)/python -m tools.systems >build/systems.log 2>&1 & installing=$$!; \
-	part() { local name="$$1" start=$$SECONDS; shift; echo "» $$name tests"; \
-	  $(BIN)/python -m pytest --quiet -n 2 --dist loadfile "$$@" || failed="$$failed, $$name"; \
-	  echo "  $$name took $$((SECONDS - start)) s"; }; \
-	part "$(notdir $(TESTED))" -m "not debian15" $(TESTED); \
+	echo "» $(notdir $(TESTED)) tests"; \
+	$(BIN)/python -m pytest --quiet -n 3 --dist loadfile --no-loadscope-reorder -m "not debian15" $(TESTED) || failed=", tests"; \
 	wait $$installing || { cat build/systems.log; failed="$$failed, installing the systems"; }; \
-	part system tests/system; \
 	[ -z "$$failed" ] && echo "» all tests passed in $$SECONDS s" || { echo "» failed: $${failed#, }"; exit 1; }
 
 .PHONY: test-systems

@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.sharing import SharedServers
+from tests.support.sharing import SharedServers, turn
 
 settings.register_profile("often", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("often"), max_examples=1000)
 settings.load_profile("often")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first; `--no-loadscope-reorder` leaves it so."""
+    items.sort(key=lambda item: turn(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -97,11 +97,13 @@ class LocalMesh:
         self._prepared: set[ServiceKind] = set()
         self.issuer = DevelopmentIssuer(directory / "issuer")
 
-    def token(self, subject: str, permissions: Sequence[str], entities: Sequence[str] = ("*",)) -> str:
+    def token(
+        self, subject: str, permissions: Sequence[str], entities: Sequence[str] = ("*",), client: str = "concord-local"
+    ) -> str:
         """Return an access token of the development issuer."""
         return self.issuer.issue(
             subject,
-            client="concord-local",
+            client=client,
             permissions=permissions,
             entities=entities,
             lifetime=TOKEN_LIFETIME,
@@ -281,7 +283,7 @@ class LocalMesh:
 
     def _token_file(self, kind: ServiceKind) -> Path:
         path = self._made(self.directory / "secrets" / f"{kind.name}.token")
-        return self.issuer.write_token(path, self.token(subject_of(kind), kind.permissions))
+        return self.issuer.write_token(path, self.token(subject_of(kind), kind.permissions, client=kind.name))
 
     def _start_free(self, kind: ServiceKind, environment: Mapping[str, str]) -> Running:
         for _ in range(_ATTEMPTS - 1):

@@ -12,8 +12,12 @@ _FOLDERS = ("protos", "services", "tools", "tests")
 
 
 def copy_project(checkout: Path, *further: str, left_out: tuple[str, ...] = ()) -> None:
-    """Copy what the services and their tests are, and `further` folders; names in `left_out` stay behind."""
-    ignored = shutil.ignore_patterns("__pycache__", *left_out)
+    """Copy what the services and their tests are, and `further` folders; names in `left_out` stay behind.
+
+    Bytecode comes along, as times of files do: compiling all of it again is most of what a run in the copy costs.
+    """
+    unfinished = "*.pyc.*"  # another test's process may be about to write it
+    ignored = shutil.ignore_patterns(unfinished, *left_out)
     for folder in (*_FOLDERS, *further):
         shutil.copytree(ROOT / folder, checkout / folder, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", checkout)

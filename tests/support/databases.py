@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from services.mesh.database import Database, DatabaseSettings
 from services.mesh.migrations import migrate
 from tools.postgres import PostgresServer
@@ -60,7 +62,7 @@ class Databases:
         """Clone the template of these migrations that was filled this way; the clone is dropped at the end."""
         name = self._new_name("test")
         self.server.create_database(name, self._template(migrations, fill), owner=OWNER)
-        _give_identity(self._settings(name))
+        self._give_identity(name)
         try:
             yield self._settings(name)
         finally:
@@ -76,6 +78,12 @@ class Databases:
             self._templates[migrations, fill] = name
         return self._templates[migrations, fill]
 
+    def _give_identity(self, name: str) -> None:
+        """Make a clone a database of its own, if its schema knows identities; a pool would cost more than all of it."""
+        with psycopg.connect(self.server.url(name, OWNER)) as connection:
+            if connection.execute("SELECT to_regclass('public.database_identity')").fetchone() != (None,):
+                connection.execute("UPDATE public.database_identity SET id = gen_random_uuid()")
+
     def _new_name(self, kind: str) -> str:
         return f"{kind}_{os.getpid()}_{next(self._numbers)}"
 
@@ -84,10 +92,3 @@ class Databases:
             owner=DatabaseSettings(self.server.url(name, OWNER), application_name="owner", pool_size=4),
             service=DatabaseSettings(self.server.url(name, SERVICE), application_name="service", pool_size=24),
         )
-
-
-def _give_identity(database: MigratedDatabase) -> None:
-    """Make a clone a database of its own, if its schema knows identities."""
-    with database.opened_by_owner() as owner, owner.transaction() as connection:
-        if connection.exec_driver_sql("SELECT to_regclass('public.database_identity')").scalar() is not None:
-            connection.exec_driver_sql("UPDATE public.database_identity SET id = gen_random_uuid()")

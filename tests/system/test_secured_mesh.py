@@ -11,6 +11,8 @@ import pytest
 from cryptography import x509
 
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
+from concord.evidence.v1.evidence_pb2 import ReconcileEvidenceRequest
+from concord.evidence.v1.evidence_pb2_grpc import EvidenceServiceStub
 from concord.mdm.v1 import supplier_pb2, system_pb2
 from concord.mdm.v1.party_pb2 import BankAccount
 from concord.mdm.v1.supplier_pb2 import Supplier
@@ -67,6 +69,15 @@ def test_a_supplier_is_written_its_leaf_found_and_its_checkpoint_cosigned(mesh: 
     acme = steward.writes("Acme")
     assert eventually(lambda: steward.finds_leaf(acme))
     assert eventually(lambda: list((mesh.directory / "witness").glob("*.checkpoint")))
+
+
+def test_the_hub_is_known_by_its_certificate_when_it_compares_its_evidence(mesh: SecuredMesh, steward: Steward) -> None:
+    steward.writes("Compared")
+    with mesh.channel("mdm") as hub:
+        evidence, everything = EvidenceServiceStub(hub), ReconcileEvidenceRequest()
+        eventually(lambda: evidence.ReconcileEvidence(everything).waiting_count == 0)
+        compared = evidence.ReconcileEvidence(everything)
+    assert (compared.compared_count > 0, list(compared.differences)) == (True, [])
 
 
 def test_who_shows_no_certificate_is_not_served(mesh: SecuredMesh) -> None:

@@ -225,9 +225,10 @@ def test_a_datetime_without_a_zone_is_refused() -> None:
     assert values.decode(values.encode(date(2026, 1, 1))) == date(2026, 1, 1)
 
 
-def test_a_killed_server_is_a_transient_failure(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_a_killed_server_is_a_transient_failure(postgres: PostgresServer, tryton: Tryton, tmp_path: Path) -> None:
     with (
-        Tryton.start(tmp_path, postgres, database="erp_killed") as server,
+        # One more server on the shared database, which a server that only read from it leaves as it is.
+        Tryton.start(tmp_path, postgres, database=tryton.database) as server,
         TrytonClient(server.url, server.database, server.user, server.password_file) as client,
     ):
         client.search_read("party.party", [], ["name"])

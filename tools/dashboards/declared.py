@@ -7,6 +7,11 @@ _JOB = "{{job}}"
 _SYSTEM = "{{system}}"
 _BY_SYSTEM = "max by (job, system)"
 _POOLS = "concord_database_connections_used / concord_database_connections_limit"
+# What Kubernetes' CronJobs found is told by how their Jobs ended: the rules of the alerts keep when that was.
+_RECONCILIATION_FAILED = (
+    'clamp_max(concord:job_failed:start_time_seconds{work=~".+-reconcile"}'
+    " unless (concord:job_completed:start_time_seconds > concord:job_failed:start_time_seconds), 1)"
+)
 _FIRST = "sum by (rpc, le) (rate(rpc_server_stream_first_message_seconds_bucket[5m]))"
 
 
@@ -80,6 +85,7 @@ OPERATIONS = Dashboard(
                     "Alarms",
                     [
                         ("max by (source_service) (concord_evidence_differences)", "{{source_service}} differs"),
+                        (_RECONCILIATION_FAILED, "{{work}} failed"),
                         (
                             "sum by (source_service) (concord_audit_leaves_conflicting_total)",
                             "{{source_service}} conflicts",
@@ -210,6 +216,7 @@ SYNCHRONISATION = Dashboard(
                 Panel(
                     "Changes compared with the audit",
                     [("max by (source_service) (concord_evidence_compared)", "{{source_service}}")],
+                    told="By a service's own runs. What a CronJob's runs compared is in the logs of its Jobs.",
                 ),
             ),
         ),

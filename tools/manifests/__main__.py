@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tools.manifests import checkov, schemas
 from tools.manifests.closure import closure_defects
+from tools.manifests.closure.containers import without_digest
 from tools.manifests.edges import read_edges
 from tools.manifests.manifests import Defect, Manifests
 from tools.manifests.rendering import OVERLAYS, RenderingError, parse, render
@@ -67,6 +68,8 @@ def _check_closure(report: Report, manifests: Manifests) -> None:
     note = f" ({len(manifests.objects)} objects, {len(manifests.pods)} kinds of pods"
     note += f", {len(edges.edges)} edges)" if edges else ", no network policies)"
     report.tell(f"closure of {manifests.overlay}", closure_defects(manifests, edges), note)
+    for image in without_digest(manifests):
+        print(f"  warning: {image} has no digest (docs/operations.md)")
 
 
 def _check_schemas(report: Report, environment: Environment, files: dict[str, Path]) -> None:

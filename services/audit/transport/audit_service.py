@@ -18,6 +18,7 @@ from services.audit.transport.asking import (
     scope_of,
     token_behind,
 )
+from services.audit.transport.conflict_log import ConflictLog
 from services.audit.transport.observation import Observation
 from services.audit.transport.question_log import QuestionLog
 from services.audit.transport.rendering import count_message, entry_message, gap_message, receipt_message
@@ -34,6 +35,7 @@ class AuditService:
         self, log: LeafLog, reader: LeafReader, questions: QuestionLog, answering: Answering, observation: Observation
     ) -> None:
         self._log = log
+        self._conflicts = ConflictLog(log)
         self._reader = reader
         self._questions = questions
         self._answering = answering
@@ -52,13 +54,15 @@ class AuditService:
             },
         )
 
-    def append_leaves(self, request: audit_pb2.AppendLeavesRequest, _call: Call) -> audit_pb2.AppendLeavesResponse:
+    def append_leaves(self, request: audit_pb2.AppendLeavesRequest, call: Call) -> audit_pb2.AppendLeavesResponse:
         """Append, and answer only after COMMIT."""
         began_ns = time.time_ns()
+        leaves = read_leaves(request.leaves)
         try:
-            outcome = self._log.append(read_leaves(request.leaves))
+            outcome = self._log.append(leaves)
         except LeafConflictError as error:
             self._observation.conflicted(error)
+            self._conflicts.keep(error, leaves[error.place].leaf_hash, call)
             raise conflict(error) from error
         except ConcordError as error:
             if error.reason == reasons.ERROR_REASON_LOG_QUEUE_FULL:

@@ -6,13 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from concord.audit.v1.audit_pb2 import AppendLeavesRequest, CountLeavesRequest, ListGapsRequest, Receipt
+from concord.audit.v1.audit_pb2 import (
+    AppendLeavesRequest,
+    CountLeavesRequest,
+    ListGapsRequest,
+    ListLeavesRequest,
+    Receipt,
+)
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import leaf_hash
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.database import Database, driver
-from tests.service.audit.conftest import APPEND, READ, refusal, replica
+from tests.service.audit.conftest import APPEND, READ, Clients, refusal, replica
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import history, leaf_bytes
 from tests.support.waiting import eventually
@@ -25,8 +31,8 @@ def append(audit: AuditServiceStub, *leaves: bytes) -> list[Receipt]:
     return list(audit.AppendLeaves(AppendLeavesRequest(leaves=leaves)).receipts)
 
 
-def held(audit: AuditServiceStub) -> int:
-    return sum(count.count for count in audit.CountLeaves(CountLeavesRequest()).counts)
+def held(audit: AuditServiceStub, source_service: str = "") -> int:
+    return sum(count.count for count in audit.CountLeaves(CountLeavesRequest(source_service=source_service)).counts)
 
 
 def test_every_leaf_gets_a_receipt_in_the_order_of_the_request(audit: AuditServiceStub) -> None:
@@ -54,8 +60,28 @@ def test_other_bytes_for_a_held_key_are_a_conflict_and_an_alarm_and_append_nothi
     assert error.metadata["record"] == "suppliers/one"
     assert error.metadata["revision"] == "2"
     assert [violation.field for violation in error.violations] == ["leaves[1]"]
-    assert held(audit) == 2
+    assert held(audit, "mdm") == 2
     assert "alarm: mdm sent other bytes for suppliers/one revision 2 than are held at place 1" in caplog.messages
+
+
+def test_a_conflict_is_evidence_once_for_each_caller_and_what_it_sent(
+    audit: AuditServiceStub, clients: Clients
+) -> None:
+    append(audit, *history("suppliers/one", (1, 2)))
+    forged, another = (leaf_bytes("suppliers/one", 2, actor=actor) for actor in ("forger", "another"))
+    for sent in (forged, forged, another, forged):
+        refusal(lambda sent=sent: append(audit, sent))  # type: ignore[misc]
+    with clients.stub(clients.issuer.issue("mallory", "tests", [APPEND], ["*"])) as mallory:
+        refusal(lambda: append(mallory, forged))
+    found = audit.ListLeaves(ListLeavesRequest(source_service="audit")).leaves
+    denials = [each.leaf for each in found if each.leaf.HasField("denial")]
+    assert [(leaf.actor, leaf.denial.sent_leaf_hash) for leaf in denials] == [
+        ("tester", leaf_hash(forged)),
+        ("tester", leaf_hash(another)),
+        ("mallory", leaf_hash(forged)),
+    ]
+    assert {(leaf.denial.reason, leaf.denial.resource) for leaf in denials} == {("LEAF_CONFLICT", "leaves/1")}
+    assert {leaf.method for leaf in denials} == {"/concord.audit.v1.AuditService/AppendLeaves"}
 
 
 def test_a_leaf_that_is_not_well_formed_is_named_and_nothing_is_appended(audit: AuditServiceStub) -> None:

@@ -28,7 +28,7 @@ from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.relay import Relay
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.service.audit.conftest import APPEND, Clients, refusal
+from tests.service.audit.conftest import APPEND, READ, Clients, refusal
 from tests.storage.mesh.conftest import MIGRATIONS
 from tests.support.acts import denial
 from tests.support.command_line import CommandLine
@@ -215,6 +215,27 @@ def test_it_is_for_callers_of_every_entity(service: Reconciled) -> None:
     assert answer.reason == reasons.ERROR_REASON_PERMISSION_MISSING
 
 
+def test_a_service_asks_for_its_own_leaves_and_who_reads_all_of_them_for_anybodys(clients: Clients) -> None:
+    def asked(token: str, source_service: str) -> completeness_pb2.ListLeafDigestsResponse:
+        everything = completeness_pb2.RecordRange()
+        request = completeness_pb2.ListLeafDigestsRequest(source_service=source_service, range=everything)
+        sums = completeness_pb2.SummarizeLeavesRequest(source_service=source_service, ranges=[everything])
+        with open_channel(f"127.0.0.1:{clients.port}", token=FixedToken(token)) as channel:
+            audit = CompletenessServiceStub(channel)
+            audit.SummarizeLeaves(sums)
+            return audit.ListLeafDigests(request)
+
+    with clients.stub(clients.granted(APPEND)) as audit:
+        audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[leaf_bytes("e/1", source_service="erp_adapter")]))
+    adapter = clients.issuer.issue("erp", "erp-adapter", [RECONCILE], ["*"])
+    auditor = clients.issuer.issue("auditor", "tests", [RECONCILE, READ], ["*"])
+    for permitted in (adapter, auditor):
+        assert [leaf.record for leaf in asked(permitted, "erp_adapter").leaves] == ["e/1"]
+    refused = refusal(lambda: asked(adapter, "mdm"))
+    assert refused.reason == reasons.ERROR_REASON_PERMISSION_MISSING
+    assert refused.metadata == {"permission": READ, "source_service": "mdm"}
+
+
 def test_odd_input_is_refused_by_name(service: Reconciled) -> None:
     stub = service.evidence(ASK)
     negative = refusal(lambda: stub.ReconcileEvidence(pb.ReconcileEvidenceRequest(page_size=-1)))
@@ -226,9 +247,9 @@ def test_odd_input_is_refused_by_name(service: Reconciled) -> None:
     token = FixedToken(service.clients.granted(RECONCILE))
     with open_channel(f"127.0.0.1:{service.clients.port}", token=token) as channel:
         audit = CompletenessServiceStub(channel)
-        empty = completeness_pb2.SummarizeLeavesRequest(source_service="mdm")
+        empty = completeness_pb2.SummarizeLeavesRequest(source_service=SERVICE)
         no_text = completeness_pb2.SummarizeLeavesRequest(
-            source_service="mdm", ranges=[completeness_pb2.RecordRange(after="\0")]
+            source_service=SERVICE, ranges=[completeness_pb2.RecordRange(after="\0")]
         )
         for asked in (empty, no_text):
             refused = refusal(lambda asked=asked: audit.SummarizeLeaves(asked))  # type: ignore[misc]

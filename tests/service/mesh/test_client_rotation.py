@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -229,4 +230,10 @@ def test_who_subscribed_is_told_of_the_channel_that_follows_until_he_unsubscribe
         eventually(lambda: grpc.ChannelConnectivity.TRANSIENT_FAILURE in told)
         channel.unsubscribe(told.append)
         assert not channel._subscribed
+        _await_end_of_watch(opened[-1])
     assert len(opened) == 2
+
+
+def _await_end_of_watch(channel: Any) -> None:
+    """Wait until grpcio's thread looks no more: on a channel that is closed meanwhile it would fail."""
+    eventually(lambda: not channel._connectivity_state.polling)

@@ -10,6 +10,7 @@ import pytest
 from services.development.bootstrap import Bootstrap
 from services.development.secrets_api import SecretsApi
 from tools.manifests.closure import closure_defects
+from tools.manifests.closure.containers import without_digest
 from tools.manifests.closure.references import secret_keys
 from tools.manifests.edges import DEPLOY, Edges
 from tools.manifests.manifests import Manifests
@@ -31,6 +32,25 @@ def test_every_setting_reaches_what_is_rendered(overlays: dict[str, Manifests]) 
     for overlay, manifests in overlays.items():
         text = str(manifests.objects)
         assert [name for name, value in read_settings(overlay).items() if value not in text] == []
+
+
+def test_images_of_others_without_a_digest_are_named_and_one_with_it_is_not(
+    overlays: dict[str, Manifests], tmp_path: Path
+) -> None:
+    floating = without_digest(overlays["production"])
+    assert [image.rpartition("/")[2] for image in floating] == [
+        "opentelemetry-collector-contrib:0.149.0",
+        "postgresql:17.5",
+    ]
+    copied = tmp_path / "k8s"
+    shutil.copytree(DEPLOY, copied)
+    settings = copied / "overlays" / "production" / "settings.env"
+    settings.write_text(settings.read_text().replace("postgresql:17.5", f"postgresql:17.5@sha256:{'ab' * 32}"))
+
+    pinned = parse("production", render("production", copied))
+
+    assert without_digest(pinned) == floating[:1]
+    assert not [defect for defect in closure_defects(pinned, None) if defect.rule == "image"]
 
 
 def test_settings_themselves_are_not_applied(overlays: dict[str, Manifests]) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.sharing import turn
+
 _FILES = ("mesh/test_one.py", "mesh/test_other.py", "test_tryton_one.py", "test_tryton_other.py", "test_alone.py")
 _TEST = """
 import pathlib
@@ -32,3 +34,13 @@ def test_files_that_share_servers_go_to_one_worker(tmp_path: Path) -> None:
     assert workers["test_one.py"] == workers["test_other.py"]
     assert workers["test_tryton_one.py"] == workers["test_tryton_other.py"]
     assert len(set(workers.values())) > 1
+
+
+def test_what_takes_longest_begins_first_and_the_rest_as_it_comes() -> None:
+    few = ["tests/unit/test_b.py::test", "tests/service/test_a.py::test"]
+    long = [
+        "tests/system/mesh/test_one.py::test",
+        "tests/system/test_tryton_one.py::test",
+        "tests/system/test_a.py::test",
+    ]
+    assert sorted([*few, *reversed(long)], key=turn) == [*long, *few]

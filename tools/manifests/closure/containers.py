@@ -24,6 +24,7 @@ _VOLUMES = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "projected
 _WITH_TOKEN = {"bootstrap"}  # the one workload that speaks to the API server
 _PINNED = re.compile(r".+(:(?!latest$|unset$)[\w][\w.-]*|@sha256:[0-9a-f]{64})")
 _EXACT = re.compile(r".+(:v?\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})")
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _SECURITY_LABELS = ("enforce", "audit", "warn")
 
 
@@ -95,13 +96,23 @@ def _one_release(manifests: Manifests) -> Iterator[Defect]:
 
 def _of_others(manifests: Manifests) -> Iterator[Defect]:
     """Images of others are named by an exact version, or by a digest: a shorter tag is another image tomorrow."""
+    for owner, image in images_of_others(manifests):
+        if not _EXACT.fullmatch(image):
+            yield Defect(owner, "image", f"{image!r} names no exact version")
+
+
+def images_of_others(manifests: Manifests) -> list[tuple[str, str]]:
+    """Return each image that `make image` did not make, with whose it is (`Deployment/collector`)."""
     running = [(pod.owner, container) for pod in manifests.pods for container in pod.containers]
     ours = {_tag(container.content.get("image", "")) for _, container in running if container.module}
     images = [(owner, container.content.get("image", "")) for owner, container in running]
     images += [(element(cluster), cluster["spec"].get("imageName", "")) for cluster in manifests.of("Cluster")]
-    for owner, image in images:
-        if _tag(image) not in ours and not _EXACT.fullmatch(image):
-            yield Defect(owner, "image", f"{image!r} names no exact version")
+    return [(owner, image) for owner, image in images if _tag(image) not in ours]
+
+
+def without_digest(manifests: Manifests) -> list[str]:
+    """Return the images of others that their registry could exchange, as it can what a tag names."""
+    return sorted({image for _, image in images_of_others(manifests) if not _DIGEST.search(image)})
 
 
 def _tag(image: str) -> str:
