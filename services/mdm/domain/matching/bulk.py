@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.mdm.domain.matching.comparisons import DEAR, LEVELS, SAME
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.declaration import DISCOUNT, Comparison
 from services.mdm.domain.matching.lists import Numbers, starts_of
-from services.mdm.domain.matching.model import DISCOUNT, MatchModel
+from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import Column, Pairs, Population
 from services.mdm.domain.matching.value_comparer import ValueComparer
 
