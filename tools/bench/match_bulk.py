@@ -1,8 +1,8 @@
 """The matching phase alone, in bulk: `python -m tools.bench.match_bulk --count 100000`.
 
 Suppliers are generated, standardised and a model is trained on them; then keys, candidates, scores and groups are
-timed, and the links set beside the truth. Nothing is stored. All but the sketches and the sorting of pairs is shared
-among processes.
+timed, and the links set beside the truth. Nothing is stored. All is shared among
+processes but what texts are told apart by and the sorting of pairs.
 """
 
 import argparse
@@ -144,13 +144,24 @@ def _parts(size: int, at_once: int) -> list[slice]:
     return [slice(start, min(start + at_once, size)) for start in range(0, size, at_once)]
 
 
-def _shared(work: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
-    pool = multiprocessing.get_context("fork").Pool(_PROCESSES)
+def _shared(
+    work: Callable[[Any], Any], parts: Iterable[Any], meanwhile: Callable[[], None] = lambda: None
+) -> list[Any]:
+    """Return what the parts give, in their order. Processes that live so shortly collect no garbage."""
+    pool = multiprocessing.get_context("fork").Pool(_PROCESSES, gc.disable)
     try:
-        return pool.map(work, parts, chunksize=1)
+        found = pool.map_async(work, parts, chunksize=1)
+        meanwhile()
+        return found.get()
     finally:
         pool.close()
         pool.join()
+
+
+def _all_keys(phase: _Phase) -> Lists:
+    """Return everybody's keys; what scores need of all texts is made meanwhile, once for all processes."""
+    parts = _parts(len(phase.of), _RECORDS_AT_ONCE)
+    return in_a_row(_shared(_keys, parts, meanwhile=phase.comparer.prepare))
 
 
 def _candidates(phase: _Phase) -> Pairs:
@@ -188,10 +199,9 @@ def measured(count: int) -> Outcome:
     _PHASES[:] = [phase]
     gc.collect()
     gc.freeze()
-    phase.all_keys = phase.timed("keys", lambda: in_a_row(_shared(_keys, _parts(count, _RECORDS_AT_ONCE))))
+    phase.all_keys = phase.timed("keys and sketches", lambda: _all_keys(phase))
     phase.pairs = phase.timed("candidates", lambda: _candidates(phase))
     phase.all_keys = nothing()
-    phase.timed("sketches", phase.comparer.prepare)
     found = phase.timed("scores", lambda: _scores(phase))
     linked = phase.timed("groups", lambda: _groups(phase, *found))
     things = np.asarray([record.thing for record in records])
