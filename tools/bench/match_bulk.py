@@ -2,7 +2,7 @@
 
 Suppliers are generated, standardised and a model is trained on them; then keys, candidates, scores and groups are
 timed, and the links set beside the truth. Nothing is stored. All is shared among
-processes but what texts are told apart by and the sorting of pairs.
+processes but what texts are told apart by.
 """
 
 import argparse
@@ -25,7 +25,15 @@ from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
 from services.mdm.domain.matching.connected import connected_in_bulk
 from services.mdm.domain.matching.lists import Lists, Numbers, in_a_row, nothing
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Pairs, Population, holders, pairs_within, population
+from services.mdm.domain.matching.population import (
+    Pairs,
+    Population,
+    holders,
+    most_holders,
+    pairs_within,
+    population,
+    united,
+)
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.training import MOST_HOLDERS, trained
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -78,7 +86,7 @@ class _Phase:
         self.of = of
         self.model = model
         self.comparer = Comparer(of, model)
-        self.all_keys = nothing()
+        self.all_keys, self.held, self.most_holders = nothing(), nothing(), MOST_HOLDERS
         self.pairs = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
         self.edges = _Edges(self.pairs, np.zeros(0, np.int64))
         self.seconds: dict[str, float] = {}
@@ -90,6 +98,12 @@ class _Phase:
     def holders(self, part: int) -> Lists:
         """Return who holds the keys of one part, of as many as there are processes."""
         return holders(self.all_keys, cap=MOST_HOLDERS, part=(part, _PROCESSES))
+
+    def pairs_within(self, part: slice) -> Pairs:
+        """Return the candidates by some of the keys that several hold."""
+        starts = self.held.starts[part.start : part.stop + 1]
+        held = Lists(self.held.flat[starts[0] : starts[-1]], starts - starts[0])
+        return pairs_within(held, self.of.sides, most=self.most_holders)
 
     def strong(self, part: slice) -> tuple[Numbers, Numbers]:
         """Return which pairs of a part are worth a review at least, and their scores."""
@@ -131,6 +145,10 @@ def _holders(part: int) -> Lists:
     return _PHASES[0].holders(part)
 
 
+def _pairs_within(part: slice) -> Pairs:
+    return _PHASES[0].pairs_within(part)
+
+
 def _strong(part: slice) -> tuple[Numbers, Numbers]:
     return _PHASES[0].strong(part)
 
@@ -165,8 +183,12 @@ def _all_keys(phase: _Phase) -> Lists:
 
 
 def _candidates(phase: _Phase) -> Pairs:
-    held = in_a_row(_shared(_holders, range(_PROCESSES)))
-    return pairs_within(held, phase.of.sides, cap=MOST_HOLDERS)
+    phase.held = in_a_row(_shared(_holders, range(_PROCESSES)))
+    phase.all_keys = nothing()
+    phase.most_holders = most_holders(phase.held.sizes(), len(phase.of), cap=MOST_HOLDERS)
+    found = united(_shared(_pairs_within, _parts(len(phase.held), len(phase.held))), len(phase.of))
+    phase.held = nothing()
+    return found
 
 
 def _scores(phase: _Phase) -> tuple[Numbers, Numbers]:
@@ -201,7 +223,6 @@ def measured(count: int) -> Outcome:
     gc.freeze()
     phase.all_keys = phase.timed("keys and sketches", lambda: _all_keys(phase))
     phase.pairs = phase.timed("candidates", lambda: _candidates(phase))
-    phase.all_keys = nothing()
     found = phase.timed("scores", lambda: _scores(phase))
     linked = phase.timed("groups", lambda: _groups(phase, *found))
     things = np.asarray([record.thing for record in records])

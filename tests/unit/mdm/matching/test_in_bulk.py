@@ -16,8 +16,8 @@ from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.features import Features
 from services.mdm.domain.matching.hashing import hashed_in_bulk
 from services.mdm.domain.matching.keys import all_keys, features_of
-from services.mdm.domain.matching.lists import Lists, Numbers, in_a_row, starts_of
-from services.mdm.domain.matching.population import candidates, common, holders, pairs_within, population
+from services.mdm.domain.matching.lists import Lists, Numbers, starts_of
+from services.mdm.domain.matching.population import candidates, common, holders, pairs_within, population, united
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -98,8 +98,9 @@ def test_candidates_by_parts_of_the_keys_are_those_by_all(held: list[frozenset[i
     flat = np.asarray([key for keys in held for key in sorted(keys)], dtype=np.int64)
     keys = Lists(flat, starts_of(np.asarray([len(each) for each in held], dtype=np.int64)))
     alone = np.full(len(held), -1)
-    by_parts = in_a_row([holders(keys, cap=5, part=(part, parts)) for part in range(parts)])
-    found, whole = pairs_within(by_parts, alone, cap=5), candidates(keys, alone, cap=5)
+    by_parts = [holders(keys, cap=5, part=(part, parts)) for part in range(parts)]
+    found = united([pairs_within(each, alone, most=5) for each in by_parts], len(held))
+    whole = candidates(keys, alone, cap=5)
     assert (found.one.tolist(), found.other.tolist()) == (whole.one.tolist(), whole.other.tolist())
     shared = Counter(key for each in held for key in each)
     together = [
