@@ -104,7 +104,7 @@ class MatchOne:
                 keys = block_keys(profile, model)
                 (found,) = match_index.candidates(connection, model.record_type, [keys])
                 weighing = Weighing(model, profile, model.review_millibits)
-                scores = [weighing.score(candidate.stored) for candidate in found]
+                scores = weighing.scores([candidate.stored for candidate in found])
                 waited, computed = time.perf_counter() - began, time.process_time() - busy
                 again = time.perf_counter()
                 driver(connection).execute(_ONE_ROW, (record.thing + 1,), prepare=True).fetchone()

@@ -107,15 +107,20 @@ class DuplicateSearch:
         model = self._registry.read(connection).models.get(record_type.name) or self._default(record_type)
         asked = called(profile(record_type, content, self._store.sealer.token), model.matching, text)
         stored = match_index.closest(connection, record_type.name, block_keys(asked, model))
-        weighing = Weighing(model, asked, min(0, model.review_millibits))
         golden = crosswalk.of_sources(connection, [each.source_record for each in stored])
-        found = [
-            Resemblance(golden[one.source_record].golden, one.source_record, score, shared)
+        of_now = [
+            (one, profile)
             for one in stored
             for profile in [one.profile]
             if profile.version == model.matching.version and one.source_record in golden
+        ]
+        weighing = Weighing(model, asked, min(0, model.review_millibits))
+        scores = weighing.scores([one.stored for one, _ in of_now])
+        found = [
+            Resemblance(golden[one.source_record].golden, one.source_record, score, shared)
+            for (one, profile), strong in zip(of_now, scores, strict=True)
             for shared in [_shared(asked, profile)]
-            if (score := model.score(asked, profile) if shared else weighing.score(one.stored)) is not None
+            if (score := model.score(asked, profile) if shared else strong) is not None
         ]
         return Resembling(_best_of_each(found), model)
 

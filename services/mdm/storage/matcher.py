@@ -227,15 +227,12 @@ def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voi
     """Score source records that are indexed with their candidates, two of them once."""
     heard = {name: voice.profile for name, voice in fresh.items() if voice.profile}
     found = match_index.candidates(connection, model.record_type, [block_keys(each, model) for each in heard.values()])
-    edges = set()
+    edges: set[Edge] = set()
     for (name, profile), candidates in zip(heard.items(), found, strict=True):
+        others = [each for each in candidates if each.source_record not in heard or each.source_record > name]
         weighing = Weighing(model, profile, model.review_millibits)
-        for candidate in candidates:
-            if candidate.source_record == name or (candidate.source_record in heard and candidate.source_record < name):
-                continue
-            score = weighing.score(candidate.stored)
-            if score is not None:
-                edges.add(_edge((name, candidate.source_record), score))
+        scores = weighing.scores([each.stored for each in others])
+        edges |= {_edge((name, each.source_record), score) for each, score in zip(others, scores, strict=True) if score}
     return Evidence(frozenset(fresh), frozenset(edges))
 
 

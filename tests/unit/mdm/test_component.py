@@ -1,11 +1,12 @@
 """A population is grouped part by part as it is grouped in one piece."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.mdm.v1.system_pb2 import System
 from services.mdm.domain.matching.clustering import Edge, Pair, pair_of
-from services.mdm.domain.matching.connected import connected
+from services.mdm.domain.matching.connected import connected, connected_in_bulk
 from services.mdm.domain.matching.defaults import LINK, REVIEW, default_model
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -64,3 +65,10 @@ def test_who_is_linked_is_in_one_part_and_who_is_not_in_another(links: set[Pair]
         while more := {name for pair in links if reached & {*pair} for name in pair} - reached:
             reached |= more
         assert reached == set(part)
+
+
+@given(st.sets(pairs))
+def test_who_hangs_together_is_told_in_bulk_as_name_by_name(links: set[Pair]) -> None:
+    ones, others = (np.asarray([NAMES.index(pair[end]) for pair in links], dtype=np.int64) for end in (0, 1))
+    found = connected_in_bulk(len(NAMES), ones, others).tolist()
+    assert found == [NAMES.index(part[0]) for name in NAMES for part in connected(NAMES, links) if name in part]

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.mdm.domain.matching.comparisons import DEAR, LEVELS, SAME
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.declaration import DISCOUNT, Comparison
 from services.mdm.domain.matching.lists import Numbers, starts_of
-from services.mdm.domain.matching.model import DISCOUNT, MatchModel
+from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.matching.population import Column, Pairs, Population
 from services.mdm.domain.matching.value_comparer import ValueComparer
 
@@ -72,11 +72,14 @@ class Comparer:
         """
         known = [each.known(pairs) for each in self._compared]
         further = _further(known, self._model.matching.groups)
+        # Short numbers, added one attribute after the other: most of this is waiting for memory.
         most = [
-            each * np.where(later, gauge.most // DISCOUNT, gauge.most)
+            each * np.where(later, np.int32(gauge.most // DISCOUNT), np.int32(gauge.most))
             for each, later, gauge in zip(known, further, self._model.gauges, strict=True)
         ]
-        reachable: Numbers = np.sum(most, axis=0, dtype=np.int64)
+        reachable = np.zeros(len(pairs), dtype=np.int64)
+        for each in most:
+            reachable += each
         alive = np.flatnonzero(reachable >= cut)
         for place, weigh in self._steps():
             compared = alive[known[place][alive]]
@@ -128,6 +131,7 @@ class _Compared:
         self._column = column
         self._values = values
         self._counts = column.counts()
+        self._said = self._counts > 0
         self._at_most_one = bool(self._counts.max(initial=0) <= 1)
         self.prepare = values.prepare
 
@@ -135,7 +139,7 @@ class _Compared:
         """Tell for which pairs both records say something."""
         if not len(self._column.values):
             return np.zeros(len(pairs), dtype=np.bool_)
-        both: Flags = (self._counts[pairs.one] > 0) & (self._counts[pairs.other] > 0)
+        both: Flags = self._said[pairs.one] & self._said[pairs.other]
         return both
 
     def likenesses(self, pairs: Pairs) -> Likenesses:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+DISCOUNT = 4
+"""Further evidence of a group of attributes counts one part in so many."""
+
 Standard = Callable[[str], str]
 """Turns a raw value into its standard form, without control characters; "" = it says nothing."""
 

@@ -21,9 +21,10 @@ import numpy.typing as npt
 from concord.mdm.v1 import match_model_pb2 as pb
 from services.mdm.domain.matching.bulk import Flags, Likenesses, levels, likenesses
 from services.mdm.domain.matching.comparisons import LEVELS
+from services.mdm.domain.matching.declaration import DISCOUNT
 from services.mdm.domain.matching.defaults import MILLIBITS, VETO
 from services.mdm.domain.matching.lists import Numbers
-from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Weights
+from services.mdm.domain.matching.model import MatchModel, Weights
 from services.mdm.domain.matching.population import Pairs, Population, random_pairs
 
 Reals = npt.NDArray[np.float64]

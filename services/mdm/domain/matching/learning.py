@@ -20,9 +20,9 @@ from concord.mdm.v1 import match_model_pb2 as pb
 from services.mdm.domain.matching.bulk import Flags, Likenesses, levels, likenesses, scores
 from services.mdm.domain.matching.calibration import Label, calibrated
 from services.mdm.domain.matching.comparisons import LEVELS, SAME
-from services.mdm.domain.matching.declaration import Comparison
+from services.mdm.domain.matching.declaration import DISCOUNT, Comparison
 from services.mdm.domain.matching.lists import Numbers
-from services.mdm.domain.matching.model import DISCOUNT, MatchModel, Score, Weights, forbidding
+from services.mdm.domain.matching.model import MatchModel, Score, Weights, forbidding
 from services.mdm.domain.matching.population import Pairs, Population
 from services.mdm.domain.matching.regression import Observations, Reals, fitted, rising
 

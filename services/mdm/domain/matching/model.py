@@ -6,13 +6,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from concord.mdm.v1 import match_model_pb2 as pb
-from services.mdm.domain.matching.declaration import Attribute, Matching
+from services.mdm.domain.matching.declaration import DISCOUNT, Attribute, Matching
 from services.mdm.domain.matching.gauge import Gauge
 from services.mdm.domain.matching.hashing import hashed
 from services.mdm.domain.matching.profile import Profile
-
-DISCOUNT = 4
-"""Further evidence of a group counts one part in so many."""
+from services.mdm.domain.matching.weighing_plan import Plan, planned
 
 MISSING = -1
 """The level of an attribute that one of the records says nothing of: it weighs nothing."""
@@ -115,6 +113,17 @@ class MatchModel:
             )
             for attribute, weights in zip(self.matching.attributes, self.weights, strict=True)
         )
+
+    def plan(self, places: tuple[int, ...]) -> Plan:
+        """Return how records are weighed that both say something of the attributes in these places, ascending."""
+        known = self._plans.get(places)
+        if known is None:
+            known = self._plans[places] = planned(self.matching, self.gauges, places)
+        return known
+
+    @cached_property
+    def _plans(self) -> dict[tuple[int, ...], Plan]:
+        return {}
 
     def _rarity_within(self, attribute: Attribute, unseen: int) -> Callable[[str], int]:
         return _Rarities(attribute.name, self.rarities, unseen).__getitem__

@@ -22,5 +22,9 @@ def numbered(values: Numbers) -> tuple[Numbers, Numbers]:
 
 def ascending(values: Numbers) -> Numbers:
     """Return the distinct values in order, as `np.unique` does by way of a hash table and ten times as slowly."""
-    ordered = np.sort(values)
+    return once(np.sort(values))
+
+
+def once(ordered: Numbers) -> Numbers:
+    """Return each of the values, which are in order, once."""
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered

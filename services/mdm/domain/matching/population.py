@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.mdm.domain.matching.hashing import hashed_in_bulk
-from services.mdm.domain.matching.lists import Lists, Numbers
-from services.mdm.domain.matching.numbering import ascending
+from services.mdm.domain.matching.lists import Lists, Numbers, starts_of
+from services.mdm.domain.matching.numbering import ascending, once
 from services.mdm.domain.matching.profile import Profile
 
 _PAIRS_PER_RECORD, _ALWAYS_BORNE = 20, 1_250_000
@@ -82,12 +82,42 @@ def candidates(keys: Lists, sides: Numbers, *, cap: int) -> Pairs:
 
     In a large population fewer: the rarest keys come first, until there are as many pairs as the population can bear.
     """
-    order = np.argsort(keys.flat)
-    records = keys.owners()[order]
-    edges = _edges(keys.flat[order])
+    held = holders(keys, cap=cap)
+    return pairs_within(held, sides, most=most_holders(held.sizes(), len(keys), cap=cap))
+
+
+def holders(keys: Lists, *, cap: int, part: tuple[int, int] = (0, 1)) -> Lists:
+    """Return of each key that several records hold, `cap` at most, which these are; a record's `keys` are distinct.
+
+    Of several parts of all keys (which one, of how many) each has its own: together they are what the whole gives.
+    """
+    flat, records = keys.flat, keys.owners()
+    if part[1] > 1:
+        own = np.flatnonzero(_part_of(flat, part[1]) == part[0])
+        flat, records = flat[own], records[own]
+    order = np.argsort(flat)
+    edges = _edges(flat[order])
     sizes = np.diff(edges)
-    keep = (sizes > 1) & (sizes <= most_holders(sizes, len(keys), cap=cap))
-    return _distinct(_within_runs(records, edges[:-1][keep], sizes[keep]), len(keys), sides)
+    several = (sizes > 1) & (sizes <= cap)
+    return Lists(records[order[np.repeat(several, sizes)]], starts_of(sizes[several]))
+
+
+def _part_of(keys: Numbers, parts: int) -> npt.NDArray[np.uint64]:
+    """Return which part each key is in."""
+    return (keys.view(np.uint64) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
+
+
+def pairs_within(held: Lists, sides: Numbers, *, most: int) -> Pairs:
+    """Return the pairs of records that hold a key together; `held` tells who holds each, and `most` may."""
+    sizes = held.sizes()
+    keep = sizes <= most
+    return _distinct(_within_runs(held.flat, held.starts[:-1][keep], sizes[keep]), len(sides), sides)
+
+
+def united(parts: Sequence[Pairs], size: int) -> Pairs:
+    """Return the pairs of so many records that are in any part."""
+    # Sorting that keeps what is in order only has to merge.
+    return _pairs(once(np.sort(np.concatenate([part.one * size + part.other for part in parts]), kind="stable")), size)
 
 
 def _edges(ordered: Numbers) -> Numbers:
@@ -123,8 +153,12 @@ def _within_runs(records: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Num
 def _distinct(found: tuple[Numbers, Numbers], size: int, sides: Numbers) -> Pairs:
     one, other = np.minimum(*found), np.maximum(*found)
     allowed = (one != other) & ((sides[one] < 0) | (sides[one] != sides[other]))
-    combined = ascending(one[allowed] * size + other[allowed])
-    return Pairs(combined // max(size, 1), combined % max(size, 1))
+    return _pairs(ascending(one[allowed] * size + other[allowed]), size)
+
+
+def _pairs(combined: Numbers, size: int) -> Pairs:
+    one = combined // max(size, 1)
+    return Pairs(one, combined - one * size)
 
 
 def common(keys: Lists, *, cap: int) -> frozenset[int]:

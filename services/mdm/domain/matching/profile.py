@@ -1,6 +1,6 @@
 """The profile of a source record: what of it counts for matching, in standard form."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ Token = Callable[[str, str], str]
 TOKEN_PURPOSE = "match"  # noqa: S105 - a purpose, no secret
 _FIELD, SEPARATOR, _PART = "\x1d", "\x1e", "\x1f"
 """`SEPARATOR` parts the values of one attribute."""
+_FIELD_BYTE = _FIELD.encode()
 _HEAD = 3
 """So many fields of a stored profile come before what it says of its attributes."""
 
@@ -51,9 +52,19 @@ class Profile:
             raise ValueError("these bytes are no profile") from error
 
 
-def said(stored: bytes) -> list[str]:
-    """Return what a stored profile says of each attribute, as one text each, for `values_of`: "" = nothing."""
-    return stored.decode().split(_FIELD)[_HEAD:]
+def said(stored: Sequence[bytes], places: Sequence[int]) -> list[list[str]]:
+    """Return what stored profiles say of the attributes in these places, attribute by attribute.
+
+    Each is one text, for `values_of`: "" = nothing. Raises ValueError for bytes that tell of fewer attributes.
+    """
+    ends = {each.count(_FIELD_BYTE) for each in stored}
+    if ends and min(ends) < _HEAD + max(places, default=-1):
+        raise ValueError("these bytes are no profile of the same attributes")
+    if len(ends) > 1:
+        rows = [each.decode().split(_FIELD) for each in stored]
+        return [[row[_HEAD + place] for row in rows] for place in places]
+    fields, width = _FIELD_BYTE.join(stored).decode().split(_FIELD), max(ends, default=0) + 1
+    return [fields[_HEAD + place :: width] for place in places]
 
 
 def values_of(text: str) -> tuple[str, ...]:

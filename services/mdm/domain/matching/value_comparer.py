@@ -36,8 +36,17 @@ class ValueComparer:
 
     def prepare(self) -> None:
         """Make now what is else made when it is first needed."""
-        if self.comparison is Comparison.TEXT and self._words:
-            assert self._sketches  # noqa: S101 - made by being asked for
+        if not self._words:
+            return
+        match self.comparison:
+            case Comparison.TEXT:
+                _ = self._sketches
+            case Comparison.CODE:
+                _ = self._typos
+            case Comparison.PHONE:
+                _ = self._ends, self._numbered_ends, self._areas
+            case _:
+                pass
 
     def likenesses(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Return how alike the values of each pair are and what they share, as `Likeness` has it."""
@@ -139,5 +148,5 @@ class ValueComparer:
 
 
 def _coded(texts: Sequence[str]) -> Numbers:
-    places: dict[str, int] = {}
-    return np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    return np.fromiter(map(places.__getitem__, texts), np.int64, len(texts))

@@ -1,6 +1,7 @@
 """Many at once: values compare as they do one by one, and a large population's candidates stay few."""
 
 from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.features import Features
 from services.mdm.domain.matching.hashing import hashed_in_bulk
 from services.mdm.domain.matching.keys import all_keys, features_of
-from services.mdm.domain.matching.lists import Lists, Numbers
-from services.mdm.domain.matching.population import candidates, common, population
+from services.mdm.domain.matching.lists import Lists, Numbers, starts_of
+from services.mdm.domain.matching.population import candidates, common, holders, pairs_within, population, united
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -87,6 +88,27 @@ def test_the_rarest_keys_come_first_where_there_were_too_many_candidates() -> No
     assert set(Counter((few.other - few.one).tolist())) == {1}
     small = candidates(two_each(keys[:2000]), alone[:1000], cap=100)
     assert len(small) == 10 * (100 * 99 // 2)
+
+
+HELD = st.lists(st.frozensets(st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3), max_size=4), max_size=9)
+
+
+@given(HELD, st.integers(1, 4))
+def test_candidates_by_parts_of_the_keys_are_those_by_all(held: list[frozenset[int]], parts: int) -> None:
+    flat = np.asarray([key for keys in held for key in sorted(keys)], dtype=np.int64)
+    keys = Lists(flat, starts_of(np.asarray([len(each) for each in held], dtype=np.int64)))
+    alone = np.full(len(held), -1)
+    by_parts = [holders(keys, cap=5, part=(part, parts)) for part in range(parts)]
+    found = united([pairs_within(each, alone, most=5) for each in by_parts], len(held))
+    whole = candidates(keys, alone, cap=5)
+    assert (found.one.tolist(), found.other.tolist()) == (whole.one.tolist(), whole.other.tolist())
+    shared = Counter(key for each in held for key in each)
+    together = [
+        (one, other)
+        for one, other in combinations(range(len(held)), 2)
+        if any(shared[key] <= 5 for key in held[one] & held[other])
+    ]
+    assert list(zip(whole.one.tolist(), whole.other.tolist(), strict=True)) == together
 
 
 def test_a_model_leaves_out_the_keys_that_bulk_matching_leaves_out() -> None:

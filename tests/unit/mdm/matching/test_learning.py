@@ -113,7 +113,7 @@ def test_an_attribute_that_misleads_loses_weight_by_what_stewards_decide() -> No
     assert np.mean(above(found, of, pairs)) < np.mean(above(before, of, pairs)) - 2000
 
 
-@pytest.mark.parametrize("seed", [7, 10, 52])
+@pytest.mark.parametrize("seed", [2, 10, 17])
 def test_what_would_link_decided_pairs_worse_than_before_is_not_learnt(seed: int) -> None:
     """Stewards who often contradict themselves: surer of most pairs, learning would find fewer of the links."""
     drawn = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ from services.mdm.domain.matching.defaults import VETO, default_model
 from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.model import MISSING, MatchModel, Score
 from services.mdm.domain.matching.population import Pairs, population
-from services.mdm.domain.matching.profile import Profile, profile
+from services.mdm.domain.matching.profile import Profile, profile, said
 from services.mdm.domain.matching.stored import from_message, to_message
 from services.mdm.domain.matching.training import sampled, trained
 from services.mdm.domain.matching.weighing import Weighing
@@ -189,10 +189,9 @@ def test_what_is_weighed_as_it_is_stored_scores_as_it_does_otherwise_or_is_below
 ) -> None:
     records, model = population_and_model
     for ours in records[:15]:
-        weighing = Weighing(model, ours, cut)
-        for other in records:
-            score = model.score(ours, other)
-            assert weighing.score(other.to_bytes()) == (score if score.millibits >= cut else None)
+        found = Weighing(model, ours, cut).scores([other.to_bytes() for other in records])
+        whole = [model.score(ours, other) for other in records]
+        assert found == [score if score.millibits >= cut else None for score in whole]
 
 
 @given(contents(SUPPLIER), st.lists(contents(SUPPLIER), min_size=1, max_size=4), st.integers(-30_000, 30_000))
@@ -201,10 +200,21 @@ def test_what_is_weighed_as_it_is_stored_scores_as_it_does_otherwise_whatever_th
     said: Any, held: list[Any], cut: int
 ) -> None:
     model, ours = default_model(SUPPLIER), profile(SUPPLIER, said, token)
-    weighing = Weighing(model, ours, cut)
-    for other in (profile(SUPPLIER, content, token) for content in held):
-        score = model.score(ours, other)
-        assert weighing.score(other.to_bytes()) == (score if score.millibits >= cut else None)
+    others = [profile(SUPPLIER, content, token) for content in held]
+    found = Weighing(model, ours, cut).scores([other.to_bytes() for other in others])
+    whole = [model.score(ours, other) for other in others]
+    assert found == [score if score.millibits >= cut else None for score in whole]
+
+
+def test_what_stored_profiles_say_is_told_attribute_by_attribute() -> None:
+    acme, other = supplier(legal_name="Acme Corp", phone="5085550161"), supplier(website="https://other.example")
+    more = acme.to_bytes() + b"\x1dof a later declaration"
+    told = said([acme.to_bytes(), other.to_bytes()], range(len(acme.values)))
+    assert told == [["\x1e".join(values) for values in both] for both in zip(acme.values, other.values, strict=True)]
+    assert said([more, other.to_bytes()], range(len(acme.values))) == told
+    assert said([], [0, 1]) == [[], []]
+    with pytest.raises(ValueError, match="same attributes"):
+        said([acme.to_bytes(), b"supplier\x1d2\x1d\x1dacme"], range(len(acme.values)))
 
 
 @pytest.mark.parametrize("cut", [-20_000, 0, 5_000, 15_000])

@@ -40,7 +40,7 @@ MATCHING = Matching(
         BlockKey("name_tokens", (("name", Feature.TOKENS),), 8),
         BlockKey("name_sounds", (("name", Feature.SOUNDS),), 3),
         BlockKey("name_shingles", (("name", Feature.SHINGLES),), 8),
-        BlockKey("name_grams", (("name", Feature.GRAMS),), 8),
+        BlockKey("name_grams", (("name", Feature.GRAMS),), 6),
         BlockKey("token_postcode", (("name", Feature.TOKENS), ("postal_code", Feature.WHOLE)), 3),
         BlockKey("token_locality", (("name", Feature.TOKENS), ("locality", Feature.START)), 3),
         BlockKey("house_street", (("house_number", Feature.WHOLE), ("street", Feature.TOKENS)), 4),
