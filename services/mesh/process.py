@@ -64,7 +64,6 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     process of a container, which no signal ends that it does not handle.
     """
     signal.signal(signal.SIGTERM, _end)
-    _let_threads_finish()
     try:
         return main()
     except EXPECTED as error:
@@ -75,18 +74,18 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     return NOT_STARTED
 
 
-def _let_threads_finish() -> None:
-    """Have a thread that wakes another one of this process go on until it waits itself.
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(_SIGNALLED + number)
+
+
+def let_wakers_go_on() -> None:
+    """Have a thread that wakes another one of this process go on until it waits itself; to be called before any starts.
 
     The kernel would rather begin with the one that is woken at once, in vain: it needs the interpreter, which the other
-    still holds. Threads of a server wake one another several times for each call.
+    still holds. It is for a service whose many threads wait for each other.
     """
     with suppress(OSError):  # a sandbox that forbids it only makes calls dearer
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(_SIGNALLED + number)
 
 
 def serve(

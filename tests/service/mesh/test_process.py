@@ -1,13 +1,11 @@
 """A service's process: its readiness line, its orderly end, its exit codes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import pytest
@@ -51,17 +49,6 @@ def test_a_signal_ends_streams_with_a_reason_then_runs_the_steps_in_order(number
     assert from_rpc_error(raised.value).reason == reasons.ERROR_REASON_SHUTTING_DOWN
     assert out.split() == ["relay", "database"]
     assert started.returncode == 0
-
-
-def test_no_thread_is_interrupted_by_one_that_it_wakes() -> None:
-    with process("serving") as started, grpc.insecure_channel(f"127.0.0.1:{ready(started)}") as channel:
-        stream = change_pb2_grpc.ChangeServiceStub(channel).WatchChanges(
-            change_pb2.WatchChangesRequest(), metadata=READER
-        )
-        next(stream)
-        threads = [int(task.name) for task in Path(f"/proc/{started.pid}/task").iterdir()]
-        assert len(threads) > 1
-        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
 
 
 def test_a_step_that_fails_keeps_none_from_running_and_leaks_no_value() -> None:
