@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import FrameType
 from typing import Protocol
 
@@ -76,16 +75,6 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
 
 def _end(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(_SIGNALLED + number)
-
-
-def let_wakers_go_on() -> None:
-    """Have a thread that wakes another one of this process go on until it waits itself; to be called before any starts.
-
-    The kernel would rather begin with the one that is woken at once, in vain: it needs the interpreter, which the other
-    still holds. It is for a service whose many threads wait for each other.
-    """
-    with suppress(OSError):  # a sandbox that forbids it only makes calls dearer
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def serve(
