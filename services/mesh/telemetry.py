@@ -84,6 +84,8 @@ class Telemetry:
         self._exposition = None if port is None else Exposition(service, settings.metrics_host, port)
         self.meter = NO_METER if self._exposition is None else self._exposition.meter
         self._calls = CallMetrics(self.meter)
+        if self._exposition is not None:
+            self._exposition.show(self._calls.durations)
         self._access = AccessLog(service, access_stream or sys.stderr) if settings.access_log else None
         _use(self)
 

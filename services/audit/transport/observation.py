@@ -10,6 +10,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from services.audit.domain.leaf import IncomingLeaf
 from services.audit.domain.sequencing import Appended, LeafConflictError, Receipt
 from services.mesh.errors import ConcordError
+from services.mesh.metrics.count import Count
 
 _log = logging.getLogger(__name__)
 _propagator = TraceContextTextMapPropagator()
@@ -20,16 +21,14 @@ class Observation:
 
     def __init__(self, tracer: Tracer, meter: Meter) -> None:
         self._tracer = tracer
-        self._appended = meter.create_counter("concord.audit.leaves.appended", "{leaf}", "Leaves added to the log.")
-        self._repeated = meter.create_counter("concord.audit.leaves.repeated", "{leaf}", "Leaves that were held.")
+        self._appended = Count(meter, "concord.audit.leaves.appended", "{leaf}", "Leaves added to the log.")
+        self._repeated = Count(meter, "concord.audit.leaves.repeated", "{leaf}", "Leaves that were held.")
         self._conflicts = meter.create_counter(
             "concord.audit.leaves.conflicting", "{request}", "Requests refused for other bytes than held. An alarm."
         )
-        self._refused = meter.create_counter(
-            "concord.audit.appends.refused", "{request}", "Requests refused because too many leaves waited."
+        self._refused = Count(
+            meter, "concord.audit.appends.refused", "{request}", "Requests refused because too many leaves waited."
         )
-        for counter in (self._appended, self._repeated, self._refused):
-            counter.add(0)
 
     def appended(self, outcome: Appended, began_ns: int) -> None:
         """Tell that a request was appended; `began_ns` since the epoch."""

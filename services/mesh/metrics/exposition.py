@@ -10,8 +10,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.metrics_core import InfoMetricFamily
+from prometheus_client.registry import Collector
 
-from services.mesh.metrics.calls import BOUNDS_S, HISTOGRAMS
+from services.mesh.metrics.calls import BOUNDS_S, FIRST_MESSAGES
 
 SCOPE = "concord"
 _DISTRIBUTION = "concord"
@@ -23,14 +24,14 @@ class Exposition:
 
     def __init__(self, service: str, host: str, port: int) -> None:
         """Begin to serve. Raises OSError for an address that can't be had."""
-        registry = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(_Build(service))
         # Who asks knows the process and the service; a scope of ours would be one more label on every line.
         reader = PrometheusMetricReader(registry=registry, disable_target_info=True, scope_info_enabled=False)
         aggregation = ExplicitBucketHistogramAggregation(boundaries=BOUNDS_S)
-        views = [View(instrument_name=name, aggregation=aggregation) for name in HISTOGRAMS]
-        self._provider = MeterProvider([reader], views=views, shutdown_on_exit=False)
+        view = View(instrument_name=FIRST_MESSAGES, aggregation=aggregation)
+        self._provider = MeterProvider([reader], views=[view], shutdown_on_exit=False)
         self._server: Any
         self._server, _ = start_http_server(port, addr=host, registry=registry)
 
@@ -44,6 +45,10 @@ class Exposition:
         """The port that is served on."""
         port: int = self._server.server_port
         return port
+
+    def show(self, collector: Collector) -> None:
+        """Serve what a collector counts, too."""
+        self._registry.register(collector)
 
     def shutdown(self) -> None:
         """Serve no more."""

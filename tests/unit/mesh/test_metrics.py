@@ -15,7 +15,9 @@ from services.audit.transport.observation import Observation
 from services.mdm.transport.match_quality import quality_gauges
 from services.mesh.access_log import ServedCall
 from services.mesh.elected import Elected
-from services.mesh.metrics.calls import OTHER, BoundedSet
+from services.mesh.metrics.calls import BoundedSet
+from services.mesh.metrics.count import Count
+from services.mesh.metrics.durations import OTHER, Durations
 from services.mesh.metrics.standing import show_elections
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.scraping import labels, scrape, values
@@ -57,6 +59,43 @@ def test_a_stream_is_counted_and_its_length_is_no_latency(telemetry: Telemetry) 
 def test_no_more_than_so_many_clients_are_named() -> None:
     clients = BoundedSet(2)
     assert [clients.known(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", OTHER, "a", OTHER]
+
+
+def test_a_count_is_shown_from_zero_on(telemetry: Telemetry) -> None:
+    count = Count(telemetry.meter, "leaves.seen", "{leaf}", "")
+    assert [each.value for each in scrape(port(telemetry))["leaves_seen_total"].samples] == [0]
+    count.add(2)
+    count.add(3)
+    assert [each.value for each in scrape(port(telemetry))["leaves_seen_total"].samples] == [5]
+
+
+def test_a_duration_counts_in_its_bucket_and_in_all_above_it() -> None:
+    durations = Durations("waits", "", ["what"], [0.1, 1])
+    for seconds in (0.05, 0.1, 0.5, 7.0):
+        durations.took(seconds, "a")
+    durations.took(0.2, "b")
+    [family] = durations.collect()
+    of_a = {(each.name, each.labels.get("le")): each.value for each in family.samples if each.labels["what"] == "a"}
+    assert of_a == {
+        ("waits_bucket", "0.1"): 2,
+        ("waits_bucket", "1.0"): 3,
+        ("waits_bucket", "+Inf"): 4,
+        ("waits_count", None): 4,
+        ("waits_sum", None): pytest.approx(7.65),
+    }
+
+
+def test_labels_beyond_so_many_sets_are_counted_as_one() -> None:
+    durations = Durations("waits", "", ["what"], [1], most_sets=2)
+    for label in ("a", "b", "c", "d", "a"):
+        durations.took(0.5, label)
+    [family] = durations.collect()
+    counts = {each.labels["what"]: each.value for each in family.samples if each.name == "waits_count"}
+    assert counts == {"a": 2, "b": 1, OTHER: 2}
+
+
+def test_what_was_not_counted_yet_is_not_shown() -> None:
+    assert list(Durations("waits", "", ["what"], [1]).collect()) == []
 
 
 def test_a_process_says_what_it_is(telemetry: Telemetry) -> None:
