@@ -50,7 +50,7 @@ def main() -> int:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
     try:
-        with running_yardstick(DIRECTORY) as yardstick, running_hub(DIRECTORY) as hub:
+        with running_hub(DIRECTORY) as hub, running_yardstick(DIRECTORY) as yardstick:
             progress("PostgreSQL, audit and hub serve")
             figures = Programme(hub, yardstick, asked.only, progress, sizes).run()
     except (LoadError, UnsteadyError, LookupError, MeshError, PostgresError) as error:

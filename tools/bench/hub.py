@@ -13,7 +13,7 @@ import psycopg
 from concord.mdm.v1 import supplier_pb2, system_pb2
 from services.mesh.server import ServerSettings
 from tools import mesh
-from tools.bench.cores import give_core
+from tools.bench.cores import give_core, give_cores, leave_core
 from tools.bench.processor_time import ProcessorTime, of_processes, of_tree
 from tools.bench.requests import ENTITY, ERP
 from tools.guarded_process import GuardedProcess
@@ -72,12 +72,15 @@ class Hub:
         if not self._pair:
             first = self._mesh.start_beside("mdm")
             self._pair = (first, self._mesh.start_beside("mdm", first.port))
+            for running in self._pair:
+                give_cores(running.process.pid)
         return self._pair
 
     def second(self) -> Running:
         """Return another process on a port of its own, started at the first call; it shares cores, as the pair does."""
         if self._second is None:
             self._second = self._mesh.start_beside("mdm")
+            give_cores(self._second.process.pid)
         return self._second
 
     def resident_mb(self, running: Running) -> float:
@@ -155,7 +158,11 @@ class Hub:
 
 @contextmanager
 def running_hub(directory: Path) -> Iterator[Hub]:
-    """Start PostgreSQL, audit and hub in a directory, which is emptied first; stop them at the end of the block."""
+    """Start PostgreSQL, audit and hub in a directory, which is emptied first; stop them at the end of the block.
+
+    The hub has a core to itself; the caller and what it starts from now on leave it alone.
+    """
+    leave_core()
     end_server(directory / "postgres" / "cluster" / "postmaster.pid", str(directory))
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
