@@ -17,11 +17,7 @@ from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
 from tools.landscape.callers import ROLES
 from tools.landscape.landscape import Landscape
 
-PERMISSIONS = {
-    *(permission for role in ROLES for permission in role.permissions),
-    "mdm.quarantine.write",
-    "mdm.source_records.write",
-}
+PERMISSIONS = {permission for role in ROLES for permission in role.permissions}
 
 
 @dataclass
@@ -75,8 +71,13 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     source, other_source = (
         concord.asked("list", "source-records", "--golden-record", each)[0]["name"] for each in (supplier, double)
     )
+    scope = centers[0]["entity"]
+    system = {"name": "systems/walked", "display_name": "Walked", "kind": "erp", "entity": scope, "trust_rank": 90}
+    system |= {"authored_attributes": ["supplier"], "submitters": ["steward@example.org"]}
+    created = json.dumps({"system": system, "request_id": str(uuid.uuid4())})
+    concord.done_unbounded("call", "concord.mdm.v1.SystemService/CreateSystem", created)
     refused = {"@type": "type.googleapis.com/concord.mdm.v1.Supplier", "legal_name": "Acme", "lei": "no lei"}
-    submission = {"system": "systems/erp", "key": "walk/1", "source_time": "2026-01-01T00:00:00Z", "content": refused}
+    submission = {"system": system["name"], "key": "walk/1", "source_time": "2026-01-01T00:00:00Z", "content": refused}
     request = json.dumps({"sequence": 1, "source_record": submission})
     (answer,) = [
         json.loads(line)
@@ -84,9 +85,9 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
             "call", "concord.mdm.v1.IngestService/SubmitSourceRecords", request
         ).splitlines()
     ]
-    scope = centers[0]["entity"]
     changes = f"[{{key: '{centers[0]['code']}', detach: true}}]"
     tree = f"record_type: cost_center, hierarchy: walked, scope: {scope}"
+    (home / "mended.json").write_text(json.dumps(submission | {"content": refused | {"lei": ""}}))
     (home / "proposal.yaml").write_text(f"{{{tree}, effective_date: 2030-01-01, changes: {changes}}}")
     (home / "record.yaml").write_text("legal_name: Walked On\n")
     (home / "new.yaml").write_text(f"{{legal_name: New, entities: [{scope}]}}")
@@ -95,10 +96,6 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     concord.done("codes", "import", str(home / "codes.csv"), "--list", "walked")
     (home / "rules.yaml").write_text("{record_type: supplier, groups: [{group: phone, criteria: [CRITERION_RECENCY]}]}")
     (home / "amounts.csv").write_text(f"{centers[0]['code']},10,USD\n")
-    system = {"name": "systems/walked", "display_name": "Walked", "kind": "erp", "entity": scope, "trust_rank": 90}
-    system |= {"authored_attributes": ["supplier"], "submitters": ["steward@example.org"]}
-    created = json.dumps({"system": system, "request_id": str(uuid.uuid4())})
-    concord.done_unbounded("call", "concord.mdm.v1.SystemService/CreateSystem", created)
     (home / "vendors.csv").write_text("number,name\nwalk/2,Walked By\n")
     (home / "vendors.json").write_text('{"number": "@key", "name": "legal_name"}')
     (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
@@ -200,7 +197,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("holds", "list"): (),
     ("quarantine", "list"): (),
     ("quarantine", "show"): ("{quarantined}",),
-    ("quarantine", "replay"): ("{quarantined}", "--validate-only"),
+    ("quarantine", "replay"): ("{quarantined}", "--corrected", "{home}/mended.json", "--validate-only"),
     ("quality",): (
         *("--type", "supplier", "--left", "{home}/left.csv", "--truth", "{home}/truth.csv"),
         *("--mapping", "name=legal_name"),
