@@ -7,7 +7,8 @@ is static. The yardstick gets the same one: they are never busy at the same time
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _CORES = sorted(os.sched_getaffinity(0))
@@ -33,6 +34,20 @@ def give_cores(pid: int) -> None:
     _bind(pid, _CORES)
 
 
+@contextmanager
+def every_core(pids: Iterable[int]) -> Iterator[None]:
+    """Let this process and others, which left the core, compute wherever the kernel likes within the block."""
+    held = (os.getpid(), *pids)
+    for pid in held:
+        _bind(pid, _CORES)
+    try:
+        yield
+    finally:
+        for pid in held:
+            _bind(pid, _CORES[:-1] or _CORES)
+
+
 def _bind(pid: int, cores: Sequence[int]) -> None:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+    with suppress(FileNotFoundError, ProcessLookupError):  # a process or thread that has ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)

@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,8 +13,8 @@ import psycopg
 from concord.mdm.v1 import supplier_pb2, system_pb2
 from services.mesh.server import ServerSettings
 from tools import mesh
-from tools.bench.cores import give_core, give_cores, leave_core
-from tools.bench.processor_time import ProcessorTime, of_processes, of_tree
+from tools.bench.cores import every_core, give_core, give_cores, leave_core
+from tools.bench.processor_time import ProcessorTime, children, of_processes, of_tree
 from tools.bench.requests import ENTITY, ERP
 from tools.guarded_process import GuardedProcess
 from tools.landscape.callers import ADMINISTRATOR, STEWARD, Callers
@@ -106,6 +106,11 @@ class Hub:
         audit = of_processes([self._mesh.services["audit"].process.pid])
         service = of_processes([running.process.pid for running in processes])
         return ProcessorTime(service, audit, of_tree(self._postmaster))
+
+    def on_every_core(self) -> AbstractContextManager[None]:
+        """Let PostgreSQL, the audit and the generator run where the kernel likes, as processes that share cores do."""
+        audit = self._mesh.services["audit"].process.pid
+        return every_core([self._postmaster, *children(self._postmaster), audit])
 
     def audit_log(self) -> Running:
         """Start one more audit, with a log of its own that nothing else writes to."""

@@ -38,6 +38,11 @@ def of_tree(pid: int) -> float:
     return _used(stat) + ended + sum(map(_used, _children(pid)))
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that run now."""
+    return [int(child) for child in (_PROC / str(pid) / "task" / str(pid) / "children").read_text().split()]
+
+
 def _used(stat: list[str]) -> float:
     return (int(stat[11]) + int(stat[12])) / _TICKS
 
@@ -48,8 +53,8 @@ def _stat(pid: int) -> list[str]:
 
 
 def _children(pid: int) -> Iterator[list[str]]:
-    for child in (_PROC / str(pid) / "task" / str(pid) / "children").read_text().split():
+    for child in children(pid):
         try:
-            yield _stat(int(child))
+            yield _stat(child)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile: its time has become its parent's

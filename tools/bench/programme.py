@@ -111,12 +111,12 @@ class Programme:
         if INGESTION in self._selected:
             pair = hub.pair()
             yield Subject(INGESTION, lambda: self._ingest(_INGESTED), hub.one)
-            yield Subject(_INGEST_PAIR, lambda: self._ingest(_INGESTED, pair[0].target), pair)
+            yield Subject(_INGEST_PAIR, lambda: self._ingest(_INGESTED, pair[0].target), pair, spread=True)
         if SECOND in self._selected:
             pair = hub.pair()
             alone = hub.second()
-            yield Subject(_ONE, lambda: self._get(alone.target, _CONNECTIONS), [alone])
-            yield Subject(_PAIR, lambda: self._get(pair[0].target, _CONNECTIONS), pair)
+            yield Subject(_ONE, lambda: self._get(alone.target, _CONNECTIONS), [alone], spread=True)
+            yield Subject(_PAIR, lambda: self._get(pair[0].target, _CONNECTIONS), pair, spread=True)
 
     def _empty(self) -> Load:
         again = -(-_EMPTY_CALLS // len(self._names))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from tools.bench.figures import Round
@@ -21,17 +22,22 @@ class UnsteadyError(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """Calls that are measured: their name, how a round's load is made, and the processes that serve them."""
+    """Calls that are measured: their name, how a round's load is made, and the processes that serve them.
+
+    `spread` = these have no core to themselves: they, and everything beside them, run where the kernel likes.
+    """
 
     name: str
     load: Callable[[], Load]
     processes: Sequence[Running]
+    spread: bool = False
 
 
 def measured(subject: Subject, hub: Hub, progress: Callable[[str], None]) -> Round:
     """Run rounds until one counts. Raises LoadError, UnsteadyError."""
     for _ in range(_ATTEMPTS):
-        one, drain_s = _round(subject, hub)
+        with hub.on_every_core() if subject.spread else nullcontext():
+            one, drain_s = _round(subject, hub)
         if drain_s <= LONGEST_DRAIN_S:
             return one
         progress(f"{subject.name}: a round does not count, its backlog took {drain_s:.1f} s to drain")
