@@ -7,7 +7,7 @@ is static. The yardstick gets the same one: they are never busy at the same time
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,19 +35,25 @@ def give_cores(pid: int) -> None:
 
 
 @contextmanager
-def every_core(pids: Iterable[int]) -> Iterator[None]:
-    """Let this process and others, which left the core, compute wherever the kernel likes within the block."""
-    held = (os.getpid(), *pids)
-    for pid in held:
-        _bind(pid, _CORES)
+def every_core(beside: Callable[[], Iterable[int]]) -> Iterator[None]:
+    """Let this process, and those beside it, compute wherever the kernel likes within the block; then leave the core.
+
+    `beside` tells them at the beginning and at the end: what was started within the block leaves it, too.
+    """
+    _bind_all(beside(), _CORES)
     try:
         yield
     finally:
-        for pid in held:
-            _bind(pid, _CORES[:-1] or _CORES)
+        _bind_all(beside(), _CORES[:-1] or _CORES)
+
+
+def _bind_all(pids: Iterable[int], cores: Sequence[int]) -> None:
+    for pid in (os.getpid(), *pids):
+        with suppress(FileNotFoundError):  # it has ended meanwhile
+            _bind(pid, cores)
 
 
 def _bind(pid: int, cores: Sequence[int]) -> None:
-    with suppress(FileNotFoundError, ProcessLookupError):  # a process or thread that has ended meanwhile
-        for thread in Path(f"/proc/{pid}/task").iterdir():
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended meanwhile
             os.sched_setaffinity(int(thread.name), cores)

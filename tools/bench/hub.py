@@ -110,7 +110,7 @@ class Hub:
     def on_every_core(self) -> AbstractContextManager[None]:
         """Let PostgreSQL, the audit and the generator run where the kernel likes, as processes that share cores do."""
         audit = self._mesh.services["audit"].process.pid
-        return every_core([self._postmaster, *children(self._postmaster), audit])
+        return every_core(lambda: [self._postmaster, *children(self._postmaster), audit])
 
     def audit_log(self) -> Running:
         """Start one more audit, with a log of its own that nothing else writes to."""
