@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Protocol
 
@@ -63,6 +64,7 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     process of a container, which no signal ends that it does not handle.
     """
     signal.signal(signal.SIGTERM, _end)
+    _let_wakers_go_on()
     try:
         return main()
     except EXPECTED as error:
@@ -71,6 +73,16 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
             told = f"the database does not answer: {getattr(error, 'orig', error)}"
         print(f"{otherwise}: {told}", file=sys.stderr)  # noqa: T201 - for operators
     return NOT_STARTED
+
+
+def _let_wakers_go_on() -> None:
+    """Have a thread that wakes another one go on until it waits itself (SCHED_BATCH; before any other thread starts).
+
+    The kernel would rather begin with the one that is woken, in vain: it needs the interpreter, which the other holds.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox that forbids it only makes calls dearer
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

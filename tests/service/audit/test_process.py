@@ -141,6 +141,18 @@ def test_a_run_of_retention_is_told_and_never_meets_another(
     assert "not done: another process is elected for pruning" in refused.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asked of Linux' scheduler")
+def test_none_of_its_threads_interrupts_one_that_wakes_it(
+    migrated: MigratedDatabase, issuer: DevelopmentIssuer
+) -> None:
+    with running(environment(issuer, migrated.service.url), issuer) as (process, clients):
+        with clients.stub(clients.granted(APPEND)) as audit:
+            audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf_bytes()]))
+        threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        assert len(threads) > 1
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+
+
 def test_a_killed_process_kept_every_leaf_it_gave_a_receipt_for(
     migrated: MigratedDatabase, issuer: DevelopmentIssuer
 ) -> None:
