@@ -30,6 +30,7 @@ READY_S = 180.0
 TOKEN_LIFETIME = timedelta(days=1)
 
 _TAKEN = "Address already in use"  # the port for metrics
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}  # as deploy/k8s/base/config/audit.env says, and why
 _ATTEMPTS = 3  # another process may take the free port before the service does
 
 
@@ -244,6 +245,7 @@ class LocalMesh:
         }
         if kind.module == AUDIT.module:
             own |= {f"{p}_LOG_ORIGIN": LOG_ORIGIN, f"{p}_LOG_KEY_FILE": str(self.log_key_file())}
+            own |= _ONE_HEAP
             return own | (self._witness_of_audit() if kind is AUDIT else {})
         key_file = self.directory / "secrets" / f"{kind.name}.keys"
         if not self._made(key_file).exists():
