@@ -73,6 +73,7 @@ _FIXES: Mapping[str, str] = {
     "SECOND_PERSON_REQUIRED": "have somebody else than its author do this",
     "SHUTTING_DOWN": "repeat the command",
     "SLOW_CONSUMER": "watch again from the last cursor",
+    "SOURCE_NOT_OWNED": "call as {source_service}, by its certificate or client_id: nobody else appends its leaves",
     "SPOOL_FULL": "changes are refused until the audit has caught up; repeat later",
     "STREAMS_EXHAUSTED": "too many are watching; repeat later",
     "STRONG_IDENTIFIER_TAKEN": "it is there already: concord get {name}",
