@@ -1,7 +1,7 @@
 """What a content must not say although each of its fields may."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -9,6 +9,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.mdm.domain.effective import Period, period_of, to_date
+from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import Group, RecordType
 from services.mdm.domain.slot import element_path
 from services.mdm.domain.violation import Violation
@@ -31,6 +32,27 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
         *_periods(record_type, content),
         *(violation for check in checks for violation in check(content)),
     ]
+
+
+def nameless(record_type: RecordType, content: Message) -> list[Violation]:
+    """Return what is wrong with a whole content that says neither what people call the thing nor an identifier.
+
+    Nobody would find it, and nothing would ever link it. Parts, such as what an update changes, need neither.
+    """
+    names = record_type.known_by
+    if not names or any(_says(content, path.split(".")) for path in names) or match_keys(record_type, content):
+        return []
+    others = ", ".join((*names[1:], "identifier"))
+    return [Violation(names[0], f"is missing, and nothing else says what the record is: {others}")]
+
+
+def _says(holder: Message, steps: Sequence[str]) -> bool:
+    """Say whether there is a text, other than blanks, along a path."""
+    value = getattr(holder, steps[0])
+    for part in [value] if isinstance(value, str | Message) else value:
+        if part.strip() if isinstance(part, str) else _says(part, steps[1:]):
+            return True
+    return False
 
 
 def _unusable(message: Message, prefix: str, *, texts: bool) -> Iterator[Violation]:

@@ -65,6 +65,13 @@ def _nul(record_type: RecordType, content: Any) -> str:
     return f"content.{slices}[0].{field}" if slices else f"content.{field}"
 
 
+def _nameless(record_type: RecordType, content: Any) -> str:
+    for field, _ in content.ListFields():
+        if field.name not in METADATA:
+            content.ClearField(field.name)
+    return f"content.{record_type.known_by[0]}"
+
+
 def _twice(record_type: RecordType, content: Any) -> str:
     group = next(group for group in record_type.groups + record_type.slice_groups if group.keyed)
     holder, whole, path = content, sample(record_type, 1), "content."
@@ -101,6 +108,7 @@ def _too_long(record_type: RecordType, content: Any) -> str:
 CONTRADICTIONS: Mapping[str, tuple[Spoil, reasons.ErrorReason.ValueType, Callable[[RecordType], object]]] = {
     "metadata": (_metadata, reasons.ERROR_REASON_INVALID_CONTENT, bool),
     "nul": (_nul, reasons.ERROR_REASON_INVALID_CONTENT, bool),
+    "nameless": (_nameless, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.known_by),
     "twice": (_twice, reasons.ERROR_REASON_INVALID_CONTENT, bool),
     "overlap": (_overlap, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.slice_field),
     "no_day": (_no_day, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.period_field),

@@ -11,8 +11,9 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.domain.validity import violations
+from services.mdm.domain.validity import nameless, violations
 from tests.support.periods import period_message
+from tests.support.samples import identified, sample
 from tests.support.strategies import FIRST_DAY, cost_centers
 
 SECOND_DAY = FIRST_DAY.replace(day=2)
@@ -70,6 +71,18 @@ def test_two_elements_with_one_key_are_refused_by_their_path() -> None:
     found = violations(SUPPLIER, content, strict=False)
     assert [violation.field for violation in found] == ["trading_names[a]", "tax_ids[US/ein]"]
     assert not any("111" in violation.description for violation in found)
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.name)
+def test_a_whole_content_says_what_people_call_it_or_which_one_it_is(record_type: RecordType) -> None:
+    assert [each.field for each in nameless(record_type, record_type.message())] == [record_type.known_by[0]]
+    assert nameless(record_type, sample(record_type, 1)) == []
+    assert not record_type.identifiers or nameless(record_type, identified(record_type, 1)) == []
+
+
+def test_blanks_are_no_name() -> None:
+    assert nameless(SUPPLIER, supplier_pb2.Supplier(legal_name=" \u00a0", trading_names=[" "]))
+    assert not nameless(SUPPLIER, supplier_pb2.Supplier(legal_name=" ", trading_names=["", "Acme"]))
 
 
 @given(cost_centers)
