@@ -12,7 +12,7 @@ from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.assertions import fields_said, unknown_paths
 from services.mdm.domain.record_type import METADATA, RecordType
-from services.mdm.domain.validity import nameless, violations
+from services.mdm.domain.validity import control_character, nameless, violations
 from services.mdm.domain.violation import Violation
 from services.mdm.storage.intake import Offer, Refusal
 from services.mdm.storage.registry import HUB, Landscape
@@ -153,11 +153,11 @@ def _refuse_invalid(
     found += [
         FieldViolation("echo.paths", f"there is no {path}") for path in unknown_paths(record_type, said.echo.paths)
     ]
-    # PostgreSQL's text holds every character but this one; it is in no key that anybody means.
+    # PostgreSQL's text does not hold all of them; they are in no key that anybody means.
     found += [
-        FieldViolation(field, "contains a NUL character")
+        FieldViolation(field, f"contains the control character {character}")
         for field, text in (("key", said.key), ("label", said.label), ("echo.golden_record", said.echo.golden_record))
-        if "\0" in text
+        if (character := control_character(text))
     ]
     if not _is_time(said.source_time):
         found.append(FieldViolation("source_time", "is no time between the years 1 and 9999"))

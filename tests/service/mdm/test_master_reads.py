@@ -1,16 +1,13 @@
 """Every master is read in the same way: Get, BatchGet, List, Lookup, Search and ListRevisions."""
 
-from typing import Any
-
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mdm.domain.validity import nameless
 from tests.support.hub import statement
 from tests.support.masters import Master, numbers
-from tests.support.samples import identified, literal, said, sample, values, wording
+from tests.support.samples import identified, known, literal, said, sample, values, wording
 from tests.support.served_hub import Client, ServedHub, refused
 from tests.support.submitting import submit
 
@@ -55,7 +52,7 @@ def test_a_batch_comes_in_the_order_asked_for_or_not_at_all(master: Master) -> N
 def test_every_filterable_path_tells_records_apart(master: Master, record_type: RecordType, path: str) -> None:
     full = master.submitted()
     number = next(numbers)
-    content = _known(record_type, wording(record_type).changed(record_type.message(), f"bare {number}"), path)
+    content = known(record_type, wording(record_type).changed(record_type.message(), f"bare {number}"), path)
     (bare,) = submit(master.client, statement("systems/legacy", master.key(number), content))
     (value,) = {literal(record_type, path, value) for value in values(record_type, full, path)}
     equal, other = f'{path} = "{value}"', f'NOT {path} = "{value}"'
@@ -68,13 +65,6 @@ def test_every_filterable_path_tells_records_apart(master: Master, record_type: 
     back = [name for name in master.listed(order_by=f"{path} desc") if name in both]
     assert set(forth) == both
     assert forth == back[::-1]
-
-
-def _known(record_type: RecordType, content: Any, path: str) -> Any:
-    """Return a content that people know by something, if they do not yet, other than a path."""
-    if nameless(record_type, content):
-        setattr(content, next(each for each in record_type.known_by if each != path), "Bare")
-    return content
 
 
 def test_pages_follow_one_another_in_order_and_give_every_record_once(master: Master) -> None:
