@@ -225,7 +225,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own: below, of log-in, of change requests, postings, pins, rules and maps, of proofs, or events.
+# Each has a test of its own: below, of log-in, change requests, postings, pins, rules and maps, of proofs, or of events.
 APART = {
     ("erase",),
     ("holds", "place"),
