@@ -42,11 +42,12 @@ def validate_posting(
     concord validate-posting us 6400 --cost-center 106010 --date 2026-11-30
     """
     on = day or datetime.now(UTC)
+    posted = Date(year=on.year, month=on.month, day=on.day)
     request = contracts.request_of(
         contracts.method(_VALIDATE),
         ledger=qualified("ledgers", ledger),
         account_number=account,
-        posting_date=Date(year=on.year, month=on.month, day=on.day),
+        posting_date=posted,
         cost_center_code=code,
         cost_center_entity=qualified("entities", entity) if entity else "",
         currency_code=currency,
@@ -56,7 +57,7 @@ def validate_posting(
     if session.as_json:
         session.output.record(answer)
     elif answer.allowed:
-        session.output.line(f"it may be posted on {values.message_text(request.posting_date)}")
+        session.output.line(f"it may be posted on {values.message_text(posted)}")
     else:
         session.output.records(answer.violations, "violations", default=_COLUMNS)
     return refusal.OK if answer.allowed else refusal.REFUSED

@@ -149,6 +149,8 @@ def mistake_document(mistake: Mistake) -> dict[str, Any]:
 
 
 def _template(error: ConcordError, known: Mapping[str, str]) -> str:
+    if error.reason_name == "PERMISSION_MISSING" and "entities" in known:
+        return "you have it for your own entities: ask for {permission} for every entity, or use another --context"
     if error.reason_name == "RECORD_DELETED" and known.get("name", "").startswith("pins/"):
         return "nothing is left to do: concord get {name}"
     return _FIXES.get(error.reason_name, "see error_reason.proto for {reason}")

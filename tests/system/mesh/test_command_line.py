@@ -225,7 +225,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own: below, of log-in, change requests, postings, pins, rules and maps, of proofs, or of events.
+# Each has a test of its own: below, of log-in, change requests, postings, pins, rules and maps, proofs, or events.
 APART = {
     ("erase",),
     ("holds", "place"),
