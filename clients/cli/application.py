@@ -57,6 +57,8 @@ _COMMANDS = {
     "rebuild": "rebuilding.rebuild",
     "exceptions": "exceptions.exceptions",
     "import": "importing.import_",
+    "imported": "imported_rows.imported",
+    "validate-posting": "postings.validate_posting",
     "codes": "codes.codes",
     "systems": "systems.systems",
     "entities": "systems.entities",

@@ -73,6 +73,7 @@ _FIXES: Mapping[str, str] = {
     "SECOND_PERSON_REQUIRED": "have somebody else than its author do this",
     "SHUTTING_DOWN": "repeat the command",
     "SLOW_CONSUMER": "watch again from the last cursor",
+    "SOURCE_NOT_OWNED": "call as {source_service}, by its certificate or client_id: nobody else appends its leaves",
     "SPOOL_FULL": "changes are refused until the audit has caught up; repeat later",
     "STREAMS_EXHAUSTED": "too many are watching; repeat later",
     "STRONG_IDENTIFIER_TAKEN": "it is there already: concord get {name}",
@@ -148,6 +149,8 @@ def mistake_document(mistake: Mistake) -> dict[str, Any]:
 
 
 def _template(error: ConcordError, known: Mapping[str, str]) -> str:
+    if error.reason_name == "PERMISSION_MISSING" and "entities" in known:
+        return "you have it for your own entities: ask for {permission} for every entity, or use another --context"
     if error.reason_name == "RECORD_DELETED" and known.get("name", "").startswith("pins/"):
         return "nothing is left to do: concord get {name}"
     return _FIXES.get(error.reason_name, "see error_reason.proto for {reason}")

@@ -54,9 +54,7 @@ def hierarchies(session: Session, kind: Kind, scope: str) -> None:
     \b
     concord tree hierarchies cost-centers --scope entities/mercy
     """
-    method = contracts.method(f"{_SERVICE}/ListHierarchies")
-    request = contracts.request_of(method, record_type=kind.record_type, scope=scope)
-    found = list(session.mesh.every(method, request))
+    found = _hierarchies(session, kind, scope)
     if session.as_json:
         session.output.document(found)
         return
@@ -79,6 +77,8 @@ def show(session: Session, /, kind: Kind, depth: int | None, **asked: Any) -> No
     concord tree show accounts reporting --scope ledgers/us --depth 2
     """
     answer = _ask(session, "GetTree", record_type=kind.record_type, **asked)
+    if not answer.nodes:
+        _require_hierarchy(session, kind, asked["hierarchy"], asked["scope"])
     if session.as_json:
         session.output.record(answer)
         return
@@ -114,6 +114,8 @@ def roll_up(session: Session, /, kind: Kind, amounts: Path, **asked: Any) -> Non
     """
     booked = list(_amounts(amounts))
     answer = _ask(session, "RollUpTree", record_type=kind.record_type, amounts=booked, **asked)
+    if not answer.totals:
+        _require_hierarchy(session, kind, asked["hierarchy"], asked["scope"])
     if session.as_json:
         session.output.record(answer)
         return
@@ -217,6 +219,19 @@ def _settle(session: Session, method: str, name: str, *, validate_only: bool) ->
     etag = records.fetch(session.mesh, name).etag
     asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
     session.output.record(_ask(session, method, **asked).tree_proposal)
+
+
+def _hierarchies(session: Session, kind: Kind, scope: str) -> list[str]:
+    method = contracts.method(f"{_SERVICE}/ListHierarchies")
+    return list(session.mesh.every(method, contracts.request_of(method, record_type=kind.record_type, scope=scope)))
+
+
+def _require_hierarchy(session: Session, kind: Kind, wanted: str, scope: str) -> None:
+    """Raise Mistake for a hierarchy that nothing stands in at any time; one that is empty on a day is there."""
+    there = _hierarchies(session, kind, scope)
+    if wanted not in there:
+        hint = f"there is {', '.join(there)}" if there else "nothing of this scope stands in any"
+        raise Mistake(f"there is no hierarchy {wanted} of {kind.nouns} in {scope}", hint)
 
 
 def _ask(session: Session, method_name: str, /, **asked: Any) -> Any:

@@ -36,6 +36,11 @@ class Caller:
 def require_every_entity(caller: Caller, permission: str) -> None:
     """Raise ConcordError PERMISSION_MISSING for a caller whose permission is scoped to some entities."""
     if not caller.sees_every_entity:
-        metadata = {"permission": permission, "entities": EVERY_ENTITY}
-        message = f"{permission} is needed for every entity"
-        raise ConcordError(reasons.ERROR_REASON_PERMISSION_MISSING, message, metadata=metadata)
+        raise scope_too_narrow(permission)
+
+
+def scope_too_narrow(permission: str) -> ConcordError:
+    """Return the error for a caller who has a permission, but for some entities where every one is needed."""
+    metadata = {"permission": permission, "entities": EVERY_ENTITY}
+    message = f"the token carries {permission} for some entities only: it is needed for every entity"
+    return ConcordError(reasons.ERROR_REASON_PERMISSION_MISSING, message, metadata=metadata)

@@ -80,7 +80,7 @@ def test_a_full_disk_refuses_with_a_reason_and_loses_nothing(small: Path, tmp_pa
             mesh.start(AUDIT).target,
             mesh.start(MDM, {"CONCORD_MDM_SPOOL_LIMIT": str(BACKLOG)}).target,
         ]
-        token = FixedToken(mesh.token("tester", (*EVERYTHING, "audit.leaves.append")))
+        token = FixedToken(mesh.token("tester", (*EVERYTHING, "audit.leaves.append"), client=MDM.name))
         channels = [stack.enter_context(open_channel(target, token=token)) for target in targets]
         audit, client = AuditServiceStub(channels[0]), Client(channels[1])
         register(client)

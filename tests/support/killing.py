@@ -253,5 +253,5 @@ def _relay(hub: Running, stack: ExitStack, log: Path) -> Victim:
 
 
 def _channel(stack: ExitStack, mesh: LocalMesh, name: str) -> grpc.Channel:
-    token = FixedToken(mesh.token("tester", (*EVERYTHING, "audit.leaves.append")))
+    token = FixedToken(mesh.token("tester", (*EVERYTHING, "audit.leaves.append"), client=MDM.name))
     return stack.enter_context(open_channel(mesh.services[name].target, token=token))

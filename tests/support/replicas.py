@@ -71,8 +71,8 @@ class Replicas:
         return Replica(name, running, health_port)
 
     def channel(self, replica: Replica) -> grpc.Channel:
-        """Open a channel of somebody who may do everything."""
-        token = FixedToken(self.mesh.token("tester", PERMISSIONS))
+        """Open a channel of somebody who may do everything, also append in the hub's name."""
+        token = FixedToken(self.mesh.token("tester", PERMISSIONS, client=MDM.name))
         return self._stack.enter_context(open_channel(replica.running.target, token=token))
 
     def client(self, replica: Replica) -> Client:

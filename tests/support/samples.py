@@ -20,7 +20,7 @@ from stdnum.iso7064 import mod_97_10
 from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import METADATA, Group, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mdm.domain.validity import violations
+from services.mdm.domain.validity import nameless, violations
 from services.mesh import validation
 from tests.support.periods import period_message
 
@@ -134,6 +134,13 @@ def identified(record_type: RecordType, number: int) -> Any:
         if field.name not in kept:
             whole.ClearField(field.name)
     return whole
+
+
+def known(record_type: RecordType, content: Any, besides: str = "") -> Any:
+    """Give a content a name when it says nothing that it is known by; another one than at a path."""
+    if nameless(record_type, content):
+        setattr(content, next(path for path in record_type.known_by if path != besides), "Bare")
+    return content
 
 
 def misspelt(record_type: RecordType, content: Message) -> Iterator[tuple[str, Any]]:

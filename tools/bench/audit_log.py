@@ -21,7 +21,7 @@ from services.audit.storage.leaf_log import LeafLog
 from services.mesh.database import Database, DatabaseSettings
 from tools.bench.figures import Costs, Figure, Round
 from tools.bench.hub import AUDIT_LOG, Hub
-from tools.bench.leaves import append_requests, leaf
+from tools.bench.leaves import SOURCE, append_requests, leaf
 from tools.bench.load import CALLERS, Load, Outcome, run
 from tools.mesh import LOG_ORIGIN
 
@@ -58,7 +58,7 @@ class AuditLog:
         self._size = size
         self._progress = progress
         self._audit = hub.audit_log()
-        self._token = hub.token(_PERMISSIONS)
+        self._token = hub.token(_PERMISSIONS, client=SOURCE)
         self._url = hub.postgres.url(AUDIT_LOG.name)
         self._numbers = itertools.count()
 

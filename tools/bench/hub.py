@@ -122,9 +122,9 @@ class Hub:
         """Return the processor time that an audit and PostgreSQL have used so far."""
         return ProcessorTime(0.0, of_processes([audit.process.pid]), of_tree(self._postmaster))
 
-    def token(self, permissions: Sequence[str]) -> str:
-        """Return a token with these permissions."""
-        return self._mesh.token("bench@concord.local", permissions)
+    def token(self, permissions: Sequence[str], client: str) -> str:
+        """Return a token with these permissions, for a client of the issuer."""
+        return self._mesh.token("bench@concord.local", permissions, client=client)
 
     def await_drained(self) -> bool:
         """Wait until nothing waits for its receipt; false when something still does after a minute."""

@@ -8,6 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.audit.v1.audit_pb2 import OPERATION_CREATE, AppendLeavesRequest, FieldCommitment, Leaf
 
+SOURCE = "mdm"
+"""The service in whose name they are; whoever appends them has to be it."""
+
 _SAID = datetime(2026, 1, 1, tzinfo=UTC)
 _PATHS = tuple(f"sites[main].address.lines[{place}]" for place in range(8))
 
@@ -18,7 +21,7 @@ def leaf(number: int) -> bytes:
     occurred_at = Timestamp()
     occurred_at.FromDatetime(_SAID)
     return Leaf(
-        source_service="mdm",
+        source_service=SOURCE,
         record=f"suppliers/{digest[:16].hex()}",
         revision=1,
         record_type="supplier",

@@ -19,6 +19,7 @@ from services.audit.transport.asking import (
     token_behind,
 )
 from services.audit.transport.conflict_log import ConflictLog
+from services.audit.transport.identity import require_own
 from services.audit.transport.observation import Observation
 from services.audit.transport.question_log import QuestionLog
 from services.audit.transport.rendering import count_message, entry_message, gap_message, receipt_message
@@ -58,6 +59,7 @@ class AuditService:
         """Append, and answer only after COMMIT."""
         began_ns = time.time_ns()
         leaves = read_leaves(request.leaves)
+        require_own(leaves, call)
         try:
             outcome = self._log.append(leaves)
         except LeafConflictError as error:

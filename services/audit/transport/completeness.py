@@ -4,6 +4,7 @@ from concord.audit.v1 import completeness_pb2 as pb
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.transport.asking import LARGEST_PAGE
+from services.audit.transport.identity import services_of
 from services.mesh.caller import require_every_entity
 from services.mesh.errors import ConcordError
 from services.mesh.evidence.comparison import RecordRange
@@ -50,19 +51,10 @@ class CompletenessMethods:
 def _require_permitted(source_service: str, call: Call) -> None:
     """Raise ConcordError PERMISSION_MISSING unless the caller is this service, or may read everybody's leaves."""
     require_every_entity(call.caller, call.policy.permission)
-    if source_service not in _services(call) and not call.caller.holds(_READ_ALL):
+    if source_service not in services_of(call) and not call.caller.holds(_READ_ALL):
         metadata = {"permission": _READ_ALL, "source_service": source_service}
         message = f"{_READ_ALL} is needed for the leaves of another service than one's own"
         raise ConcordError(reasons.ERROR_REASON_PERMISSION_MISSING, message, metadata=metadata)
-
-
-def _services(call: Call) -> set[str]:
-    """Return the services that a caller is: those its certificate names; where none is shown, its client of the issuer.
-
-    Workloads have hyphens where the names of services can't.
-    """
-    names = call.peer_identity.split(",") if call.peer_identity else [call.caller.client]
-    return {name.replace("-", "_") for name in names}
 
 
 def _range(wanted: pb.RecordRange) -> RecordRange:

@@ -136,6 +136,10 @@ class RecordType:
     """Dotted paths that a filter or an order may name."""
     searchable: tuple[str, ...] = ()
     """Dotted paths of identifiers that Search looks at."""
+    multi_line: tuple[str, ...] = ()
+    """Dotted paths of texts of several lines, which may have tabs and ends of lines; no other text may."""
+    known_by: tuple[str, ...] = ()
+    """Dotted paths of what people call one; whoever speaks of one says one of them, or an identifier."""
     identifiers: tuple[StrongIdentifier, ...] = ()
     identity: tuple[str, str] | None = None
     """The fields with the scope and the key by which other records refer to one; None = none does."""
@@ -159,7 +163,8 @@ class RecordType:
         compared = [
             path for attribute in (self.matching.attributes if self.matching else ()) for path in attribute.paths
         ]
-        for path in (*self.filterable, *self.searchable, *(self.identity or ()), *compared):
+        named = (*self.filterable, *self.searchable, *self.multi_line, *self.known_by, *(self.identity or ()))
+        for path in (*named, *compared):
             self.fields_of(path)
         for reference in self.references:
             if reference.field not in (self.slice_group_by_field if self.slice_field else self.group_by_field):

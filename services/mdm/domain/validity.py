@@ -1,7 +1,8 @@
 """What a content must not say although each of its fields may."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -9,11 +10,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.mdm.domain.effective import Period, period_of, to_date
+from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import Group, RecordType
 from services.mdm.domain.slot import element_path
 from services.mdm.domain.violation import Violation
 
 _DATE = "google.type.Date"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def violations(record_type: RecordType, content: Message, *, strict: bool) -> list[Violation]:
@@ -22,8 +26,7 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
     `strict` is for stewards: then wrong check digits count too. A source's record with one enters
     (the identifier just links nothing), since the hub is where people find and correct it.
     """
-    # A byte 0 may be a length, too; where there is none, no text has a NUL.
-    if found := list(_unusable(content, "", texts=b"\0" in content.SerializeToString())):
+    if found := list(_unusable(record_type, content)):
         return found
     checks = (*record_type.validators, *(record_type.strict_validators if strict else ()))
     return [
@@ -33,32 +36,73 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
     ]
 
 
-def _unusable(message: Message, prefix: str, *, texts: bool) -> Iterator[Violation]:
-    """Give what nothing can be done with: days that no calendar has, and with `texts` text that no database takes."""
+def nameless(record_type: RecordType, content: Message) -> list[Violation]:
+    """Return what is wrong with a whole content that says neither what people call the thing nor an identifier.
+
+    Nobody would find it, and nothing would ever link it. Parts, such as what an update changes, need neither.
+    """
+    names = record_type.known_by
+    if not names or any(_says(content, path.split(".")) for path in names) or match_keys(record_type, content):
+        return []
+    others = ", ".join((*names[1:], "identifier"))
+    return [Violation(names[0], f"is missing, and nothing else says what the record is: {others}")]
+
+
+def _says(holder: Message, steps: Sequence[str]) -> bool:
+    """Say whether there is a text, other than blanks, along a path."""
+    value = getattr(holder, steps[0])
+    for part in [value] if isinstance(value, str | Message) else value:
+        if part.strip() if isinstance(part, str) else _says(part, steps[1:]):
+            return True
+    return False
+
+
+def control_character(text: str, *, multi_line: bool = False) -> str:
+    """Name the first control character of a text, such as `U+0009`; empty = it has none that it may not have.
+
+    Texts of several lines may have tabs and ends of lines.
+    """
+    found = (_CONTROL_IN_LINES if multi_line else _CONTROL).search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def _unusable(record_type: RecordType, message: Message, prefix: str = "", place: str = "") -> Iterator[Violation]:
+    """Give what nothing can be done with: control characters in texts, days that no calendar has.
+
+    `prefix` is what stands before the names of fields in the paths of violations, `place` in dotted paths.
+    """
     for field, value in message.ListFields():
-        if not texts and not _may_hold_days(field):
+        if not _may_be_unusable(field):
             continue
-        parts = list(value) if field.is_repeated else [value]
-        for number, part in enumerate(parts):
+        below = field.message_type
+        # Whether all is printable is told fastest, and nearly all is.
+        if below is None and all(map(str.isprintable, value if field.is_repeated else (value,))):
+            continue
+        for number, part in enumerate(value) if field.is_repeated else ((-1, value),):
             path = f"{prefix}{field.name}[{number}]" if field.is_repeated else f"{prefix}{field.name}"
-            if isinstance(part, str) and "\0" in part:
-                yield Violation(path, "contains a NUL character")
-            elif isinstance(part, Message) and part.DESCRIPTOR.full_name == _DATE:
+            if below is None:
+                yield from _text(part, path, multi_line=f"{place}{field.name}" in record_type.multi_line)
+            elif below.full_name == _DATE:
                 yield from _date(part, path)
-            elif isinstance(part, Message):
-                yield from _unusable(part, f"{path}.", texts=texts)
+            else:
+                yield from _unusable(record_type, part, f"{path}.", f"{place}{field.name}.")
 
 
 @cache
-def _may_hold_days(field: FieldDescriptor) -> bool:
+def _may_be_unusable(field: FieldDescriptor) -> bool:
     below = field.message_type
     if below is None or below.full_name == _DATE:
-        return below is not None
+        return below is not None or field.type == FieldDescriptor.TYPE_STRING
     # A message that holds itself is looked into.
     return any(
-        each.message_type in {field.message_type, field.containing_type} or _may_hold_days(each)
+        each.message_type in {field.message_type, field.containing_type} or _may_be_unusable(each)
         for each in below.fields
     )
+
+
+def _text(value: str, path: str, *, multi_line: bool) -> Iterator[Violation]:
+    if found := control_character(value, multi_line=multi_line):
+        yield Violation(path, f"contains the control character {found}")
 
 
 def _date(value: Message, path: str) -> Iterator[Violation]:

@@ -26,7 +26,7 @@ from services.mdm.domain.rebasing import (
 )
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import Slots, slots_of
-from services.mdm.domain.stewarding import desired_slots
+from services.mdm.domain.stewarding import desired_slots, writable_fields
 from services.mdm.storage.change_request_records import (
     ChangeRequestRecords,
     HeldRequest,
@@ -36,6 +36,7 @@ from services.mdm.storage.change_request_records import (
     set_changes,
     type_of,
 )
+from services.mdm.storage.desired import only, require_named, require_valid
 from services.mdm.storage.etag import etag_of, require_etag
 from services.mdm.storage.golden_reader import GoldenReader
 from services.mdm.storage.scope import in_scope
@@ -45,9 +46,7 @@ from services.mdm.storage.stewardship import (
     Merge,
     Stewardship,
     not_found,
-    only,
     require_unmerged,
-    require_valid,
 )
 from services.mdm.storage.transactions import Transactions
 from services.mdm.storage.write_path import Applied
@@ -120,6 +119,7 @@ class ChangeRequests:
             content = self._store.content(base, kind.message)
             desired, fields = merge(content)
             require_valid(kind, only(desired, fields), strict=False)
+            require_named(kind, desired, fields)
             changes = slot_changes(*desired_slots(kind, content, desired, fields, day))
             if not changes:
                 raise _invalid("update_mask", "asks for nothing that the record does not say already")
@@ -138,6 +138,7 @@ class ChangeRequests:
             entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
             self._stewardship.require_entities(connection, entities, decision)
             require_valid(record_type, desired)
+            require_named(record_type, desired, writable_fields(record_type))
             changes = slot_changes({}, slots_of(record_type, desired))
             if not changes:
                 raise _invalid("content", "says nothing")

@@ -17,6 +17,7 @@ from services.mdm.storage.registry import CODE_MAP, present_registered
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.stewardship import Decision
 from services.mdm.storage.transactions import Transactions
+from services.mesh.caller import scope_too_narrow
 from services.mesh.database import driver
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.records.idempotency import Answer
@@ -204,9 +205,6 @@ def _in_order(kept: Kept) -> Kept:
 
 
 def _require_every_entity(decision: Decision) -> None:
+    """Raise PERMISSION_MISSING for a decision within some entities: a code list is every entity's."""
     if decision.entities is not None:
-        raise ConcordError(
-            reasons.ERROR_REASON_PERMISSION_MISSING,
-            "a code list is every entity's: it takes a caller of all of them",
-            metadata={"permission": "mdm.codes.write"},
-        )
+        raise scope_too_narrow("mdm.codes.write")

@@ -74,6 +74,10 @@ class Rendering:
             **{kept.record_type: _without_clearance(kept.present) for kept in proposals},
         }
 
+    def renders(self, record_type: str) -> bool:
+        """Say whether there are records of a type: a master's, or a kind that the hub keeps itself."""
+        return record_type in self._present or record_types.by_name(record_type) is not None
+
     def changes(
         self, connection: Connection, published: Sequence[PublishedChange], *, clear: bool
     ) -> list[change_pb2.Change]:

@@ -21,9 +21,9 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.references import identity_key
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.stewarding import Word
-from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
 from services.mdm.storage import match_keys as keys
+from services.mdm.storage.desired import only, require_named, require_valid
 from services.mdm.storage.etag import require_etag
 from services.mdm.storage.golden_reader import GoldenReader, merged_into
 from services.mdm.storage.references import Question, newly_broken, still_referenced
@@ -142,9 +142,10 @@ class Stewardship:
         """Found a golden record inside the caller's transaction. Raises as `create`."""
         entities = tuple(sorted(desired.entities))  # type: ignore[attr-defined] # every master has it
         self.require_entities(connection, entities, decision)
-        require_valid(record_type, desired)
-        self._require_lawful(connection, record_type, desired)
         fields = stewarding.writable_fields(record_type)
+        require_valid(record_type, desired)
+        require_named(record_type, desired, fields)
+        self._require_lawful(connection, record_type, desired)
         word = stewarding.assert_fields(record_type, None, record_type.message(), desired, fields, None)
         name = record_type.name_of(self._path.new_id())
         submission = self.submission(connection, record_type, name, word, decision.entities, entities=entities)
@@ -214,6 +215,7 @@ class Stewardship:
         _require_state(standing.revision, State.ACTIVE)
         desired, fields = merge(standing.golden)
         require_valid(record_type, only(desired, fields), strict=False)
+        require_named(record_type, desired, fields)
         self._require_lawful(connection, record_type, desired)
         return stewarding.assert_fields(record_type, standing.hub, standing.golden, desired, fields, day)
 
@@ -466,26 +468,4 @@ def _require_open(record_type: RecordType, golden: Message, day: date) -> None:
         violation = FieldViolation("effective_time", "is not within the record's effective period")
         raise ConcordError(
             reasons.ERROR_REASON_INVALID_CONTENT, "the record is not in effect until then", violations=[violation]
-        )
-
-
-def only(message: Message, fields: Sequence[str]) -> Message:
-    """Return a message with nothing but these fields: what a steward decides, whatever else systems say."""
-    part = type(message)()
-    part.CopyFrom(message)
-    for field, _ in message.ListFields():
-        if field.name not in fields:
-            part.ClearField(field.name)
-    return part
-
-
-def require_valid(record_type: RecordType, content: Message, *, strict: bool = True) -> None:
-    """Raise INVALID_CONTENT for what contradicts itself; see `validity.violations`."""
-    found = violations(record_type, content, strict=strict)
-    if found:
-        raise ConcordError(
-            reasons.ERROR_REASON_INVALID_CONTENT,
-            "the record contradicts itself",
-            metadata={"type": record_type.descriptor.full_name},
-            violations=[FieldViolation(v.field, v.description) for v in found],
         )

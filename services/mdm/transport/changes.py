@@ -7,12 +7,14 @@ from datetime import UTC
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.scope import in_scope
 from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding, may_see_restricted
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader, PublishedTransaction
 from services.mesh.feed.slow_consumers import SlowConsumers
@@ -52,6 +54,7 @@ class ChangeMethods:
 
     def watch(self, request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[Response]:
         """Stream what was published, a transaction a message, with bookmarks in between."""
+        self._require_types(request)
         after = self._reader.cursor(request.cursor)
         rendered: dict[int, list[change_pb2.Change]] = {}
 
@@ -86,6 +89,19 @@ class ChangeMethods:
             floor_position=self._reader.beginning().position,
             unpublished_count=self._transactions.read(spool.backlog),
         )
+
+    def _require_types(self, request: change_pb2.WatchChangesRequest) -> None:
+        """Raise UNKNOWN_RECORD_TYPE: who watches for what never comes would wait for ever."""
+        unknown = [
+            (place, name) for place, name in enumerate(request.record_types) if not self._rendering.renders(name)
+        ]
+        if unknown:
+            raise ConcordError(
+                reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE,
+                f"the hub keeps no records of the type {unknown[0][1]}",
+                metadata={"record_type": unknown[0][1]},
+                violations=[FieldViolation(f"record_types[{place}]", "is no record type") for place, _ in unknown],
+            )
 
     def _patience(self, request: change_pb2.WatchChangesRequest) -> StreamSettings:
         types = frozenset(request.record_types) or GOLDEN

@@ -1,6 +1,6 @@
 """What a submission must be before it may be taken in: every check that needs no record to be read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -12,7 +12,8 @@ from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.assertions import fields_said, unknown_paths
 from services.mdm.domain.record_type import METADATA, RecordType
-from services.mdm.domain.validity import violations
+from services.mdm.domain.validity import control_character, nameless, violations
+from services.mdm.domain.violation import Violation
 from services.mdm.storage.intake import Offer, Refusal
 from services.mdm.storage.registry import HUB, Landscape
 from services.mdm.storage.scope import in_scope
@@ -68,8 +69,8 @@ class SubmissionCheck:
             )
         content = _unpack(record_type, said)
         _require_constraints(content)
-        _refuse_invalid(record_type, said, content)
         self._require_author(record_type, said)
+        _refuse_invalid(record_type, said, content, self._without_name(record_type, said, content))
         said = _without_output(said)
         said.content.CopyFrom(record_type.pack(content))
         return Submission(record_type, said, content, scope=self._scope)
@@ -88,6 +89,19 @@ class SubmissionCheck:
             raise _not_owned(name, "stewards speak for the hub, by deciding on golden records")
         if system.submitters and self._caller.subject not in system.submitters:
             raise _not_owned(name, f"{name} is not yours to speak for")
+
+    def _without_name(
+        self, record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message
+    ) -> list[Violation]:
+        """Return what is wrong with a record that nobody would know, of a system that may say what it is called.
+
+        What a system deletes, and what the hub made there itself, needs no name.
+        """
+        authored = self._landscape.systems[said.system].authored_attributes
+        names = {f"{record_type.name}.{path.partition('.')[0]}" for path in record_type.known_by}
+        may_name = record_type.name in authored or not names.isdisjoint(authored)
+        needless = said.deleted or said.HasField("echo") or not may_name
+        return [] if needless else nameless(record_type, content)
 
     def _require_author(self, record_type: RecordType, said: ingest_pb2.SourceRecord) -> None:
         authored = set(self._landscape.systems[said.system].authored_attributes)
@@ -125,7 +139,9 @@ def _require_constraints(content: Message) -> None:
         raise validation.constraint_violated([replace(v, field=f"content.{v.field}") for v in found])
 
 
-def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message) -> None:
+def _refuse_invalid(
+    record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message, further: Sequence[Violation]
+) -> None:
     found = [
         FieldViolation(f"content.{v.field}", v.description) for v in violations(record_type, content, strict=False)
     ]
@@ -137,14 +153,15 @@ def _refuse_invalid(record_type: RecordType, said: ingest_pb2.SourceRecord, cont
     found += [
         FieldViolation("echo.paths", f"there is no {path}") for path in unknown_paths(record_type, said.echo.paths)
     ]
-    # PostgreSQL's text holds every character but this one; it is in no key that anybody means.
+    # PostgreSQL's text does not hold all of them; they are in no key that anybody means.
     found += [
-        FieldViolation(field, "contains a NUL character")
+        FieldViolation(field, f"contains the control character {character}")
         for field, text in (("key", said.key), ("label", said.label), ("echo.golden_record", said.echo.golden_record))
-        if "\0" in text
+        if (character := control_character(text))
     ]
     if not _is_time(said.source_time):
         found.append(FieldViolation("source_time", "is no time between the years 1 and 9999"))
+    found += [FieldViolation(f"content.{v.field}", v.description) for v in further]
     if found:
         raise ConcordError(
             reasons.ERROR_REASON_INVALID_CONTENT,

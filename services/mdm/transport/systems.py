@@ -1,6 +1,8 @@
 """The system service: registers and lists systems and entities."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -14,6 +16,7 @@ from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.field_masks import apply_mask, resolve_mask
 from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
+from services.mesh.validation import constraint_violated, violations
 
 SERVICE = "concord.mdm.v1.SystemService"
 _HUB_SETS = ("name", "etag", "revision", "update_time", "retired")
@@ -64,6 +67,7 @@ class _Methods:
 
     def update_system(self, request: system_pb2.UpdateSystemRequest, call: Call) -> Message:
         paths = writable_paths(request.update_mask, request.system)
+        _require_valid(request.system, ("name", *paths))
 
         def merge(present: system_pb2.System) -> system_pb2.System:
             apply_mask(request.system, present, paths)
@@ -85,6 +89,13 @@ class _Methods:
     def list_entities(self, request: system_pb2.ListEntitiesRequest, call: Call) -> Message:
         shown, token = page(self._registrations.entities(call.caller.entities), request)
         return system_pb2.ListEntitiesResponse(entities=shown, next_page_token=token)
+
+
+def _require_valid(said: system_pb2.System, fields: Sequence[str]) -> None:
+    """Raise CONSTRAINT_VIOLATED for fields that are not as the contract says; others are not looked at."""
+    found = [broken for broken in violations(said) if re.split(r"[.\[]", broken.field)[0] in fields]
+    if found:
+        raise constraint_violated([replace(broken, field=f"system.{broken.field}") for broken in found])
 
 
 def writable_paths(mask: FieldMask, said: Message) -> tuple[str, ...]:

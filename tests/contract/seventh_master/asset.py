@@ -29,6 +29,7 @@ ASSET = RecordType(
         *("in_service", "inspections.kind", "inspections.date"),
     ),
     searchable=("asset_number", "serial_number"),
+    known_by=("display_name", "asset_number"),
     identifiers=(StrongIdentifier("entity_number", _numbers, exclusive=True),),
     identity=("entity", "asset_number"),
     references=(Reference("location_code", target="location"),),

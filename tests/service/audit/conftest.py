@@ -29,6 +29,8 @@ from tests.support.log_keys import SIGNER
 GRACE_S = 5.0
 APPEND, READ, PROVE = "audit.leaves.append", "audit.leaves.read", "audit.log.read"
 EVERYTHING = ("*",)
+WRITER = "mdm"
+"""The service whose leaves tests append, unless they say otherwise."""
 
 
 @dataclass
@@ -53,9 +55,9 @@ class Clients:
     def _channel(self, token: str) -> grpc.Channel:
         return open_channel(f"127.0.0.1:{self.port}", token=FixedToken(token) if token else None)
 
-    def granted(self, *permissions: str, entities: Sequence[str] = EVERYTHING) -> str:
-        """Issue a token with permissions and entities."""
-        return self.issuer.issue("tester", "tests", permissions, entities)
+    def granted(self, *permissions: str, entities: Sequence[str] = EVERYTHING, client: str = WRITER) -> str:
+        """Issue a token with permissions and entities, for the service whose leaves are appended."""
+        return self.issuer.issue("tester", client, permissions, entities)
 
 
 def refusal(call: Callable[[], object]) -> ConcordError:

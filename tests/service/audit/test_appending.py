@@ -18,7 +18,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import leaf_hash
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.database import Database, driver
-from tests.service.audit.conftest import APPEND, READ, Clients, refusal, replica
+from tests.service.audit.conftest import APPEND, READ, WRITER, Clients, refusal, replica
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import history, leaf_bytes
 from tests.support.waiting import eventually
@@ -71,7 +71,7 @@ def test_a_conflict_is_evidence_once_for_each_caller_and_what_it_sent(
     forged, another = (leaf_bytes("suppliers/one", 2, actor=actor) for actor in ("forger", "another"))
     for sent in (forged, forged, another, forged):
         refusal(lambda sent=sent: append(audit, sent))  # type: ignore[misc]
-    with clients.stub(clients.issuer.issue("mallory", "tests", [APPEND], ["*"])) as mallory:
+    with clients.stub(clients.issuer.issue("mallory", WRITER, [APPEND], ["*"])) as mallory:
         refusal(lambda: append(mallory, forged))
     found = audit.ListLeaves(ListLeavesRequest(source_service="audit")).leaves
     denials = [each.leaf for each in found if each.leaf.HasField("denial")]
@@ -82,6 +82,27 @@ def test_a_conflict_is_evidence_once_for_each_caller_and_what_it_sent(
     ]
     assert {(leaf.denial.reason, leaf.denial.resource) for leaf in denials} == {("LEAF_CONFLICT", "leaves/1")}
     assert {leaf.method for leaf in denials} == {"/concord.audit.v1.AuditService/AppendLeaves"}
+
+
+def test_leaves_in_another_services_name_are_refused_and_that_is_evidence(
+    audit: AuditServiceStub, clients: Clients
+) -> None:
+    own, forged = leaf_bytes("suppliers/one"), leaf_bytes("leaves/one", source_service="audit")
+    error = refusal(lambda: append(audit, own, forged, forged))
+    assert error.reason == reasons.ERROR_REASON_SOURCE_NOT_OWNED
+    assert error.metadata == {"source_service": "audit"}
+    assert [violation.field for violation in error.violations] == ["leaves[1].source_service"]
+    assert held(audit, "mdm") == 0
+    with clients.stub(clients.granted(APPEND, client="erp-adapter")) as adapter:
+        append(adapter, leaf_bytes("deliveries/x", source_service="erp_adapter"))
+        assert refusal(lambda: append(adapter, own)).reason == reasons.ERROR_REASON_SOURCE_NOT_OWNED
+
+    def denied() -> list[tuple[str, str, str]]:
+        found = audit.ListLeaves(ListLeavesRequest(source_service="audit")).leaves
+        leaves = [each.leaf for each in found if each.leaf.HasField("denial")]
+        return sorted((leaf.client, leaf.denial.reason, leaf.denial.resource) for leaf in leaves)
+
+    eventually(lambda: denied() == [("erp-adapter", "SOURCE_NOT_OWNED", "mdm"), ("mdm", "SOURCE_NOT_OWNED", "audit")])
 
 
 def test_a_leaf_that_is_not_well_formed_is_named_and_nothing_is_appended(audit: AuditServiceStub) -> None:

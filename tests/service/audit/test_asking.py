@@ -18,20 +18,22 @@ from concord.audit.v1.audit_pb2 import (
 )
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
-from tests.service.audit.conftest import READ, Clients, refusal
+from tests.service.audit.conftest import APPEND, READ, Clients, refusal
 from tests.support.leaves import BEGINNING, history, leaf_bytes
 
 LEAVES = [
     *history("suppliers/one", (1, 2), at=BEGINNING, entities=["entities/east"]),
     *history("suppliers/one", (5,), at=BEGINNING + timedelta(hours=1), actor="erp", entities=["entities/west"]),
     *history("items/two", (3,), at=BEGINNING + timedelta(hours=2), record_type="item", entities=[]),
-    *history("deliveries/x", (1,), at=BEGINNING + timedelta(hours=3), source_service="erp_adapter"),
 ]
+ADAPTERS = history("deliveries/x", (1,), at=BEGINNING + timedelta(hours=3), source_service="erp_adapter")
 
 
 @pytest.fixture(autouse=True)
-def _leaves(audit: AuditServiceStub) -> None:
+def _leaves(audit: AuditServiceStub, clients: Clients) -> None:
     audit.AppendLeaves(AppendLeavesRequest(leaves=LEAVES))
+    with clients.stub(clients.granted(APPEND, client="erp_adapter")) as adapter:
+        adapter.AppendLeaves(AppendLeavesRequest(leaves=ADAPTERS))
 
 
 def at(moment: datetime) -> Timestamp:

@@ -114,7 +114,7 @@ def test_a_question_is_a_leaf_that_says_who_asked_what_and_what_for(auditor: Que
     auditor.ListChanges(request, metadata=with_purpose("fraud-review", "case 12"))
     [entry] = auditor.ListQuestions(questions.ListQuestionsRequest(actor="tester", purpose="fraud-review")).questions
     assert entry.leaf.question.asked == '{"record": "suppliers/one", "field": "bank_accounts"}'
-    assert (entry.leaf.actor, entry.leaf.client, entry.leaf.reason) == ("tester", "tests", "case 12")
+    assert (entry.leaf.actor, entry.leaf.client, entry.leaf.reason) == ("tester", "mdm", "case 12")
     assert entry.leaf.method == "/concord.audit.v1.QuestionService/ListChanges"
 
 

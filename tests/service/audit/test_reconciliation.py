@@ -99,7 +99,7 @@ def reconciled(
     with ExitStack() as stack:
         migrated = stack.enter_context(databases.cloned(MIGRATIONS))
         database = stack.enter_context(migrated.opened())
-        token = FixedToken(clients.granted(APPEND, RECONCILE))
+        token = FixedToken(clients.granted(APPEND, RECONCILE, client=SERVICE))
         channel = stack.enter_context(open_channel(f"127.0.0.1:{clients.port}", token=token))
         own, audited = OwnEvidence(database), AuditedEvidence(channel, SERVICE)
         server = build_server(
@@ -147,10 +147,10 @@ def test_what_was_relayed_does_not_differ(service: Reconciled) -> None:
 
 
 def test_each_planted_difference_is_named_and_no_other(service: Reconciled) -> None:
-    with service.clients.stub(service.clients.granted(APPEND)) as audit:
-        unknown = leaf_bytes("suppliers/99", source_service=SERVICE)
-        other_service = leaf_bytes("suppliers/98", source_service="other")
-        audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[unknown, other_service]))
+    for source in (SERVICE, "other"):
+        with service.clients.stub(service.clients.granted(APPEND, client=source)) as audit:
+            unknown = leaf_bytes("suppliers/99", source_service=source)
+            audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[unknown]))
     service.tamper(
         service.audit_owner,
         "leaves",
@@ -173,7 +173,7 @@ def test_each_planted_difference_is_named_and_no_other(service: Reconciled) -> N
 
 def test_acts_of_a_service_are_no_changes_of_its_records(service: Reconciled) -> None:
     refused = act_leaf(Place(SERVICE, "1", 1), denial(), ORIGIN, (), BEGINNING)
-    with service.clients.stub(service.clients.granted(APPEND)) as audit:
+    with service.clients.stub(service.clients.granted(APPEND, client=SERVICE)) as audit:
         audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[refused]))
     assert service.differences() == []
 
@@ -225,7 +225,7 @@ def test_a_service_asks_for_its_own_leaves_and_who_reads_all_of_them_for_anybody
             audit.SummarizeLeaves(sums)
             return audit.ListLeafDigests(request)
 
-    with clients.stub(clients.granted(APPEND)) as audit:
+    with clients.stub(clients.granted(APPEND, client="erp-adapter")) as audit:
         audit.AppendLeaves(audit_pb2.AppendLeavesRequest(leaves=[leaf_bytes("e/1", source_service="erp_adapter")]))
     adapter = clients.issuer.issue("erp", "erp-adapter", [RECONCILE], ["*"])
     auditor = clients.issuer.issue("auditor", "tests", [RECONCILE, READ], ["*"])
@@ -244,7 +244,7 @@ def test_odd_input_is_refused_by_name(service: Reconciled) -> None:
         reasons.ERROR_REASON_INVALID_PAGE_SIZE,
         reasons.ERROR_REASON_INVALID_PAGE_TOKEN,
     )
-    token = FixedToken(service.clients.granted(RECONCILE))
+    token = FixedToken(service.clients.granted(RECONCILE, client=SERVICE))
     with open_channel(f"127.0.0.1:{service.clients.port}", token=token) as channel:
         audit = CompletenessServiceStub(channel)
         empty = completeness_pb2.SummarizeLeavesRequest(source_service=SERVICE)
@@ -258,7 +258,7 @@ def test_odd_input_is_refused_by_name(service: Reconciled) -> None:
 
 def test_leaves_in_a_range_come_page_by_page(service: Reconciled) -> None:
     with open_channel(
-        f"127.0.0.1:{service.clients.port}", token=FixedToken(service.clients.granted(RECONCILE))
+        f"127.0.0.1:{service.clients.port}", token=FixedToken(service.clients.granted(RECONCILE, client=SERVICE))
     ) as channel:
         audit = CompletenessServiceStub(channel)
         request = completeness_pb2.ListLeafDigestsRequest(

@@ -108,6 +108,20 @@ def test_a_person_reads_the_counts_and_why_rows_were_refused(importer: Importer)
     assert "--resume" in said.err
 
 
+def test_what_became_of_the_rows_of_an_import_is_listed_later(importer: Importer) -> None:
+    importer.write([row(1, lei=LEI), row(2, lei=LEI), row(3, lei="not a lei")])
+    importer()
+    (made,) = importer.concord.asked("list", "source-imports")
+    rows = importer.concord.asked("imported", made["name"])
+    assert [each["outcome"].removeprefix("OUTCOME_").lower() for each in rows] == ["created", "linked", "refused"]
+    refused = importer.concord.asked("imported", made["name"], "--outcome", "refused")
+    assert refused == rows[2:]
+    shown = importer.concord.done("imported", made["name"], "--outcome", "refused", "--columns", "row,error")
+    assert [line.split()[0] for line in shown.splitlines()] == ["ROW", "4"]
+    assert "CONSTRAINT_VIOLATED" in shown
+    assert "RECORD_NOT_FOUND" in importer.concord("imported", f"{made['name'][:-1]}x").err
+
+
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(importer: Importer, mesh: ServedHub) -> None:
     importer.write([row(1, lei=LEI), row(2, lei=LEI), row(3, lei="not a lei")])
     before = mesh.hub.rows("SELECT count(*) FROM changes")

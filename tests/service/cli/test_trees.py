@@ -50,6 +50,24 @@ def test_a_tree_is_drawn_with_its_depth(concord: CommandLine) -> None:
 
 
 @pytest.mark.usefixtures("hospital")
+def test_a_hierarchy_that_there_is_not_is_told_with_those_that_there_are(concord: CommandLine, tmp_path: Path) -> None:
+    amounts = tmp_path / "amounts.csv"
+    amounts.write_text("key,amount,currency\nICU,0.10,USD\n")
+    misspelt = ("cost-centers", "managment", "--scope", "entities/north")
+    for words in (
+        ("show", *misspelt),
+        ("show", *misspelt, "--json"),
+        ("roll-up", *misspelt, "--amounts", str(amounts)),
+    ):
+        said = concord("tree", *words)
+        assert said.status == 2
+        assert "there is no hierarchy managment of cost-centers in entities/north" in said.err
+        assert "there is management" in said.err
+    elsewhere = concord("tree", "show", "cost-centers", "management", "--scope", "entities/south")
+    assert "nothing of this scope stands in any" in elsewhere.err
+
+
+@pytest.mark.usefixtures("hospital")
 def test_amounts_are_rolled_up_exactly_and_what_has_no_place_is_told(concord: CommandLine, tmp_path: Path) -> None:
     amounts = tmp_path / "amounts.csv"
     amounts.write_text("key,amount,currency\nICU,0.10,USD\nED,0.20,USD\nLAB,-1,USD\nGONE,5,EUR\n")

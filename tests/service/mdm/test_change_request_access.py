@@ -185,7 +185,7 @@ def test_bad_input_is_refused_with_its_reason_and_field(buyer: Requester) -> Non
             "etag",
         ),
         (lambda: buyer.ask(new, Supplier(legal_name="New")), reasons.ERROR_REASON_INVALID_CONTENT, "entities"),
-        (lambda: buyer.ask(new, Supplier(entities=[NORTH])), reasons.ERROR_REASON_INVALID_CONTENT, "content"),
+        (lambda: buyer.ask(new, Supplier(entities=[NORTH])), reasons.ERROR_REASON_INVALID_CONTENT, "legal_name"),
         (
             lambda: buyer.ask(new, Supplier(name="suppliers/mine", entities=[NORTH])),
             reasons.ERROR_REASON_FIELD_NOT_WRITABLE,

@@ -335,6 +335,8 @@ def test_maps_are_their_systems_entitys_and_lists_everybodys(
     assert len(south.reference_data.ListCodeLists(pb.ListCodeListsRequest()).code_lists) == 1
     error = refused(lambda: create_list(south, listed("mine")))
     assert error.reason == reasons.ERROR_REASON_PERMISSION_MISSING
+    assert error.metadata == {"permission": "mdm.codes.write", "entities": "*"}
+    assert error.message == "the token carries mdm.codes.write for some entities only: it is needed for every entity"
     assert (unmapped(mesh.client(entities=["entities/north"])).total_count) == 1
 
 

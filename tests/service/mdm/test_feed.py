@@ -135,6 +135,14 @@ def test_a_silent_feed_sends_bookmarks_that_can_be_resumed_from(steward: Client)
     assert take(steward, last + 1, bookmark.cursor, "source_record", "supplier")[0][0] == last + 1
 
 
+def test_who_watches_for_a_type_that_there_is_not_is_told_and_does_not_wait(steward: Client) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        next(watch(steward, b"", "supplier", "suplier"))
+    error = from_rpc_error(refused.value)
+    assert error.reason == reasons.ERROR_REASON_UNKNOWN_RECORD_TYPE
+    assert [violation.field for violation in error.violations] == ["record_types[1]"]
+
+
 @pytest.mark.parametrize("foreign", [True, False])
 def test_a_cursor_that_is_not_this_feeds_is_refused(steward: Client, databases: Databases, *, foreign: bool) -> None:
     cursor = b"nonsense"

@@ -67,6 +67,19 @@ def test_a_refused_row_says_why_and_lies_in_quarantine_with_its_original_bytes(s
     assert kept.original == broken.SerializeToString()
 
 
+def test_a_row_without_a_name_is_refused_and_founds_nothing(steward: Client) -> None:
+    empty, blank = supplier_row("e"), supplier_row("b", phone="555 0100")
+    empty.content.CopyFrom(SUPPLIER.pack(Supplier()))
+    blank.content.CopyFrom(SUPPLIER.pack(Supplier(legal_name="  ", phone="555 0100")))
+    identified = statement(ERP, "i", Supplier(lei=LEI))
+    rows = imported(steward, batches(new_import(), [empty, blank, identified]))
+    assert outcomes(rows) == ["refused", "refused", "created"]
+    for row in rows[:2]:
+        assert from_status(row.error).reason == reasons.ERROR_REASON_INVALID_CONTENT
+        assert [violation.field for violation in violations(row)] == ["content.legal_name"]
+        assert row.quarantined_record
+
+
 def test_rows_are_told_apart_by_what_became_of_them(steward: Client) -> None:
     imported(steward, batches(new_import(), [supplier_row("1"), supplier_row("2")]))
     other = supplier_row("3", lei=LEI)

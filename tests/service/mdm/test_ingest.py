@@ -98,13 +98,27 @@ def test_who_may_not_speak_for_a_system_is_refused(mesh: ServedHub) -> None:
 
 
 def test_what_a_system_may_not_author_is_refused(mesh: ServedHub, steward: Client) -> None:
-    _register_narrow_system(mesh.hub)
+    _register_narrow_system(mesh.hub, "supplier.legal_name")
     allowed = statement("systems/narrow", "1", supplier_pb2.Supplier(legal_name="A"))
     refused_one = statement("systems/narrow", "2", supplier_pb2.Supplier(legal_name="A", website="a.org"))
     first, second = submit(steward, allowed, refused_one)
     assert first.outcome == Response.OUTCOME_CREATED
     error = from_status(second.error)
     assert (error.reason, error.metadata["field"]) == (reasons.ERROR_REASON_ATTRIBUTE_NOT_AUTHORED, "website")
+
+
+def test_who_may_not_say_names_and_what_is_deleted_needs_none(mesh: ServedHub, steward: Client) -> None:
+    _register_narrow_system(mesh.hub, "supplier.website")
+    website = supplier_pb2.Supplier(website="a.org")
+    told = submit(
+        steward,
+        statement("systems/narrow", "1", website),
+        statement("systems/erp", "1", website),
+        supplier("2"),
+        statement("systems/erp", "2", supplier_pb2.Supplier(), deleted=True),
+    )
+    created, quarantined = Response.OUTCOME_CREATED, Response.OUTCOME_QUARANTINED
+    assert [answer.outcome for answer in told] == [created, quarantined, created, Response.OUTCOME_UPDATED]
 
 
 def test_a_stream_that_dies_half_way_loses_nothing_that_was_acknowledged(mesh: ServedHub, steward: Client) -> None:
@@ -148,13 +162,13 @@ def test_source_records_show_their_link_and_their_history(steward: Client) -> No
     assert said.tax_ids[0] == tax_id
 
 
-def _register_narrow_system(hub: TestHub) -> None:
+def _register_narrow_system(hub: TestHub, *authored: str) -> None:
     system = system_pb2.System(
         name="systems/narrow",
         display_name="Narrow",
         kind="test",
         entity="entities/north",
         trust_rank=30,
-        authored_attributes=["supplier.legal_name"],
+        authored_attributes=authored,
     )
     hub.parts.registrations.create_system(system, decision(system))

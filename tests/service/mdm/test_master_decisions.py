@@ -12,7 +12,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.support.masters import Master, numbers, rid
-from tests.support.samples import BEGINNING, END, for_stewards, said, wording
+from tests.support.samples import BEGINNING, END, for_stewards, known, said, wording
 from tests.support.served_hub import refused
 
 PERIODIC = [record_type for record_type in RECORD_TYPES if record_type.period_field]
@@ -75,7 +75,7 @@ def test_an_update_changes_what_its_mask_names_and_nothing_else(master: Master) 
 
 def test_with_a_star_what_is_left_out_goes(master: Master) -> None:
     words, one = wording(master.record_type), master.created()
-    bare = words.changed(master.record_type.message(), "alone")
+    bare = known(master.record_type, words.changed(master.record_type.message(), "alone"))
     bare.name = one.name
     after = master.record("update", record=bare, update_mask=["*"], etag=one.etag)
     bare.ClearField("name")

@@ -58,11 +58,18 @@ def _metadata(record_type: RecordType, content: Any) -> str:
     return "content.name"
 
 
-def _nul(record_type: RecordType, content: Any) -> str:
-    content.CopyFrom(wording(record_type).changed(content, "a\0b"))
+def _control(record_type: RecordType, content: Any) -> str:
+    content.CopyFrom(wording(record_type).changed(content, "a\tb"))
     slices = record_type.slice_field
     field = wording(record_type).field
     return f"content.{slices}[0].{field}" if slices else f"content.{field}"
+
+
+def _nameless(record_type: RecordType, content: Any) -> str:
+    for field, _ in content.ListFields():
+        if field.name not in METADATA:
+            content.ClearField(field.name)
+    return f"content.{record_type.known_by[0]}"
 
 
 def _twice(record_type: RecordType, content: Any) -> str:
@@ -100,7 +107,8 @@ def _too_long(record_type: RecordType, content: Any) -> str:
 
 CONTRADICTIONS: Mapping[str, tuple[Spoil, reasons.ErrorReason.ValueType, Callable[[RecordType], object]]] = {
     "metadata": (_metadata, reasons.ERROR_REASON_INVALID_CONTENT, bool),
-    "nul": (_nul, reasons.ERROR_REASON_INVALID_CONTENT, bool),
+    "control": (_control, reasons.ERROR_REASON_INVALID_CONTENT, bool),
+    "nameless": (_nameless, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.known_by),
     "twice": (_twice, reasons.ERROR_REASON_INVALID_CONTENT, bool),
     "overlap": (_overlap, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.slice_field),
     "no_day": (_no_day, reasons.ERROR_REASON_INVALID_CONTENT, lambda kind: kind.period_field),

@@ -7,7 +7,7 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.support.hub import statement
 from tests.support.masters import Master, numbers
-from tests.support.samples import identified, literal, said, sample, values, wording
+from tests.support.samples import identified, known, literal, said, sample, values, wording
 from tests.support.served_hub import Client, ServedHub, refused
 from tests.support.submitting import submit
 
@@ -52,7 +52,7 @@ def test_a_batch_comes_in_the_order_asked_for_or_not_at_all(master: Master) -> N
 def test_every_filterable_path_tells_records_apart(master: Master, record_type: RecordType, path: str) -> None:
     full = master.submitted()
     number = next(numbers)
-    content = wording(record_type).changed(record_type.message(), f"bare {number}")
+    content = known(record_type, wording(record_type).changed(record_type.message(), f"bare {number}"), path)
     (bare,) = submit(master.client, statement("systems/legacy", master.key(number), content))
     (value,) = {literal(record_type, path, value) for value in values(record_type, full, path)}
     equal, other = f'{path} = "{value}"', f'NOT {path} = "{value}"'

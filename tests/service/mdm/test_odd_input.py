@@ -61,6 +61,18 @@ def test_an_echo_of_a_name_that_cannot_be_takes_no_other_record_with_it(steward:
     assert good.outcome == Response.OUTCOME_CREATED
 
 
+def test_a_key_and_a_label_have_no_control_characters(steward: Client) -> None:
+    tabbed, labelled = supplier("1\t"), supplier("2")
+    labelled.label = "V-2\n"
+    for answer, said, field in zip(
+        submit(steward, tabbed, labelled), (tabbed, labelled), ("key", "label"), strict=True
+    ):
+        assert [violation.field for violation in from_status(answer.error).violations] == [field]
+        request = ingest_pb2.GetQuarantinedRecordRequest(name=answer.quarantined_record)
+        kept = steward.ingest.GetQuarantinedRecord(request).quarantined_record
+        assert kept.original == said.SerializeToString()
+
+
 def piece(year: int, month: int, day: int) -> cost_center_pb2.CostCenterSlice:
     found = cost_center_pb2.CostCenterSlice(display_name="ICU")
     start = found.effective_period.start_date

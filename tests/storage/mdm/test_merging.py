@@ -127,7 +127,11 @@ def family(hub: TestHub) -> Stewards:
         supplier_pb2.Supplier(legal_name="Acme", trading_names=["A"], gln=gln),
         supplier_pb2.Supplier(legal_name="ACME", sites=[party_pb2.SupplierSite(code="HQ")], gln=gln),
         supplier_pb2.Supplier(legal_name="Acme Inc", trading_names=["A", "B"]),
-        supplier_pb2.Supplier(website="acme.example", sites=[party_pb2.SupplierSite(code="HQ", display_name="x")]),
+        supplier_pb2.Supplier(
+            trading_names=["Acme Online"],
+            website="acme.example",
+            sites=[party_pb2.SupplierSite(code="HQ", display_name="x")],
+        ),
         supplier_pb2.Supplier(legal_name="Acme Surgical", phone="1"),
     ]
     for place, content in enumerate(contents):

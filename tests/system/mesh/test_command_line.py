@@ -100,6 +100,8 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
     (home / "vendors.json").write_text('{"number": "@key", "name": "legal_name"}')
     (home / "left.csv").write_text("id,name\n1,Acme Surgical\n2,Acme Surgical Inc\n")
     (home / "truth.csv").write_text("left_id,right_id\n1,2\n")
+    importing = ("import", str(home / "vendors.csv"), "--type", "supplier", "--system", "walked", "--mapping")
+    concord.done(*importing, str(home / "vendors.json"), "--source-time", "2026-11-01")
     asking = ("change-requests", "create", supplier, "-f", str(home / "record.yaml"), "--reason", "a walk")
     return {
         "model": concord.asked("model", "train", "suppliers", "--wait")["name"],
@@ -114,6 +116,7 @@ def _names(concord: CommandLine, home: Path) -> Mapping[str, str]:
         "center": centers[0]["name"],
         "scope": scope,
         "quarantined": answer["quarantined_record"],
+        "imported": concord.asked("list", "source-imports")[0]["name"],
         "home": str(home),
     }
 
@@ -155,6 +158,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
         *("{home}/vendors.csv", "--type", "supplier", "--system", "walked", "--mapping", "{home}/vendors.json"),
         *("--source-time", "2026-11-01", "--dry-run"),
     ),
+    ("imported",): ("{imported}",),
     ("codes", "lists"): (),
     ("codes", "maps"): (),
     ("codes", "show"): ("erp:walked",),
@@ -221,7 +225,7 @@ WALK: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("config", "set"): ("walked", "--hub", "127.0.0.1:1"),
     ("config", "use"): ("test",),
 }
-# Each has a test of its own: below, of log-in, of change requests, pins, rules and maps, of proofs, or of events.
+# Each has a test of its own: below, of log-in, change requests, postings, pins, rules and maps, proofs, or events.
 APART = {
     ("erase",),
     ("holds", "place"),
@@ -255,6 +259,7 @@ APART = {
     ("review", "claim"),
     ("review", "release"),
     ("review", "decide"),
+    ("validate-posting",),
     ("login",),
     ("logout",),
     ("config", "remove"),

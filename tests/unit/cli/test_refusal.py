@@ -55,6 +55,16 @@ def test_nothing_is_to_be_done_about_a_pin_that_ended() -> None:
     )
 
 
+def test_who_has_a_permission_for_some_entities_is_not_sent_to_ask_for_it() -> None:
+    narrow = refused("PERMISSION_MISSING", metadata={"permission": "mdm.codes.write", "entities": "*"})
+    assert refusal.fix(narrow) == (
+        "you have it for your own entities: ask for mdm.codes.write for every entity, or use another --context"
+    )
+    assert refusal.fix(refused("PERMISSION_MISSING", metadata={"permission": "mdm.codes.write"})) == (
+        "ask for the permission mdm.codes.write, or use another --context"
+    )
+
+
 def test_exit_statuses_tell_unreachable_from_refused_and_from_not_logged_in() -> None:
     class Gone(grpc.RpcError):
         def trailing_metadata(self) -> tuple[()]:

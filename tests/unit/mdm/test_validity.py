@@ -1,18 +1,23 @@
 import pytest
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
+from google.type.postal_address_pb2 import PostalAddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concord.mdm.v1 import cost_center_pb2, item_pb2, supplier_pb2
+from concord.mdm.v1 import cost_center_pb2, employee_pb2, item_pb2, location_pb2, party_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
+from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.item import ITEM
+from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.domain.validity import violations
+from services.mdm.domain.validity import nameless, violations
+from services.mdm.domain.violation import Violation
 from tests.support.periods import period_message
+from tests.support.samples import identified, sample, wording
 from tests.support.strategies import FIRST_DAY, cost_centers
 
 SECOND_DAY = FIRST_DAY.replace(day=2)
@@ -70,6 +75,50 @@ def test_two_elements_with_one_key_are_refused_by_their_path() -> None:
     found = violations(SUPPLIER, content, strict=False)
     assert [violation.field for violation in found] == ["trading_names[a]", "tax_ids[US/ein]"]
     assert not any("111" in violation.description for violation in found)
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.name)
+def test_a_whole_content_says_what_people_call_it_or_which_one_it_is(record_type: RecordType) -> None:
+    assert [each.field for each in nameless(record_type, record_type.message())] == [record_type.known_by[0]]
+    assert nameless(record_type, sample(record_type, 1)) == []
+    assert not record_type.identifiers or nameless(record_type, identified(record_type, 1)) == []
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\r", "\x1b", "\x7f", "\x85"])
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.name)
+def test_no_text_has_control_characters(record_type: RecordType, character: str) -> None:
+    words = wording(record_type)
+    found = violations(record_type, words.changed(record_type.message(), f"a{character}b"), strict=False)
+    path = f"{record_type.slice_field}[0].{words.field}" if record_type.slice_field else words.field
+    assert found == [Violation(path, f"contains the control character U+{ord(character):04X}")]
+    assert _fields(record_type, words.changed(record_type.message(), "Ä\u00a0\u200d\u2028😀")) == []
+
+
+def test_texts_of_several_lines_have_tabs_and_ends_of_lines_and_no_other_control_characters() -> None:
+    for text, unusable in (("one\r\n\ttwo\n", False), ("one\x0btwo", True), ("one\0", True)):
+        address = PostalAddress(locality="Town", address_lines=["Main St. 1", text])
+        said: list[tuple[RecordType, Message, str]] = [
+            (ITEM, item_pb2.Item(description=text), "description"),
+            (SUPPLIER, _supplier_at(address), "sites[0].address.address_lines[1]"),
+            (EMPLOYEE, employee_pb2.Employee(home_address=address), "home_address.address_lines[1]"),
+            (LOCATION, _location_at(address), "slices[0].address.address_lines[1]"),
+        ]
+        for record_type, content, path in said:
+            assert _fields(record_type, content) == ([path] if unusable else [])
+    assert _fields(SUPPLIER, _supplier_at(PostalAddress(locality="To\nwn"))) == ["sites[0].address.locality"]
+
+
+def _supplier_at(address: PostalAddress) -> supplier_pb2.Supplier:
+    return supplier_pb2.Supplier(sites=[party_pb2.SupplierSite(code="HQ", address=address)])
+
+
+def _location_at(address: PostalAddress) -> location_pb2.Location:
+    return location_pb2.Location(slices=[location_pb2.LocationSlice(address=address)])
+
+
+def test_blanks_are_no_name() -> None:
+    assert nameless(SUPPLIER, supplier_pb2.Supplier(legal_name=" \u00a0", trading_names=[" "]))
+    assert not nameless(SUPPLIER, supplier_pb2.Supplier(legal_name=" ", trading_names=["", "Acme"]))
 
 
 @given(cost_centers)

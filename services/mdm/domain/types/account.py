@@ -41,6 +41,7 @@ ACCOUNT = RecordType(
         *("slices.blocked_for_posting", "slices.currency_code"),
         *("slices.parents.hierarchy", "slices.parents.parent_code"),
     ),
+    known_by=("slices.display_name", "account_number"),
     searchable=("account_number",),
     identifiers=(StrongIdentifier("ledger_number", _numbers, exclusive=True),),
     identity=("ledger", "account_number"),

@@ -36,6 +36,7 @@ COST_CENTER = RecordType(
         *("slices.display_name", "slices.manager", "slices.location", "slices.currency_code"),
         *("slices.blocked_for_posting", "slices.parents.hierarchy", "slices.parents.parent_code"),
     ),
+    known_by=("slices.display_name", "code"),
     searchable=("code",),
     identifiers=(StrongIdentifier("entity_code", _codes, exclusive=True),),
     identity=("entity", "code"),

@@ -92,6 +92,8 @@ EMPLOYEE = RecordType(
         *("work_contacts.value", "slices.job_title", "slices.department", "slices.location"),
         *("slices.manager_number", "slices.assignments.entity", "slices.assignments.cost_center_code"),
     ),
+    multi_line=("home_address.address_lines",),
+    known_by=("display_name", "given_name", "family_name"),
     searchable=("employee_number", "work_contacts.value"),
     identifiers=(StrongIdentifier("entity_number", _numbers, exclusive=True),),
     identity=("entity", "employee_number"),

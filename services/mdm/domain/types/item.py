@@ -75,6 +75,8 @@ ITEM = RecordType(
         *("stocked", "lot_tracked", "serial_tracked", "expiry_tracked"),
         *("contains_latex", "sterile", "implantable", "hazardous"),
     ),
+    multi_line=("description",),
+    known_by=("display_name", "description"),
     searchable=("trade_items.gtin", "trade_items.udi_di", "manufacturer_part_number", "ndc", "hibc"),
     identifiers=(
         StrongIdentifier("gtin", _gtins),

@@ -40,6 +40,8 @@ LOCATION = RecordType(
         *("slices.display_name", "slices.stocking", "slices.parents.hierarchy", "slices.parents.parent_code"),
         *("slices.address.region_code", "slices.address.locality", "slices.address.postal_code"),
     ),
+    multi_line=("slices.address.address_lines",),
+    known_by=("slices.display_name", "code"),
     searchable=("gln", "code"),
     identifiers=(StrongIdentifier("gln", _glns, exclusive=True),),
     identity=("entity", "code"),

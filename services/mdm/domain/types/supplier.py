@@ -69,6 +69,8 @@ SUPPLIER = RecordType(
         *("classifications.scheme", "classifications.code", "diversity_certificates.kind"),
         "diversity_certificates.expire_date",
     ),
+    multi_line=("sites.address.address_lines",),
+    known_by=("legal_name", "trading_names"),
     searchable=("lei", "duns", "gln", "npi", "tax_ids.value", "sites.gln", "diversity_certificates.number"),
     identifiers=(
         _identifier("lei", exclusive=True),
