@@ -52,6 +52,8 @@ _BY_STEWARDS = "steward"
 
 
 Kind = match_pb2.MatchDecision.Kind
+Keyed = Mapping[str, Collection[int]]
+"""Block keys by source record."""
 Decided = Callable[[Connection, Collection[str]], Iterable[match_pb2.MatchDecision]]
 """Gives the decisions that hold about any of the source records."""
 
@@ -104,8 +106,10 @@ class Matcher:
         fresh = {name: voice for name, voice in changed.items() if _is_news(voice, indexed.get(name), model)}
         if not fresh and not also:
             return None
-        fresh |= self._index(connection, model, fresh)
-        evidence = _evidence(connection, model, fresh)
+        keyed = _keyed(fresh, model)
+        others = self._index(connection, model, fresh, keyed)
+        fresh |= others
+        evidence = _evidence(connection, model, fresh, keyed | _keyed(others, model))
         before = match_index.edges(connection, list(fresh)) if fresh else set()
         for least in (-_NEVER, rivalling(model)):
             component = Component(dict(fresh), set(evidence.edges))
@@ -124,9 +128,10 @@ class Matcher:
         waiting = [_waiting(model, review) for review in evaluation.partition.reviews]
         match_candidates.replace(connection, model.record_type, list(evaluation.voices), waiting)
 
-    def _index(self, connection: Connection, model: MatchModel, fresh: Mapping[str, Voice]) -> dict[str, Voice]:
-        """Index what changed; return the others whose candidates are not the same any more."""
-        keyed = {name: _keys(voice, model) for name, voice in fresh.items()}
+    def _index(
+        self, connection: Connection, model: MatchModel, fresh: Mapping[str, Voice], keyed: Keyed
+    ) -> dict[str, Voice]:
+        """Index what changed under its keys; return the others whose candidates are not the same any more."""
         before = match_index.keys_of(connection, list(fresh))
         profiles = {name: (voice.profile, keyed[name]) for name, voice in fresh.items()}
         match_index.put(connection, model.record_type, model.revision, profiles)
@@ -138,8 +143,8 @@ class Matcher:
     def _others(
         connection: Connection,
         record_type: str,
-        before: Mapping[str, Collection[int]],
-        now: Mapping[str, Collection[int]],
+        before: Keyed,
+        now: Keyed,
     ) -> set[str]:
         """Return who holds a key that says nothing any more and has an edge to another holder; who holds one again."""
         more = Counter(key for name, keys in now.items() for key in {*keys}.difference(before.get(name, ())))
@@ -219,14 +224,14 @@ def _is_news(voice: Voice, indexed: match_index.Stored | None, model: MatchModel
     return indexed.token_version is None or indexed[:2] != (voice.profile, model.revision)
 
 
-def _keys(voice: Voice, model: MatchModel) -> tuple[int, ...]:
-    return block_keys(voice.profile, model) if voice.profile else ()
+def _keyed(voices: Mapping[str, Voice], model: MatchModel) -> dict[str, tuple[int, ...]]:
+    return {name: block_keys(voice.profile, model) if voice.profile else () for name, voice in voices.items()}
 
 
-def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voice]) -> Evidence:
+def _evidence(connection: Connection, model: MatchModel, fresh: Mapping[str, Voice], keyed: Keyed) -> Evidence:
     """Score source records that are indexed with their candidates, two of them once."""
     heard = {name: voice.profile for name, voice in fresh.items() if voice.profile}
-    found = match_index.candidates(connection, model.record_type, [block_keys(each, model) for each in heard.values()])
+    found = match_index.candidates(connection, model.record_type, [keyed[name] for name in heard])
     edges: set[Edge] = set()
     for (name, profile), candidates in zip(heard.items(), found, strict=True):
         others = [each for each in candidates if each.source_record not in heard or each.source_record > name]

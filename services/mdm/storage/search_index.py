@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection
 
 from services.mdm.domain import registry as record_types
+from services.mdm.domain.matching.bulk_keys import block_keys_of_each
 from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.keys import block_keys
 from services.mdm.domain.matching.profile import Profile, profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage import crosswalk, match_index
@@ -82,11 +82,14 @@ class SearchIndex:
             ours = {name: crossing for name, crossing in crossings.items() if record_type.owns(crossing.golden)}
             model = default_model(record_type)
             held = match_index.read(connection, ours)
-            indexed = {
-                name: (said, block_keys(said, model) if said else ())
+            news = {
+                name: said
                 for name, said in self._profiles(connection, record_type, ours)
                 if name not in held or held[name][:2] != (said, model.revision)
             }
+            heard = {name: said for name, said in news.items() if said}
+            keys = dict(zip(heard, block_keys_of_each(list(heard.values()), model), strict=True))
+            indexed = {name: (said, keys.get(name, ())) for name, said in news.items()}
             match_index.put(connection, record_type.name, model.revision, indexed)
 
     def _profiles(

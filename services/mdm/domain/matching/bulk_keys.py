@@ -1,12 +1,13 @@
 """Block keys of many records at once: the same as one by one, made from columns."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from services.mdm.domain.matching.features import Features
 from services.mdm.domain.matching.hashing import combined_in_bulk, hashed_in_bulk
-from services.mdm.domain.matching.keys import IDENTIFIER, Part, planned
+from services.mdm.domain.matching.keys import IDENTIFIER, Part, block_keys, planned
 from services.mdm.domain.matching.lists import (
     Lists,
     Numbers,
@@ -18,11 +19,14 @@ from services.mdm.domain.matching.lists import (
     starts_of,
 )
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Population
+from services.mdm.domain.matching.population import Population, population
+from services.mdm.domain.matching.profile import Profile
 
 _EVERYBODY = slice(None)
 _AT_ONCE = 100_000
 """So many records at a time: enough that values repeat, few enough for memory."""
+_MANY = 40
+"""From so many records on, columns are made sooner than keys one by one."""
 
 
 def all_keys_in_bulk(of: Population, model: MatchModel, part: slice = _EVERYBODY) -> Lists:
@@ -43,6 +47,15 @@ def block_keys_in_bulk(of: Population, model: MatchModel, part: slice = _EVERYBO
     found = all_keys_in_bulk(of, model, part)
     rare = np.isin(found.flat, np.fromiter(model.common_keys, np.int64, len(model.common_keys)), invert=True)
     return lists(found.owners()[rare], found.flat[rare], len(found))
+
+
+def block_keys_of_each(profiles: Sequence[Profile], model: MatchModel) -> list[tuple[int, ...]]:
+    """Return what `block_keys` does of each record."""
+    if len(profiles) < _MANY:
+        return [block_keys(each, model) for each in profiles]
+    found = block_keys_in_bulk(population(profiles), model)
+    flat = found.flat.tolist()
+    return [tuple(sorted(flat[start:stop])) for start, stop in pairwise(found.starts.tolist())]
 
 
 class _RecordFeatures:

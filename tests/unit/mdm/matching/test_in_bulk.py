@@ -1,6 +1,7 @@
 """Many at once: values compare as they do one by one, and a large population's candidates stay few."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -9,20 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
+from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk, block_keys_of_each
 from services.mdm.domain.matching.comparisons import likeness
 from services.mdm.domain.matching.declaration import Comparison, Feature
 from services.mdm.domain.matching.defaults import default_model
 from services.mdm.domain.matching.features import Features
 from services.mdm.domain.matching.hashing import hashed_in_bulk
-from services.mdm.domain.matching.keys import all_keys, features_of
+from services.mdm.domain.matching.keys import all_keys, block_keys, features_of
 from services.mdm.domain.matching.lists import Lists, Numbers, starts_of
 from services.mdm.domain.matching.population import candidates, common, holders, pairs_within, population, united
 from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.value_comparer import ValueComparer
+from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import contents
 
+MATCHED = [record_type for record_type in RECORD_TYPES if record_type.matching]
 LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())
 TEXTS = st.lists(st.text("ab12é\U0001f600", min_size=1, max_size=7), min_size=1, max_size=7).map(" ".join)
 DIGITS = st.text("123", min_size=4, max_size=11)
@@ -73,6 +77,20 @@ def test_keys_in_bulk_are_the_keys_one_by_one(held: list[Any]) -> None:
     found = all_keys_in_bulk(population(profiles), model)
     each = np.split(found.flat, found.starts[1:-1]) if profiles else []
     assert [sorted(keys.tolist()) for keys in each] == [sorted(all_keys(one, model)) for one in profiles]
+
+
+@pytest.mark.parametrize("times", [1, 20], ids=["few", "many"])
+@pytest.mark.parametrize("record_type", MATCHED, ids=lambda record_type: record_type.name)
+@given(data=st.data())
+@settings(max_examples=10)
+def test_keys_of_each_are_its_own_however_many_there_are(
+    record_type: RecordType, times: int, data: st.DataObject
+) -> None:
+    held = data.draw(st.lists(contents(record_type), min_size=2, max_size=3)) * times
+    profiles = [profile(record_type, content, lambda value, _: value) for content in held]
+    plain = default_model(record_type)
+    model = replace(plain, common_keys=frozenset(block_keys(profiles[0], plain)[::2]))
+    assert block_keys_of_each(profiles, model) == [block_keys(one, model) for one in profiles]
 
 
 def two_each(flat: Numbers) -> Lists:
