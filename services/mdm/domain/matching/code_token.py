@@ -7,10 +7,10 @@ hardly anything of the digits. The token of all characters in order would be sha
 """
 
 from collections.abc import Callable
-from itertools import chain
+from itertools import zip_longest
 
 Token = Callable[[str, str], str]
-"""Makes a keyed token of a RESTRICTED value, for a purpose such as `match`."""
+"""Makes a keyed token of a RESTRICTED value, for a purpose such as `match`; of 11 characters at least."""
 
 _PURPOSE = "match"
 _PAIR_PURPOSES = ("match pairs from the first", "match pairs from the second")
@@ -18,12 +18,14 @@ _PAIR_PURPOSES = ("match pairs from the first", "match pairs from the second")
 _SEPARATOR = "~"
 _KEPT = 11
 """So many characters of a token of pairs are kept, 64 bits: it is compared with few others and found by nobody."""
+_FIRST, _MARK, _SECOND = slice(-2 * _KEPT - 1, -_KEPT - 1), slice(-_KEPT - 1, -_KEPT), slice(-_KEPT, None)
+"""Where the two tokens of pairs lie, and what parts them: sixty candidates are compared in each decision."""
 _SHORTEST = 4
 """In shorter codes changed places tell nothing."""
 
 
 def code_token(code: str, token: Token) -> str:
-    """Return what stands for a code: the same for the same code, and what `token_of_all` and `tokens_of_pairs` tell."""
+    """Return what stands for a code: the same for the same code."""
     found = [token(code, _PURPOSE)]
     if len(code) >= _SHORTEST:
         found += [token(_in_pairs(code, start), purpose)[-_KEPT:] for start, purpose in enumerate(_PAIR_PURPOSES)]
@@ -36,15 +38,16 @@ def token_of_all(text: str) -> str:
 
 
 def tokens_of_pairs(text: str) -> tuple[str, str]:
-    """Return the tokens of pairs: where one equals another code's in its place, neighbours have changed places.
+    """Return the tokens of pairs; of a text without them both are the whole, which equals no other."""
+    return (text[_FIRST], text[_SECOND]) if text[_MARK] == _SEPARATOR else (text, text)
 
-    Of a text without them both are the whole, which equals no other.
-    """
-    _, *found = text.split(_SEPARATOR)
-    first, second = found or (text, text)
-    return first, second
+
+def neighbours_swapped(one: str, other: str) -> bool:
+    """Tell whether one of the tokens of pairs equals the other code's in its place; the codes differ."""
+    alike = one[_SECOND] == other[_SECOND] or one[_FIRST] == other[_FIRST]
+    return alike and one[_MARK] == other[_MARK] == _SEPARATOR
 
 
 def _in_pairs(code: str, start: int) -> str:
-    pairs = (sorted(code[place : place + 2]) for place in range(start, len(code), 2))
-    return code[:start] + "".join(chain.from_iterable(pairs))
+    pairs = zip_longest(code[start::2], code[start + 1 :: 2], fillvalue="")
+    return code[:start] + "".join([one + other if one <= other else other + one for one, other in pairs])

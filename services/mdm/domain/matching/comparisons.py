@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from services.mdm.domain.matching.code_token import tokens_of_pairs
+from services.mdm.domain.matching.code_token import neighbours_swapped
 from services.mdm.domain.matching.declaration import Comparison
 
 SAME = 1000
@@ -96,9 +96,7 @@ def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
 
 def _code_token(one: str, other: str, rarity: Rarity) -> Likeness:
     """Compare what stands for codes; codes whose neighbours changed places share what is as common as the commoner."""
-    if any(map(str.__eq__, tokens_of_pairs(one), tokens_of_pairs(other))):
-        return Likeness(SWAPPED, min(rarity(one), rarity(other)))
-    return NOTHING
+    return Likeness(SWAPPED, min(rarity(one), rarity(other))) if neighbours_swapped(one, other) else NOTHING
 
 
 def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
