@@ -33,4 +33,4 @@ def _finding(comparison: Comparison, level: int) -> str:
         return "the same"
     if level == 0:
         return "different"
-    return "nearly the same" if 2 * level > highest else "somewhat alike"
+    return "nearly the same" if level == highest - 1 or 2 * level > highest else "somewhat alike"

@@ -7,6 +7,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from services.mdm.domain.matching.clustering import Edge
+from services.mdm.domain.matching.code_token import token_of_all
 from services.mdm.domain.matching.profile import Profile
 from services.mdm.domain.matching.training import MOST_HOLDERS
 from services.mesh.arrays import number_array, text_array
@@ -255,4 +256,4 @@ def count_behind(connection: Connection, record_type: str, model_revision: int, 
 
 
 def _token_version(profile: Profile) -> int:
-    return max((token_version(value) for values in profile.values for value in values), default=0)
+    return max((token_version(token_of_all(value)) for values in profile.values for value in values), default=0)

@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from services.mdm.domain.matching.code_token import neighbours_swapped
 from services.mdm.domain.matching.declaration import Comparison
 
 SAME = 1000
+SWAPPED = 900
+"""The similarity of codes of which neighbours changed places."""
 Rarity = Callable[[str], int]
 """How rare a token or value is: millibits, -1000 log2 of its share of the records."""
 
@@ -40,6 +43,7 @@ _LOCAL, _BEFORE_LINE = 7, -4
 LEVELS: dict[Comparison, tuple[int, ...]] = {
     Comparison.EXACT: (0, SAME),
     Comparison.CODE: (0, 800, 900, SAME),
+    Comparison.RESTRICTED_CODE: (0, SWAPPED, SAME),
     Comparison.PHONE: (0, 600, 850, 950, SAME),
     Comparison.DATE: (0, 700, 900, SAME),
     Comparison.PERSON: (0, 700, 800, 880, 940, SAME),
@@ -88,6 +92,11 @@ def _code(one: str, other: str, _rarity: Rarity) -> Likeness:
         return NOTHING
     typos = OSA.distance(one, other, score_cutoff=2)
     return (_LONG_CODES if shorter > SHORTEST_TYPO + 2 else _SHORT_CODES)[typos]
+
+
+def _code_token(one: str, other: str, rarity: Rarity) -> Likeness:
+    """Compare what stands for codes; codes whose neighbours changed places share what is as common as the commoner."""
+    return Likeness(SWAPPED, min(rarity(one), rarity(other))) if neighbours_swapped(one, other) else NOTHING
 
 
 def _phone(one: str, other: str, rarity: Rarity) -> Likeness:
@@ -208,6 +217,7 @@ def _number(one: str, other: str, _rarity: Rarity) -> Likeness:
 COMPARE: dict[Comparison, Callable[[str, str, Rarity], Likeness]] = {
     Comparison.EXACT: _exact,
     Comparison.CODE: _code,
+    Comparison.RESTRICTED_CODE: _code_token,
     Comparison.PHONE: _phone,
     Comparison.DATE: _date,
     Comparison.PERSON: _person,

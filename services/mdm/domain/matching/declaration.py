@@ -19,6 +19,8 @@ class Comparison(Enum):
     """Equal or not."""
     CODE = "code"
     """Equal but for typing errors."""
+    RESTRICTED_CODE = "restricted_code"
+    """Equal, equal but for neighbours that changed places, by keyed tokens: for RESTRICTED values, and no others."""
     PHONE = "phone"
     """Equal, equal without area codes, equal but for a typing error."""
     DATE = "date"

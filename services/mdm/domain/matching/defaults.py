@@ -8,6 +8,7 @@ from services.mdm.domain.record_type import RecordType
 MILLIBITS: dict[Comparison, tuple[int, ...]] = {
     Comparison.EXACT: (-1500, 2000),
     Comparison.CODE: (-4000, 3000, 7000, 10000),
+    Comparison.RESTRICTED_CODE: (-4000, 7000, 10000),
     Comparison.PHONE: (-2500, -500, 6000, 9000, 11000),
     Comparison.DATE: (-5000, 1500, 6000, 10000),
     Comparison.PERSON: (-4500, -2500, 500, 3500, 6000, 8000),

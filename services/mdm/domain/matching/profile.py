@@ -1,20 +1,17 @@
 """The profile of a source record: what of it counts for matching, in standard form."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import Message
 
 from services.mdm.domain.identifiers import match_keys
+from services.mdm.domain.matching.code_token import Token, code_token
 from services.mdm.domain.matching.declaration import Attribute, Matching
 from services.mdm.domain.matching.values import texts
 from services.mdm.domain.record_type import RecordType
 
-Token = Callable[[str, str], str]
-"""Makes a keyed token of a RESTRICTED value, for a purpose such as `match`."""
-
-TOKEN_PURPOSE = "match"  # noqa: S105 - a purpose, no secret
 _FIELD, SEPARATOR, _PART = "\x1d", "\x1e", "\x1f"
 """`SEPARATOR` parts the values of one attribute."""
 _FIELD_BYTE = _FIELD.encode()
@@ -110,7 +107,7 @@ def called(asked: Profile, matching: Matching, text: str) -> Profile:
 def _standard_values(record_type: RecordType, attribute: Attribute, content: Message, token: Token) -> tuple[str, ...]:
     raw = _joined(record_type, attribute, content) if attribute.joined else _each(record_type, attribute, content)
     found = {(attribute.standard(text), restricted) for text, restricted in raw}
-    return tuple(sorted({token(text, TOKEN_PURPOSE) if restricted else text for text, restricted in found if text}))
+    return tuple(sorted({code_token(text, token) if restricted else text for text, restricted in found if text}))
 
 
 def _each(record_type: RecordType, attribute: Attribute, content: Any) -> Iterator[tuple[str, bool]]:

@@ -9,13 +9,14 @@ import numpy as np
 
 from services.mdm.domain.matching.bulk import likenesses, scores
 from services.mdm.domain.matching.clustering import Cuts, Edge, Node, Partition, clusters, pair_of
+from services.mdm.domain.matching.code_token import Token
 from services.mdm.domain.matching.labels import Decisions, LabelledSet, Pair, decisions
 from services.mdm.domain.matching.learning import decided as decided_pairs
 from services.mdm.domain.matching.learning import learnt
 from services.mdm.domain.matching.lists import Numbers
 from services.mdm.domain.matching.model import MatchModel, forbidding
 from services.mdm.domain.matching.population import Pairs, Population, population
-from services.mdm.domain.matching.profile import Token, profile
+from services.mdm.domain.matching.profile import profile
 from services.mdm.domain.matching.training import candidate_pairs, trained
 from services.mdm.domain.record_type import RecordType
 

@@ -7,9 +7,11 @@ import numpy as np
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cpdist
 
+from services.mdm.domain.matching.code_token import tokens_of_pairs
 from services.mdm.domain.matching.comparisons import (
     SAME,
     SHORTEST_TYPO,
+    SWAPPED,
     Rarity,
     likeness,
     shared_rarity,
@@ -43,6 +45,8 @@ class ValueComparer:
                 _ = self._sketches
             case Comparison.CODE:
                 _ = self._typos
+            case Comparison.RESTRICTED_CODE:
+                _ = self._tokens_of_pairs
             case Comparison.PHONE:
                 _ = self._ends, self._numbered_ends, self._areas
             case _:
@@ -68,6 +72,7 @@ class ValueComparer:
         at_once = {
             Comparison.EXACT: self._nothing,
             Comparison.CODE: self._code,
+            Comparison.RESTRICTED_CODE: self._code_token,
             Comparison.PHONE: self._phone,
         }
         if self.comparison in at_once:
@@ -105,6 +110,12 @@ class ValueComparer:
             similarity[of] = np.asarray(told)[errors - 1]
         return similarity, np.zeros_like(ones)
 
+    def _code_token(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+        swapped = np.any([each[ones] == each[others] for each in self._tokens_of_pairs], axis=0)
+        shared = np.zeros_like(ones)
+        shared[swapped] = np.minimum(self._rarities(ones[swapped]), self._rarities(others[swapped]))
+        return np.where(swapped, SWAPPED, 0), shared
+
     def _phone(self, ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Compare whole numbers that end differently at once, the others one by one."""
         similarity, shared = np.zeros_like(ones), np.zeros_like(ones)
@@ -133,6 +144,10 @@ class ValueComparer:
     @cached_property
     def _typos(self) -> Typos:
         return Typos(self._words)
+
+    @cached_property
+    def _tokens_of_pairs(self) -> list[Numbers]:
+        return [_coded(texts) for texts in zip(*map(tokens_of_pairs, self._words), strict=True)]
 
     @cached_property
     def _ends(self) -> Typos:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk, block_keys_of_each
+from services.mdm.domain.matching.code_token import code_token
 from services.mdm.domain.matching.comparisons import likeness
 from services.mdm.domain.matching.declaration import Comparison, Feature
 from services.mdm.domain.matching.defaults import default_model
@@ -30,10 +31,14 @@ MATCHED = [record_type for record_type in RECORD_TYPES if record_type.matching]
 LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())
 TEXTS = st.lists(st.text("ab12é\U0001f600", min_size=1, max_size=7), min_size=1, max_size=7).map(" ".join)
 DIGITS = st.text("123", min_size=4, max_size=11)
+SHORT_DIGITS = st.text("123", min_size=2, max_size=5)
 VALUES: dict[Comparison, st.SearchStrategy[str]] = {
     Comparison.PHONE: DIGITS,
     Comparison.DATE: st.dates().map(lambda date: f"{date:%d%m}".rjust(8, "2")),
     Comparison.NUMBER: st.integers(1, 2000).map(str),
+    Comparison.RESTRICTED_CODE: SHORT_DIGITS.map(
+        lambda code: code_token(code, lambda text, purpose: f"{purpose}{text:>11}")
+    ),
 }
 
 

@@ -6,7 +6,7 @@ from services.mdm.domain.matching.declaration import Attribute, BlockKey, Compar
 _HOME_LINES = ("home_address.address_lines",)
 
 MATCHING = Matching(
-    version=1,
+    version=2,
     attributes=(
         Attribute(
             "full_name", ("given_name", "family_name"), standards.person, Comparison.TEXT, joined=True, group="name"
@@ -15,7 +15,7 @@ MATCHING = Matching(
         Attribute("family_name", ("family_name",), standards.person, Comparison.PERSON, group="name"),
         Attribute("display_name", ("display_name",), standards.people, Comparison.TEXT, group="name"),
         Attribute("birth_date", ("birth_date",), standards.date, Comparison.DATE),
-        Attribute("national_id", ("national_ids.value",), standards.code, Comparison.CODE),
+        Attribute("national_id", ("national_ids.value",), standards.code, Comparison.RESTRICTED_CODE),
         Attribute("contact", ("work_contacts.value",), standards.contact, Comparison.CODE),
         Attribute("house_number", _HOME_LINES, standards.house_number, Comparison.CODE),
         Attribute("street", _HOME_LINES, standards.street, Comparison.TEXT, group="address"),

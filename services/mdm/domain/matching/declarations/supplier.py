@@ -8,7 +8,7 @@ _SITE_LINES = ("sites.address.address_lines",)
 _PHONES = ("phone", "contacts.phone")
 
 MATCHING = Matching(
-    version=2,
+    version=3,
     attributes=(
         Attribute("name", _NAMES, standards.organisation, Comparison.TEXT, essential=True, group="name"),
         Attribute("legal_form", _NAMES, standards.legal_form, Comparison.EXACT, group="name"),
@@ -25,7 +25,7 @@ MATCHING = Matching(
         Attribute("phone", _PHONES, standards.phone, Comparison.PHONE),
         Attribute("email", ("email", "contacts.email"), standards.email, Comparison.CODE),
         Attribute("website", ("website",), standards.domain, Comparison.CODE),
-        Attribute("tax_id", ("tax_ids.value",), standards.code, Comparison.CODE),
+        Attribute("tax_id", ("tax_ids.value",), standards.code, Comparison.RESTRICTED_CODE),
         Attribute("duns", ("duns",), standards.duns, Comparison.CODE),
         Attribute("classification", ("classifications.code",), standards.exact, Comparison.TEXT),
     ),
