@@ -19,6 +19,7 @@ from tools.manifests.programs import PROGRAMS
 
 _PORTS = {"SERVER_PORT": ("grpc", "https"), "SERVER_HEALTH_PORT": ("health",), "TELEMETRY_METRICS_PORT": ("metrics",)}
 _LIBPQ = {option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+_GLIBC = {"MALLOC_ARENA_MAX"}
 _OPTION = re.compile(r"--timeout=[0-9]+|--json")
 _TARGET = re.compile(r"dns:///([a-z0-9.-]+):([0-9]+)")
 
@@ -67,7 +68,7 @@ def _settings(pod: Pod, container: Container, environment: Mapping[str, str]) ->
         return
     kind, prefix = understood
     for name in environment:
-        if not name.startswith(f"{prefix}_") and name not in _LIBPQ:
+        if not name.startswith(f"{prefix}_") and name not in _LIBPQ | _GLIBC:
             yield Defect(pod.owner, "variable", f"{container.name} sets {name}, which nobody reads")
     for mistake in _mistakes(kind, prefix, frozenset(environment.items())):
         yield Defect(pod.owner, "variable", f"{container.name}: {mistake}")
