@@ -79,8 +79,9 @@ def _let_wakers_go_on() -> None:
     """Have a thread that wakes another one go on until it waits itself (SCHED_BATCH; before any other thread starts).
 
     The kernel would rather begin with the one that is woken, in vain: it needs the interpreter, which the other holds.
+    Where somebody has chosen another policy, it stays.
     """
-    if sys.platform == "linux":
+    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
         with suppress(OSError):  # a sandbox that forbids it only makes calls dearer
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

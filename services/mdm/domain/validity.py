@@ -16,17 +16,21 @@ from services.mdm.domain.slot import element_path
 from services.mdm.domain.violation import Violation
 
 _DATE = "google.type.Date"
+_NUL = re.compile(r"\x00")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def violations(record_type: RecordType, content: Message, *, strict: bool) -> list[Violation]:
+def violations(
+    record_type: RecordType, content: Message, *, strict: bool, said_before: bool = False
+) -> list[Violation]:
     """Return what is wrong with a content, in order, each once; nothing = it can be taken in.
 
     `strict` is for stewards: then wrong check digits count too. A source's record with one enters
     (the identifier just links nothing), since the hub is where people find and correct it.
+    `said_before` is for what is only repeated: see `control_character`.
     """
-    if found := list(_unusable(record_type, content)):
+    if found := list(_unusable(record_type, content, said_before=said_before)):
         return found
     checks = (*record_type.validators, *(record_type.strict_validators if strict else ()))
     return [
@@ -39,7 +43,7 @@ def violations(record_type: RecordType, content: Message, *, strict: bool) -> li
 def nameless(record_type: RecordType, content: Message) -> list[Violation]:
     """Return what is wrong with a whole content that says neither what people call the thing nor an identifier.
 
-    Nobody would find it, and nothing would ever link it. Parts, such as what an update changes, need neither.
+    Nobody would find it, and hardly anything link it. Parts, such as what an update changes, need neither.
     """
     names = record_type.known_by
     if not names or any(_says(content, path.split(".")) for path in names) or match_keys(record_type, content):
@@ -57,16 +61,19 @@ def _says(holder: Message, steps: Sequence[str]) -> bool:
     return False
 
 
-def control_character(text: str, *, multi_line: bool = False) -> str:
+def control_character(text: str, *, multi_line: bool = False, said_before: bool = False) -> str:
     """Name the first control character of a text, such as `U+0009`; empty = it has none that it may not have.
 
-    Texts of several lines may have tabs and ends of lines.
+    Texts of several lines may have tabs and ends of lines. What was said before may have all that was let pass then,
+    all but U+0000: else a record from then could not be deleted, brought back, or changed in another field.
     """
-    found = (_CONTROL_IN_LINES if multi_line else _CONTROL).search(text)
+    found = (_NUL if said_before else _CONTROL_IN_LINES if multi_line else _CONTROL).search(text)
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
-def _unusable(record_type: RecordType, message: Message, prefix: str = "", place: str = "") -> Iterator[Violation]:
+def _unusable(
+    record_type: RecordType, message: Message, prefix: str = "", place: str = "", *, said_before: bool
+) -> Iterator[Violation]:
     """Give what nothing can be done with: control characters in texts, days that no calendar has.
 
     `prefix` is what stands before the names of fields in the paths of violations, `place` in dotted paths.
@@ -81,11 +88,14 @@ def _unusable(record_type: RecordType, message: Message, prefix: str = "", place
         for number, part in enumerate(value) if field.is_repeated else ((-1, value),):
             path = f"{prefix}{field.name}[{number}]" if field.is_repeated else f"{prefix}{field.name}"
             if below is None:
-                yield from _text(part, path, multi_line=f"{place}{field.name}" in record_type.multi_line)
+                multi_line = f"{place}{field.name}" in record_type.multi_line
+                if found := control_character(part, multi_line=multi_line, said_before=said_before):
+                    yield Violation(path, f"contains the control character {found}")
             elif below.full_name == _DATE:
                 yield from _date(part, path)
             else:
-                yield from _unusable(record_type, part, f"{path}.", f"{place}{field.name}.")
+                below_it = f"{path}.", f"{place}{field.name}."
+                yield from _unusable(record_type, part, *below_it, said_before=said_before)
 
 
 @cache
@@ -98,11 +108,6 @@ def _may_be_unusable(field: FieldDescriptor) -> bool:
         each.message_type in {field.message_type, field.containing_type} or _may_be_unusable(each)
         for each in below.fields
     )
-
-
-def _text(value: str, path: str, *, multi_line: bool) -> Iterator[Violation]:
-    if found := control_character(value, multi_line=multi_line):
-        yield Violation(path, f"contains the control character {found}")
 
 
 def _date(value: Message, path: str) -> Iterator[Violation]:

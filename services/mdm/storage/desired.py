@@ -21,9 +21,9 @@ def only(message: Message, fields: Sequence[str]) -> Message:
     return part
 
 
-def require_valid(record_type: RecordType, content: Message, *, strict: bool = True) -> None:
+def require_valid(record_type: RecordType, content: Message, *, strict: bool = True, said_before: bool = False) -> None:
     """Raise INVALID_CONTENT for what contradicts itself; see `validity.violations`."""
-    _require_none(record_type, violations(record_type, content, strict=strict))
+    _require_none(record_type, violations(record_type, content, strict=strict, said_before=said_before))
 
 
 def require_named(record_type: RecordType, desired: Message, fields: Sequence[str]) -> None:

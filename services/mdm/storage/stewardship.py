@@ -326,7 +326,8 @@ class Stewardship:
         """
         content, withdrawn, decided = word
         if not deleted:
-            require_valid(record_type, content)
+            # What is decided now was looked at where it was; the rest of the word is repeated.
+            require_valid(record_type, content, said_before=True)
             self._path.hold_matching(connection, record_type)
             self._require_free(connection, record_type, name, content, standing, scope)
         source = ingest_pb2.SourceRecord(

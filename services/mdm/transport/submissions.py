@@ -143,7 +143,8 @@ def _refuse_invalid(
     record_type: RecordType, said: ingest_pb2.SourceRecord, content: Message, further: Sequence[Violation]
 ) -> None:
     found = [
-        FieldViolation(f"content.{v.field}", v.description) for v in violations(record_type, content, strict=False)
+        FieldViolation(f"content.{v.field}", v.description)
+        for v in violations(record_type, content, strict=False, said_before=said.deleted)
     ]
     found += _said_by_hub_only(content)
     found += [
@@ -153,11 +154,12 @@ def _refuse_invalid(
     found += [
         FieldViolation("echo.paths", f"there is no {path}") for path in unknown_paths(record_type, said.echo.paths)
     ]
-    # PostgreSQL's text does not hold all of them; they are in no key that anybody means.
+    # Nobody means them, and nobody sees them: two keys look alike, a line of a table is torn. What has one since before
+    # they were refused can still be deleted.
     found += [
         FieldViolation(field, f"contains the control character {character}")
         for field, text in (("key", said.key), ("label", said.label), ("echo.golden_record", said.echo.golden_record))
-        if (character := control_character(text))
+        if (character := control_character(text, said_before=said.deleted))
     ]
     if not _is_time(said.source_time):
         found.append(FieldViolation("source_time", "is no time between the years 1 and 9999"))

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mdm.domain import validity
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.support.masters import Master, numbers, rid
@@ -168,6 +169,21 @@ def test_a_deleted_record_is_kept_with_its_history_and_comes_back(master: Master
         one.STATE_DELETED,
         one.STATE_ACTIVE,
     ]
+
+
+def test_a_record_from_before_control_characters_were_refused_is_deleted_and_comes_back(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = wording(master.record_type)
+    with monkeypatch.context() as before:
+        before.setattr(validity, "_CONTROL", validity._NUL)  # as the release before did
+        one = master.record("create", record=words.changed(for_stewards(master.record_type, next(numbers)), "a\tb"))
+    gone = master.record("delete", name=one.name, etag=one.etag)
+    back = master.record("undelete", name=one.name, etag=gone.etag)
+    assert words.of(back) == "a\tb"
+    anew = master.request("update", record=words.changed(back, "c\td"), etag=back.etag)
+    assert refused(lambda: master.send("update", anew)).reason == reasons.ERROR_REASON_INVALID_CONTENT
+    master.send("update", decisions(master)["update"](back))
 
 
 @periodic

@@ -8,6 +8,7 @@ from google.type.date_pb2 import Date
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
+from services.mdm.domain import validity
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.errors import from_status
@@ -51,6 +52,23 @@ def test_what_its_only_system_deletes_is_deleted_and_comes_back(master: Master) 
     submit(master.client, statement("systems/erp", master.key(number), content))
     back = master.record("get", name=alive.golden_record)
     assert (back.state, said(master.record_type, back)) == (back.STATE_ACTIVE, content)
+
+
+def test_what_has_a_control_character_in_its_key_since_before_can_still_be_deleted(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, content = f"{master.key(next(numbers))}\tNorth", sample(master.record_type, next(numbers))
+    with monkeypatch.context() as before:
+        before.setattr(validity, "_CONTROL", validity._NUL)  # as the release before did
+        (alive,) = submit(master.client, statement("systems/erp", key, content))
+    changed, deleted = submit(
+        master.client,
+        statement("systems/erp", key, wording(master.record_type).changed(content, "2")),
+        statement("systems/erp", key, content, deleted=True),
+    )
+    assert (changed.outcome, deleted.outcome) == (Response.OUTCOME_QUARANTINED, Response.OUTCOME_UPDATED)
+    gone = master.record("get", name=alive.golden_record)
+    assert gone.state == gone.STATE_DELETED
 
 
 def _metadata(record_type: RecordType, content: Any) -> str:

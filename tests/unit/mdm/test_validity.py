@@ -94,6 +94,12 @@ def test_no_text_has_control_characters(record_type: RecordType, character: str)
     assert _fields(record_type, words.changed(record_type.message(), "Ä\u00a0\u200d\u2028😀")) == []
 
 
+def test_what_is_only_repeated_may_have_what_was_let_pass_before() -> None:
+    for text, unusable in (("a\tb", False), ("a\x85b", False), ("a\0b", True)):
+        found = violations(SUPPLIER, supplier_pb2.Supplier(legal_name=text), strict=False, said_before=True)
+        assert [violation.field for violation in found] == (["legal_name"] if unusable else [])
+
+
 def test_texts_of_several_lines_have_tabs_and_ends_of_lines_and_no_other_control_characters() -> None:
     for text, unusable in (("one\r\n\ttwo\n", False), ("one\x0btwo", True), ("one\0", True)):
         address = PostalAddress(locality="Town", address_lines=["Main St. 1", text])
