@@ -37,7 +37,7 @@ from services.mesh.metrics.readings import Readings
 from services.mesh.metrics.spool_depth import spool_depth
 from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.peer import open_peer
-from services.mesh.process import serve
+from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
@@ -124,6 +124,8 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     answer.
     """
     systems = connect(settings, connectors)
+    if settings.server.own_core:
+        let_wakers_go_on()
     start_logging(service, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, service)
     database = Database(settings.database)

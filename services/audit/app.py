@@ -39,7 +39,7 @@ from services.mesh.logs import start_logging
 from services.mesh.metrics.gauge import NO_METER
 from services.mesh.metrics.readings import Readings
 from services.mesh.metrics.standing import show_connections, show_elections
-from services.mesh.process import serve
+from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.report import Report
@@ -76,6 +76,8 @@ def run(settings: AuditSettings) -> int:
     Raises ConfigurationError for keys that are not the log's, ConcordError LOG_INCONSISTENT, LOG_CONTRADICTS_WITNESS,
     DEPENDENCY_UNAVAILABLE.
     """
+    if settings.server.own_core:
+        let_wakers_go_on()
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     signer = read_signer(settings.log.origin, settings.log.key_file)

@@ -59,7 +59,7 @@ from services.mesh.metrics.readings import Readings
 from services.mesh.metrics.spool_depth import spool_depth
 from services.mesh.metrics.standing import show_connections, show_elections
 from services.mesh.peer import open_peer
-from services.mesh.process import serve
+from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.records.evidence import append_to_audit
@@ -158,6 +158,8 @@ def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0
 
 def run(settings: MdmSettings) -> int:
     """Serve the hub until it is told to stop; return the exit code."""
+    if settings.server.own_core:
+        let_wakers_go_on()
     start_logging(SERVICE, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, SERVICE)
     database = Database(settings.database)

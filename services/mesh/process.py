@@ -64,7 +64,6 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     process of a container, which no signal ends that it does not handle.
     """
     signal.signal(signal.SIGTERM, _end)
-    _let_wakers_go_on()
     try:
         return main()
     except EXPECTED as error:
@@ -75,13 +74,13 @@ def run(main: Callable[[], int], *, otherwise: str = "not started") -> int:
     return NOT_STARTED
 
 
-def _let_wakers_go_on() -> None:
-    """Have a thread that wakes another one go on until it waits itself (SCHED_BATCH; before any other thread starts).
+def let_wakers_go_on() -> None:
+    """Have a thread that wakes another one go on until it waits itself (SCHED_BATCH); before any other thread starts.
 
-    The kernel would rather begin with the one that is woken, in vain: it needs the interpreter, which the other holds.
-    Where somebody has chosen another policy, it stays.
+    For a process that has a core to itself: the kernel would rather begin with the one that is woken, in vain, as it
+    needs the interpreter, which the other holds. Where cores are shared it is others who would not be interrupted.
     """
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+    if sys.platform == "linux":
         with suppress(OSError):  # a sandbox that forbids it only makes calls dearer
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

@@ -38,7 +38,14 @@ _SAMPLING = "0.01"
 _AS_IN_PRODUCTION = ("shared_buffers=1GB",)
 
 
+_SHARED_CORES = {f"{mesh.MDM.prefix}_SERVER_OWN_CORE": "false"}
+
 AUDIT_LOG = ServiceKind("audit_log", mesh.AUDIT.module, mesh.AUDIT.prefix, ())
+
+
+def _measured(kind: ServiceKind) -> dict[str, str]:
+    """Return the settings of a process that is measured alone."""
+    return {f"{kind.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING, f"{kind.prefix}_SERVER_OWN_CORE": "true"}
 
 
 class Hub:
@@ -70,8 +77,8 @@ class Hub:
     def pair(self) -> Sequence[Running]:
         """Return two further processes that share one port, started at the first call."""
         if not self._pair:
-            first = self._mesh.start_beside("mdm")
-            self._pair = (first, self._mesh.start_beside("mdm", first.port))
+            first = self._mesh.start_beside("mdm", None, _SHARED_CORES)
+            self._pair = (first, self._mesh.start_beside("mdm", first.port, _SHARED_CORES))
             for running in self._pair:
                 give_cores(running.process.pid)
         return self._pair
@@ -79,7 +86,7 @@ class Hub:
     def second(self) -> Running:
         """Return another process on a port of its own, started at the first call; it shares cores, as the pair does."""
         if self._second is None:
-            self._second = self._mesh.start_beside("mdm")
+            self._second = self._mesh.start_beside("mdm", None, _SHARED_CORES)
             give_cores(self._second.process.pid)
         return self._second
 
@@ -114,7 +121,7 @@ class Hub:
 
     def audit_log(self) -> Running:
         """Start one more audit, with a log of its own that nothing else writes to."""
-        running = self._mesh.start(AUDIT_LOG, {f"{AUDIT_LOG.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        running = self._mesh.start(AUDIT_LOG, _measured(AUDIT_LOG))
         give_core(running.process.pid)
         return running
 
@@ -177,8 +184,8 @@ def running_hub(directory: Path) -> Iterator[Hub]:
         LocalMesh(directory / "mesh", postgres) as running,
         Callers(running) as callers,
     ):
-        for kind in (mesh.AUDIT, mesh.MDM):
-            running.start(kind, {f"{kind.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        running.start(mesh.AUDIT, {f"{mesh.AUDIT.prefix}_TELEMETRY_SAMPLING_RATIO": _SAMPLING})
+        running.start(mesh.MDM, _measured(mesh.MDM))
         _register(callers)
         give_core(running.services["mdm"].process.pid)
         yield Hub(directory, postgres, running, callers)

@@ -26,7 +26,8 @@ class ServerSettings:
     share a transaction. `waiting` calls may wait for the workers, and as many for the writers; then calls are refused.
     `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on addresses other than
     loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
-    contracts to whoever asks. `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.
+    contracts to whoever asks. `own_core` says that nothing else runs on the process's core (docs/operations.md).
+    `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.
     """
 
     host: str = "127.0.0.1"
@@ -41,5 +42,6 @@ class ServerSettings:
     reflection: bool = False
     reuse_port: bool = False
     allow_plaintext: bool = False
+    own_core: bool = False
     tls: ServerTls | None = None
     health_port: int | None = None

@@ -142,15 +142,18 @@ def test_a_run_of_retention_is_told_and_never_meets_another(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asked of Linux' scheduler")
-def test_none_of_its_threads_interrupts_one_that_wakes_it(
-    migrated: MigratedDatabase, issuer: DevelopmentIssuer
+@pytest.mark.parametrize("own_core", [False, True])
+def test_none_of_its_threads_interrupts_one_that_wakes_it_where_it_has_a_core_to_itself(
+    migrated: MigratedDatabase, issuer: DevelopmentIssuer, *, own_core: bool
 ) -> None:
-    with running(environment(issuer, migrated.service.url), issuer) as (process, clients):
+    env = environment(issuer, migrated.service.url, CONCORD_AUDIT_SERVER_OWN_CORE=str(own_core).lower())
+    with running(env, issuer) as (process, clients):
         with clients.stub(clients.granted(APPEND)) as audit:
             audit.AppendLeaves(AppendLeavesRequest(leaves=[leaf_bytes()]))
         threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
         assert len(threads) > 1
-        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+        policies = {os.sched_getscheduler(thread) for thread in threads}
+        assert policies == {os.SCHED_BATCH if own_core else os.SCHED_OTHER}
 
 
 def test_a_killed_process_kept_every_leaf_it_gave_a_receipt_for(
