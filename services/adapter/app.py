@@ -123,9 +123,9 @@ def run_adapter(service: str, settings: AdapterSettings, connectors: Mapping[str
     Raises ConfigurationError for a systems file or options that can't be used, ConcordError when the database does not
     answer.
     """
-    systems = connect(settings, connectors)
     if settings.server.own_core:
         let_wakers_go_on()
+    systems = connect(settings, connectors)
     start_logging(service, settings.telemetry.log_level)
     telemetry = Telemetry(settings.telemetry, service)
     database = Database(settings.database)
