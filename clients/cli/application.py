@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from clients.cli import refusal
 from clients.cli.command import Session
+from clients.cli.connection.mesh import RefusedError
+from clients.cli.display import refusal
+from clients.cli.display.output import complain, json_text
 from clients.cli.later import LaterGroup
-from clients.cli.mesh import RefusedError
 from clients.cli.mistake import Mistake
-from clients.cli.output import complain, json_text
 
 _HELP = """Concord's command line: golden records, their systems, their evidence.
 

@@ -8,12 +8,12 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from clients.cli import config, credentials
-from clients.cli.config import Context
-from clients.cli.credentials import Grant
-from clients.cli.mesh import Mesh
-from clients.cli.output import Output
-from services.mesh.purpose import with_purpose
+from clients.cli.connection import config, credentials
+from clients.cli.connection.config import Context
+from clients.cli.connection.credentials import Grant
+from clients.cli.connection.mesh import Mesh
+from clients.cli.display.output import Output
+from services.mesh.contract.purpose import with_purpose
 
 
 @dataclass
@@ -77,7 +77,7 @@ def keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 def _renewed(grant: Grant) -> Grant:
     """Renew a log-in."""
-    from clients.cli.device_flow import renew  # noqa: PLC0415 - its HTTP client loads longer than most commands run
+    from clients.cli.connection.device_flow import renew  # noqa: PLC0415 - its HTTP client loads longer than most commands run
 
     return renew(grant)
 

@@ -10,7 +10,7 @@ from clients.cli.command import Group
 
 
 class LaterGroup(Group):
-    """A group that knows where its commands are: `module.name` below this package, by the command's name."""
+    """A group that knows where its commands are: `module.name` among `commands`, by the command's name."""
 
     def __init__(self, *arguments: Any, later: Mapping[str, str], **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -24,5 +24,5 @@ class LaterGroup(Group):
         """Return a command, loading it now; None when there is none."""
         if name in self._later and name not in self.commands:
             module, _, attribute = self._later[name].partition(".")
-            self.add_command(getattr(import_module(f"{__package__}.{module}"), attribute), name)
+            self.add_command(getattr(import_module(f"{__package__}.commands.{module}"), attribute), name)
         return super().get_command(context, name)

@@ -22,21 +22,21 @@ from services.adapter.systems_file import ServedSystem, SystemsFileError, read_s
 from services.adapter.tally import Tally
 from services.adapter.transport.adapter_service import adapter_service
 from services.adapter.worker import Patience, Worker
-from services.mesh.authentication import TokenAuthenticator
+from services.mesh.calling.peer import open_peer
 from services.mesh.configuration import ConfigurationError
-from services.mesh.database import Database
-from services.mesh.elected import stop_all
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.own import OwnEvidence
 from services.mesh.evidence.reconciliation import reconcile
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
+from services.mesh.identity.authentication import TokenAuthenticator
 from services.mesh.logs import start_logging
 from services.mesh.metrics.gauge import NO_METER
 from services.mesh.metrics.readings import Readings
-from services.mesh.metrics.spool_depth import spool_depth
 from services.mesh.metrics.standing import show_connections, show_elections
-from services.mesh.peer import open_peer
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import stop_all
+from services.mesh.postgres.schema_revision import SchemaRevision
 from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
@@ -45,9 +45,9 @@ from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import SpoolGuard
+from services.mesh.records.spool_depth import spool_depth
 from services.mesh.records.store import RecordStore
 from services.mesh.report import Report
-from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry, current_traceparent
 

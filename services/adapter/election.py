@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 
 _CLASS = 0x434F4E43
 _ELECT = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"

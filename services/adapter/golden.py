@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.adapter.masters import contracts
+from services.mesh.contract.governance import restricted_paths
 from services.mesh.errors import ConcordError
-from services.mesh.governance import restricted_paths
 
 _TYPES = {contract.message.DESCRIPTOR.full_name: contract for contract in contracts().values()}
 _ACTIVE = "STATE_ACTIVE"

@@ -14,7 +14,7 @@ from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.systems_file import ServedSystem
 from services.adapter.tally import Tally
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from services.mesh.records.leaf import Origin
 from services.mesh.records.sealing import Sealer
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from services.adapter.hub import Hub
-from services.mesh.caller import Caller
+from services.mesh.identity.caller import Caller
 
 _FRESH_S = 30.0
 

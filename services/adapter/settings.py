@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.mesh.authentication import AuthenticationSettings
-from services.mesh.database import DatabaseSettings
-from services.mesh.peer import PeerSettings
+from services.mesh.calling.peer import PeerSettings
+from services.mesh.identity.authentication import AuthenticationSettings
+from services.mesh.postgres.database import DatabaseSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 

@@ -31,19 +31,19 @@ from services.audit.transport.question_service import QuestionService
 from services.audit.transport.submission import read_leaves
 from services.audit.witness_client import WitnessClient, WitnessSettings
 from services.audit.witnessing import Witnessing
-from services.mesh.authentication import TokenAuthenticator
 from services.mesh.configuration import ConfigurationError
-from services.mesh.database import Database
-from services.mesh.elected import Elected, election, scheduled, stop_all
+from services.mesh.identity.authentication import TokenAuthenticator
 from services.mesh.logs import start_logging
 from services.mesh.metrics.gauge import NO_METER
 from services.mesh.metrics.readings import Readings
 from services.mesh.metrics.standing import show_connections, show_elections
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import Elected, election, scheduled, stop_all
+from services.mesh.postgres.schema_revision import SchemaRevision
 from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.report import Report
-from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
 

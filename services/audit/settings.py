@@ -6,8 +6,8 @@ from pathlib import Path
 
 from services.audit.storage.leaf_log import MOST_WAITING_LEAVES
 from services.audit.witness_client import WitnessSettings
-from services.mesh.authentication import AuthenticationSettings
-from services.mesh.database import DatabaseSettings
+from services.mesh.identity.authentication import AuthenticationSettings
+from services.mesh.postgres.database import DatabaseSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from services.audit.domain.checkpoint import LogSigner
 from services.audit.domain.signed_note import MalformedKeyError, SigningKey, VerifierKey
 from services.mesh.configuration import ConfigurationError
-from services.mesh.secret_file import read_secret_file
+from services.mesh.identity.secret_file import read_secret_file
 
 _SEED_BYTES = 32
 

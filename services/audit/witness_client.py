@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from services.audit.domain.cosignature import Cosignature, WitnessKey
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.https import require_https, trusting
+from services.mesh.identity.followed_files import FollowedFiles
+from services.mesh.identity.https import require_https, trusting
 
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\n")
 _LONGEST_ANSWER = 65_536

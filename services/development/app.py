@@ -7,11 +7,11 @@ from services.development.settings import BootstrapSettings, DatabasesSettings, 
 from services.development.token_endpoint import TokenEndpoint, handler_of
 from services.development.token_signer import TokenSigner
 from services.mesh.configuration import ConfigurationError
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.http_server import HttpServer
+from services.mesh.identity.followed_files import FollowedFiles
+from services.mesh.identity.secret_file import read_secret_file
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
-from services.mesh.secret_file import read_secret_file
+from services.mesh.server.http_server import HttpServer
 
 
 def serve_issuer(settings: IssuerSettings) -> int:

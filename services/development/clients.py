@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from services.development.workloads import Workload
-from services.mesh.caller import EVERY_ENTITY
+from services.mesh.identity.caller import EVERY_ENTITY
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from services.mesh.https import trusting
+from services.mesh.identity.https import trusting
 
 _TIMEOUT_S = 10.0
 _LABELS = {"app.kubernetes.io/part-of": "concord"}

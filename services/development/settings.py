@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.development.token_signer import AUDIENCE
-from services.mesh.https import require_https
+from services.mesh.identity.https import require_https
 from services.mesh.server import ServerTls
 
 ISSUER_PREFIX = "CONCORD_DEVELOPMENT_ISSUER"

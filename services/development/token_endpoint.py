@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote_plus
 
 from services.development.clients import Client, Clients
 from services.development.token_signer import TokenSigner
-from services.mesh.caller import EVERY_ENTITY
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.http_server import Handler
+from services.mesh.identity.caller import EVERY_ENTITY
+from services.mesh.identity.followed_files import FollowedFiles
+from services.mesh.server.http_server import Handler
 
 GRANT = "client_credentials"
 

@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from services.mesh.authentication import ENTITIES_CLAIM, TOKEN_TYPE
+from services.mesh.identity.authentication import ENTITIES_CLAIM, TOKEN_TYPE
 
 AUDIENCE = "concord"
 

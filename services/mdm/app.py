@@ -5,10 +5,10 @@ from functools import partial
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
-from services.mdm.storage import purging, retention
 from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
-from services.mdm.storage.quality_watch import PAUSE_S, QualityWatch
+from services.mdm.storage.models.quality_watch import PAUSE_S, QualityWatch
+from services.mdm.storage.retention import purging, retention
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
@@ -40,9 +40,7 @@ from services.mdm.transport.survivorship import SurvivorshipMethods
 from services.mdm.transport.systems import system_service
 from services.mdm.transport.translations import TranslationMethods
 from services.mdm.transport.trees import TreeMethods
-from services.mesh.authentication import TokenAuthenticator
-from services.mesh.database import Database
-from services.mesh.elected import Elected, election, scheduled, stop_all
+from services.mesh.calling.peer import open_peer
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.own import OwnEvidence
 from services.mesh.evidence.reconciliation import reconcile as whole_comparison
@@ -54,11 +52,13 @@ from services.mesh.feed.receipts import Receipts
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import StreamSettings
 from services.mesh.feed.subscriber_lag import show_subscribers
+from services.mesh.identity.authentication import TokenAuthenticator
 from services.mesh.logs import start_logging
 from services.mesh.metrics.readings import Readings
-from services.mesh.metrics.spool_depth import spool_depth
 from services.mesh.metrics.standing import show_connections, show_elections
-from services.mesh.peer import open_peer
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import Elected, election, scheduled, stop_all
+from services.mesh.postgres.schema_revision import SchemaRevision
 from services.mesh.process import let_wakers_go_on, serve
 from services.mesh.readiness import DatabaseWatch
 from services.mesh.records.denial_log import DenialLog
@@ -66,8 +66,8 @@ from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
+from services.mesh.records.spool_depth import spool_depth
 from services.mesh.report import Report, Row
-from services.mesh.schema_revision import SchemaRevision
 from services.mesh.server import GrpcService, build_server
 from services.mesh.telemetry import Telemetry
 

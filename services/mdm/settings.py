@@ -5,12 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from concord.governance.v1 import options_pb2
-from services.mdm.storage.retention import Periods
-from services.mesh.authentication import AuthenticationSettings
-from services.mesh.database import DatabaseSettings
+from services.mdm.storage.retention.retention import Periods
+from services.mesh.calling.peer import PeerSettings
 from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings
-from services.mesh.peer import PeerSettings
+from services.mesh.identity.authentication import AuthenticationSettings
+from services.mesh.postgres.database import DatabaseSettings
 from services.mesh.server import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from services.mesh.configuration import describe, load
-from services.mesh.database import DatabaseSettings
 from services.mesh.logs import start_logging
+from services.mesh.postgres.database import DatabaseSettings
+from services.mesh.postgres.schema_revision import SchemaRevision, await_database, await_schema, require_schema
 from services.mesh.process import EXPECTED, NOT_STARTED
 from services.mesh.process import run as run_process
 from services.mesh.report import Report
-from services.mesh.schema_revision import SchemaRevision, await_database, await_schema, require_schema
 from services.mesh.telemetry import TelemetrySettings
 
 MIGRATION_PREFIX = "CONCORD_MIGRATION"
@@ -136,7 +136,7 @@ class Command(Generic[T]):
         return settings
 
     def _migrate(self, timeout_s: float) -> int:
-        from services.mesh.migrations import migrate  # noqa: PLC0415 - a process that serves does not need it
+        from services.mesh.postgres.migrations import migrate  # noqa: PLC0415 - a process that serves does not need it
 
         settings = load(MigrationSettings, os.environ, MIGRATION_PREFIX)
         if timeout_s > 0:

@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
-from services.mesh.database import Database, DatabaseSettings
+from services.mesh.postgres.database import Database, DatabaseSettings
+from services.mesh.postgres.schema_revision import SchemaRevision
 from services.mesh.process import NotStartedError
-from services.mesh.schema_revision import SchemaRevision
 
 _TIMEOUT_S = 2
 _PAUSE_S = 1.0

@@ -5,9 +5,9 @@ import time
 from clients.verifier.errors import UnreadableError
 from clients.verifier.trust import Trust
 from services.mesh.configuration import ConfigurationError
-from services.mesh.http_server import HttpServer
 from services.mesh.logs import start_logging
 from services.mesh.process import serve
+from services.mesh.server.http_server import HttpServer
 from services.witness.domain.signing_key import SigningKey
 from services.witness.settings import PREFIX, WitnessSettings
 from services.witness.storage.state_directory import StateDirectory

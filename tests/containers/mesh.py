@@ -16,9 +16,9 @@ import grpc
 from services.development import secrets_api
 from services.development.authority import Authority, Identity
 from services.development.bootstrap import Bootstrap
-from services.mesh.client import ClientTls
-from services.mesh.client_credentials import CredentialsSettings
-from services.mesh.peer import PeerSettings, open_peer
+from services.mesh.calling.client import ClientTls
+from services.mesh.calling.peer import PeerSettings, open_peer
+from services.mesh.identity.client_credentials import CredentialsSettings
 from services.mesh.telemetry import Telemetry
 from tests.containers import podman
 from tests.containers.cluster import Cluster, Replica, ready

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.waiting import eventually
 from tests.support.whole_evidence import Evidence

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from concord.mdm.v1 import supplier_pb2
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, test_hub

@@ -16,7 +16,7 @@ from concord.audit.v1.audit_pb2 import AppendLeavesRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import supplier_pb2
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.waiting import eventually

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from concord.mdm.v1.supplier_pb2 import CreateSupplierRequest, CreateSupplierResponse, Supplier
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.support.quick_server import quick_server
 from tests.support.waiting import eventually
 from tests.system.test_kills import POINTS, WAITING, held

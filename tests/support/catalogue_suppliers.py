@@ -4,10 +4,10 @@ from functools import cache
 
 from concord.mdm.v1.party_pb2 import TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mdm.domain.matching.columns.population import population
+from services.mdm.domain.matching.learning.training import trained
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import population
-from services.mdm.domain.matching.profile import Profile, profile
-from services.mdm.domain.matching.training import trained
+from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
 from tools.demo import catalogue
 

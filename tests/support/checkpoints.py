@@ -4,7 +4,7 @@ from services.audit.domain.checkpoint import Checkpoint, LogSigner
 from services.audit.domain.frontier import Frontier
 from services.audit.domain.leaf import leaf_hash
 from services.audit.domain.signed_note import SignedNote
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from tests.support.log_keys import SIGNER
 
 _LEAVES = "SELECT leaf_index, leaf FROM leaves ORDER BY leaf_index"

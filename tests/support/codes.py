@@ -12,7 +12,7 @@ from concord.mdm.v1.code_map_proposal_pb2 import (
     CreateCodeMapProposalResponse,
     PromoteCodeMapProposalRequest,
 )
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.write_path import Applied
 from tests.support.hub import TestHub, decision, statement
 from tests.support.ruling import second
 from tests.support.served_hub import Client

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from services.mesh.database import Database, DatabaseSettings
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, DatabaseSettings
+from services.mesh.postgres.migrations import migrate
 from tools.postgres import PostgresServer
 
 OWNER = "concord_owner"

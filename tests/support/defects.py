@@ -114,7 +114,7 @@ DEFECTS = (
     ),
     Defect(
         "a repeated request is applied again",
-        "services/mdm/storage/transactions.py",
+        "services/mdm/storage/deciding/transactions.py",
         "            new = [place for place, answer in enumerate(recalled) if answer is None]\n",
         "            new = list(range(len(recalled)))\n",
         "tests/storage/mdm/test_stewardship.py::test_a_repeat_returns_the_first_answer_and_another_body_is_refused",

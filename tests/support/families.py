@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import ingest_pb2 as pb
 from concord.mdm.v1 import pin_pb2, supplier_pb2
 from services.mdm.domain.assertions import restate
-from services.mdm.domain.pinning import Pin
-from services.mdm.domain.ranking import Criterion, Rules, group_names
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import Golden, Trust, survive
+from services.mdm.domain.survivorship.pinning import Pin
+from services.mdm.domain.survivorship.ranking import Criterion, Rules, group_names
+from services.mdm.domain.survivorship.survivorship import Golden, Trust, survive
 from tests.support.strategies import contents, submissions
 
 TRUST = {

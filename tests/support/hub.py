@@ -9,13 +9,13 @@ from google.protobuf.message import Message
 
 from concord.mdm.v1 import ingest_pb2, supplier_pb2, system_pb2
 from services.mdm.domain import registry as record_types
+from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.hub_storage import HubStorage, hub_storage
-from services.mdm.storage.intake import Answer
 from services.mdm.storage.schema import MIGRATIONS
-from services.mdm.storage.stewardship import Decision
+from services.mdm.storage.writing.intake import Answer
 from services.mdm.transport.submissions import SubmissionCheck
-from services.mesh.caller import Caller
-from services.mesh.database import Database
+from services.mesh.identity.caller import Caller
+from services.mesh.postgres.database import Database
 from services.mesh.records.idempotency import RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.records.sealing import Sealer

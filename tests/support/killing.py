@@ -17,7 +17,7 @@ import grpc
 import psycopg
 
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.support.fork_server import ForkServer
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.waiting import eventually

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from concord.audit.v1.audit_pb2 import OPERATION_CREATE, OPERATION_UPDATE, Receipt
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mesh.database import Database
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.leaf import Origin
 from services.mesh.records.relay import Relay

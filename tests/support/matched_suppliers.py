@@ -4,7 +4,7 @@ import hashlib
 import itertools
 
 from concord.mdm.v1 import ingest_pb2, supplier_pb2
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.store import State
 from tests.support.hub import TestHub, statement
 

@@ -9,9 +9,9 @@ from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_quality_pb2, match_trial_pb2, supplier_pb2
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.etag import etag_of
-from services.mdm.storage.match_models import Order
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.deciding.etag import etag_of
+from services.mdm.storage.models.match_models import Order
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.idempotency import RequestKey
 from tests.support.hub import ORIGIN, TestHub, decision, statement
 from tests.support.masters import rid

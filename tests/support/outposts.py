@@ -15,7 +15,7 @@ from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.systems_file import DeliveryMode, ServedSystem
 from services.adapter.tally import Tally
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.store import RecordStore

@@ -3,8 +3,8 @@
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
-from services.mdm.domain.matching import standards
 from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+from services.mdm.domain.matching.standardising import standards
 from services.mdm.domain.record_type import RecordType, single
 
 _FIELDS = ("title", "authors", "venue", "year")

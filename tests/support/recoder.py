@@ -4,9 +4,9 @@ import sys
 import threading
 
 from services.mdm.storage.hub_storage import hub_storage
-from services.mdm.storage.recoding import Recoding
-from services.mesh.database import Database, DatabaseSettings
-from services.mesh.elected import Elected
+from services.mdm.storage.reference_data.recoding import Recoding
+from services.mesh.postgres.database import Database, DatabaseSettings
+from services.mesh.postgres.elected import Elected
 from services.mesh.records.sealing import Sealer
 from tests.support.ledger import RING
 

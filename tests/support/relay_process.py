@@ -9,8 +9,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.mesh.client import TokenFile, open_channel
-from services.mesh.database import Database, DatabaseSettings
+from services.mesh.calling.client import TokenFile, open_channel
+from services.mesh.postgres.database import Database, DatabaseSettings
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.relay import Relay
 

@@ -14,7 +14,7 @@ import psycopg
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from concord.mdm.v1 import supplier_pb2
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.whole_evidence import Evidence
 from tests.support.write_load import ENTITY, SYSTEM, register

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from concord.mdm.v1 import survivorship_pb2
-from services.mdm.storage.stewardship import Decision
+from services.mdm.storage.deciding.decision import Decision
 from services.mesh.records.idempotency import RequestKey
 from tests.support.hub import TestHub, decision
 from tests.support.waiting import eventually

@@ -21,7 +21,7 @@ from services.mdm.domain.identifiers import match_keys
 from services.mdm.domain.record_type import METADATA, Group, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.validity import nameless, violations
-from services.mesh import validation
+from services.mesh.contract import validation
 from tests.support.periods import period_message
 
 BEGINNING, GAP, RETURN, END = date(2020, 1, 1), date(2023, 1, 1), date(2024, 1, 1), date(2030, 1, 1)

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from services.mesh.http_server import Handler, HttpServer
 from services.mesh.server import ServerTls
+from services.mesh.server.http_server import Handler, HttpServer
 from tests.support.certificates import Authority
 
 NAMESPACE = "concord-test"

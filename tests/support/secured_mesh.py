@@ -20,11 +20,11 @@ from services.development import databases, secrets_api
 from services.development.bootstrap import Bootstrap
 from services.development.workloads import AUDIT, MDM, Workload
 from services.mdm.storage.schema import MIGRATIONS
-from services.mesh.client import ClientTls
-from services.mesh.client_credentials import CredentialsSettings
-from services.mesh.database import DatabaseSettings
-from services.mesh.migrations import migrate
-from services.mesh.peer import PeerSettings, open_peer
+from services.mesh.calling.client import ClientTls
+from services.mesh.calling.peer import PeerSettings, open_peer
+from services.mesh.identity.client_credentials import CredentialsSettings
+from services.mesh.postgres.database import DatabaseSettings
+from services.mesh.postgres.migrations import migrate
 from services.mesh.telemetry import Telemetry
 from tests.support.mounted_secrets import MountedSecrets
 from tests.support.secrets_server import SecretsServer, secrets_server

@@ -14,9 +14,9 @@ from services.adapter.storage.schema import MIGRATIONS
 from services.adapter.systems_file import DeliveryMode, ServedSystem
 from services.adapter.worker import Patience
 from services.development import workloads
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client import FixedToken, open_channel
-from services.mesh.database import Database
+from services.mesh.calling.client import FixedToken, open_channel
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.postgres.database import Database
 from services.mesh.records.relay import Relay
 from services.mesh.records.sealing import Sealer
 from services.mesh.server import ServerSettings, build_server

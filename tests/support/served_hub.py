@@ -36,11 +36,11 @@ from services.development.issuer import DevelopmentIssuer
 from services.development.permissions import READ
 from services.mdm.app import Feed, hub_services
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client import FixedToken, open_channel
-from services.mesh.database import Database
+from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.feed.stream import StreamSettings
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.postgres.database import Database
 from services.mesh.records.relay import Relay
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings

@@ -9,8 +9,8 @@ import grpc
 from google.protobuf import descriptor_pool
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.caller import Caller
 from services.mesh.errors import ConcordError
+from services.mesh.identity.caller import Caller
 from services.mesh.server import Call, GrpcService, Handler, MeshServer, ServerSettings, build_server
 from services.mesh.server.denials import NoteDenial, unnoted
 from services.mesh.telemetry import Telemetry

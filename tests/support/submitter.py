@@ -11,7 +11,7 @@ from pathlib import Path
 from google.protobuf import proto
 
 from concord.mdm.v1 import ingest_pb2, ingest_pb2_grpc
-from services.mesh.client import TokenFile, open_channel
+from services.mesh.calling.client import TokenFile, open_channel
 
 
 def write_records(path: Path, said: Iterable[ingest_pb2.SourceRecord]) -> None:

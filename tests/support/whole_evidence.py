@@ -10,7 +10,7 @@ import psycopg
 from concord.audit.v1.audit_pb2 import Leaf
 from concord.mdm.v1 import ingest_pb2, supplier_pb2
 from services.audit.signing_keys import read_signer
-from services.mesh.database import Database, DatabaseSettings
+from services.mesh.postgres.database import Database, DatabaseSettings
 from tests.support.checkpoints import recomputed
 from tests.support.served_hub import Client
 from tests.support.waiting import eventually

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.audit.witness_client import WitnessSettings
-from services.mesh.http_server import HttpServer
 from services.mesh.server import ServerTls
+from services.mesh.server.http_server import HttpServer
 from services.witness.storage.state_directory import StateDirectory
 from services.witness.transport.add_checkpoint import Cosigner, handler_of
 from tests.support.evidence import LOG_KEY, WITNESS

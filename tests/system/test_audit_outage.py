@@ -16,7 +16,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, supplier_pb2
 from concord.mdm.v1.party_pb2 import BankAccount, PaymentTerms
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
 from tests.support.served_hub import EVERYTHING, Client, refused
 from tests.support.waiting import eventually

@@ -15,7 +15,7 @@ from concord.mdm.v1.workforce_pb2 import EmployeeSlice
 from services.adapter.connector import UntranslatableError, Value
 from services.adapter.domain.effective import in_effect, slice_in_effect
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
-from services.mesh.validation import violations
+from services.mesh.contract.validation import violations
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from tests.support.connector_suite import TODAY, ConnectorSuite, Subject
 from tests.support.scim_workforce import CATALOGUE, ENTITIES, Workforce, running

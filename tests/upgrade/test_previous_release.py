@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.support.quick_server import quick_server
 from tests.support.served_hub import EVERYTHING, Client
 from tests.support.standard_calls import require_standard_calls

@@ -18,7 +18,7 @@ from concord.audit.v1.log_pb2 import GetInclusionProofRequest
 from services.audit.domain.leaf import IncomingLeaf, decode
 from services.audit.signing_keys import read_signer
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.database import Database, DatabaseSettings
+from services.mesh.postgres.database import Database, DatabaseSettings
 from tools.bench.figures import Costs, Figure, Round
 from tools.bench.hub import AUDIT_LOG, Hub
 from tools.bench.leaves import SOURCE, append_requests, leaf

@@ -19,13 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from services.mdm.domain.matching.bulk import Comparer
-from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
-from services.mdm.domain.matching.clustering import Cuts, Edge, Node, clusters
-from services.mdm.domain.matching.connected import connected_in_bulk
-from services.mdm.domain.matching.lists import Lists, Numbers, in_a_row, nothing
-from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import (
+from services.mdm.domain.matching.blocking.bulk_keys import all_keys_in_bulk
+from services.mdm.domain.matching.columns.lists import Lists, Numbers, in_a_row, nothing
+from services.mdm.domain.matching.columns.population import (
     Pairs,
     Population,
     holders,
@@ -34,8 +30,12 @@ from services.mdm.domain.matching.population import (
     population,
     united,
 )
-from services.mdm.domain.matching.profile import profile
-from services.mdm.domain.matching.training import MOST_HOLDERS, trained
+from services.mdm.domain.matching.grouping.clustering import Cuts, Edge, Node, clusters
+from services.mdm.domain.matching.grouping.connected import connected_in_bulk
+from services.mdm.domain.matching.learning.training import MOST_HOLDERS, trained
+from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.matching.scoring.bulk import Comparer
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.types.supplier import SUPPLIER
 from tools.population.contents import content
 from tools.population.suppliers import suppliers

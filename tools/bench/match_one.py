@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import psycopg
 
-from services.mdm.domain.matching.keys import block_keys
+from services.mdm.domain.matching.blocking.keys import block_keys
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.weighing import Weighing
-from services.mdm.storage import match_index
+from services.mdm.domain.matching.scoring.weighing import Weighing
+from services.mdm.storage.matching import match_index
 from services.mdm.storage.schema import MIGRATIONS
-from services.mesh.database import Database, DatabaseSettings, driver
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, DatabaseSettings, driver
+from services.mesh.postgres.migrations import migrate
 from tools.bench.figures import Figure, percentile
 from tools.bench.match_rows import fill, model_of, name_of, profile_of, rows_of
 from tools.population.contents import content

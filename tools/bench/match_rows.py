@@ -15,13 +15,13 @@ import numpy.typing as npt
 import psycopg
 from google.protobuf.message import Message
 
-from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk
+from services.mdm.domain.matching.blocking.bulk_keys import all_keys_in_bulk
+from services.mdm.domain.matching.columns.population import most_holders, population
+from services.mdm.domain.matching.learning.training import MOST_HOLDERS, trained
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import most_holders, population
-from services.mdm.domain.matching.profile import Profile, profile
-from services.mdm.domain.matching.training import MOST_HOLDERS, trained
+from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mesh.arrays import number_array
+from services.mesh.postgres.arrays import number_array
 from tools.population.contents import content
 from tools.population.suppliers import Record
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from concord.mdm.v1 import change_pb2, change_pb2_grpc
-from services.mesh.client import TokenFile, open_channel
+from services.mesh.calling.client import TokenFile, open_channel
 
 
 def follow(stub: change_pb2_grpc.ChangeServiceStub, wanted: int) -> list[tuple[str, int, float]]:

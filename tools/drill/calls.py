@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from services.mesh.client import TokenFile, open_channel
+from services.mesh.calling.client import TokenFile, open_channel
 from tools.guarded_process import GuardedProcess
 
 _WINDOW = 200

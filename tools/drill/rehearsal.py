@@ -12,7 +12,7 @@ import grpc
 from concord.mdm.v1.supplier_pb2_grpc import SupplierServiceStub
 from concord.mdm.v1.system_pb2 import CreateEntityRequest, CreateSystemRequest, Entity, System
 from concord.mdm.v1.system_pb2_grpc import SystemServiceStub
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tools.drill import evidence
 from tools.drill.figures import Figure
 from tools.drill.replication import clear_synchronous, primary_url, set_synchronous, start_primary, start_standby

@@ -8,7 +8,7 @@ from concord.adapter.v1.adapter_pb2 import ListSystemStatesRequest
 from concord.audit.v1.log_pb2 import GetCheckpointRequest
 from concord.mdm.v1.supplier_pb2 import CreateSupplierRequest, GetSupplierRequest, Supplier
 from concord.mdm.v1.supplier_pb2_grpc import SupplierServiceStub
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tools.drill import evidence
 from tools.drill.calls import Calls, Outcome, Stream
 from tools.drill.figures import Figure

@@ -13,9 +13,9 @@ _IMPURE_IMPORTS = (
     "alembic", "asyncio", "grpc", "http", "httpx", "io", "logging", "multiprocessing", "opentelemetry", "os", "pathlib",
     "psycopg", "psycopg_pool", "random", "secrets", "shutil", "signal", "socket", "sqlalchemy", "subprocess",
     "tempfile", "threading", "time", "urllib.request", "uuid_utils",
-    "services.mesh.authentication", "services.mesh.client", "services.mesh.configuration", "services.mesh.database",
-    "services.development.issuer", "services.mesh.feed", "services.mesh.process", "services.mesh.records",
-    "services.mesh.server", "services.mesh.telemetry",
+    "services.development.issuer", "services.mesh.calling", "services.mesh.configuration", "services.mesh.feed",
+    "services.mesh.identity.authentication", "services.mesh.postgres", "services.mesh.process",
+    "services.mesh.records", "services.mesh.server", "services.mesh.telemetry",
 )  # fmt: skip
 _IMPURE_CALLS = (
     "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "input",

@@ -28,7 +28,7 @@ from concord.mdm.v1 import (
     tree_pb2_grpc,
 )
 from services.development.permissions import CHECK, DECIDE, LOAD, OBSERVE, READ, REGISTER
-from services.mesh.client import TokenFile, open_channel
+from services.mesh.calling.client import TokenFile, open_channel
 from tools.mesh import LocalMesh
 
 

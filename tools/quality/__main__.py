@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from clients.cli import labelled_set
-from clients.cli.quality import document, labelled, token
-from services.mdm.domain.matching.quality import measured
+from clients.cli.commands.quality import document, labelled, token
+from clients.cli.files import labelled_set
+from services.mdm.domain.matching.measuring.quality import measured
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import by_name
 from tests.support.publication import PUBLICATION

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clients.cli import config
+from clients.cli.connection import config
 from tools import leftovers
 from tools.landscape.callers import ROLES
 from tools.up import running

@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from clients.cli import config
-from clients.cli.config import Config, Context
+from clients.cli.connection import config
+from clients.cli.connection.config import Config, Context
 from tools.demo import catalogue
 from tools.landscape.callers import ROLES, STEWARD
 from tools.landscape.exclusion import alone

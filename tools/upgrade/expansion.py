@@ -85,8 +85,8 @@ def _run(file: Path) -> tuple[ModuleType, Sequence[str]]:
     assert specification is not None and specification.loader is not None  # noqa: S101, PT018 - a path of a .py file
     module = importlib.util.module_from_spec(specification)
     with (
-        mock.patch("services.mesh.migrations.run_script", scripts.append),
-        mock.patch("services.mesh.migrations.granted_role", return_value=_ROLE),
+        mock.patch("services.mesh.postgres.migrations.run_script", scripts.append),
+        mock.patch("services.mesh.postgres.migrations.granted_role", return_value=_ROLE),
     ):
         specification.loader.exec_module(module)
         module.upgrade()

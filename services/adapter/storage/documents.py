@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from services.adapter.domain.delivered import Delivered
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 
 _READ = """
 SELECT key, accepted, content, golden_record, golden_revision, delivered, replaced FROM documents

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import Delivery, Discrepancy, QuarantinedDocument, SystemState
 from concord.audit.v1.audit_pb2 import OPERATION_CREATE, OPERATION_UPDATE
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head, RecordStore, Revision, RevisionDraft
 

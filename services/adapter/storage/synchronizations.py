@@ -6,7 +6,7 @@ from datetime import datetime
 from google.rpc.status_pb2 import Status
 from sqlalchemy import Connection
 
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 
 _BEGIN = "INSERT INTO synchronizations (system) VALUES (%s) ON CONFLICT DO NOTHING"
 _READ = """

@@ -10,7 +10,7 @@ from services.adapter.transport.operating import OperatingMethods
 from services.adapter.transport.quarantining import QuarantineMethods
 from services.adapter.transport.scope import Scope
 from services.adapter.worker import Worker
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from services.mesh.server import GrpcService
 
 

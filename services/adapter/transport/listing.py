@@ -7,8 +7,8 @@ from google.protobuf.message import Message
 from concord.adapter.v1 import adapter_pb2 as pb
 from services.adapter.storage.ledger import Ledger
 from services.adapter.transport.scope import Scope
-from services.mesh.database import Database
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.postgres.database import Database
 from services.mesh.server import Call
 
 C = TypeVar("C", pb.QuarantinedDocument, pb.Delivery, pb.Discrepancy)

@@ -3,7 +3,7 @@
 from concord.adapter.v1 import adapter_pb2 as pb
 from services.adapter.transport.scope import Scope
 from services.adapter.worker import Worker
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.records.idempotency import RequestKey, claim, settle
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call

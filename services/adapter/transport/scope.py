@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.adapter.registrations import Registrations
 from services.adapter.worker import Worker
-from services.mesh.caller import Caller
 from services.mesh.errors import ConcordError
+from services.mesh.identity.caller import Caller
 
 
 class Scope:

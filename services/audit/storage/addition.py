@@ -8,7 +8,7 @@ import psycopg
 from services.audit.domain.leaf import IncomingLeaf
 from services.audit.domain.sequencing import Receipt
 from services.audit.storage.growing_tree import Growth
-from services.mesh.arrays import number_array, text_array
+from services.mesh.postgres.arrays import number_array, text_array
 
 # Lists within lists are texts: PostgreSQL's arrays of arrays have as many elements in each.
 _ADD = """

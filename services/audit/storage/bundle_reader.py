@@ -9,7 +9,7 @@ from services.audit.domain.leaf import LeafKey
 from services.audit.domain.question import LeafFilter, Scope, fitting
 from services.audit.storage.leaf_reader import conditions, in_scope
 from services.audit.storage.table import LEAVES
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 
 _PAGE = 2_000
 _PAGE_BYTES = 4_000_000

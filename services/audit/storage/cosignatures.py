@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.audit.domain.cosignature import Cosignature, WitnessKey
 from services.audit.storage.table import COSIGNATURES
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 
 
 class Cosignatures:

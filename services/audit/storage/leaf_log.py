@@ -17,8 +17,8 @@ from services.audit.storage.addition import add
 from services.audit.storage.growing_tree import GrowingTree, inconsistent
 from services.audit.storage.nodes import read_leaf_hashes
 from services.audit.storage.standing import Head, take_up
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 
 MOST_LEAVES_A_COMMIT = 10_000
 MOST_WAITING_LEAVES = 50_000

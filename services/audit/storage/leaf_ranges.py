@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.audit.domain.leaf import ACTS
-from services.mesh.database import Database, driver
 from services.mesh.evidence.comparison import Entry, RecordRange, Summary
+from services.mesh.postgres.database import Database, driver
 
 _ACTS = list(ACTS.values())
 # Acts are evidence of no change: the service keeps none of them.

@@ -22,7 +22,7 @@ from services.audit.domain.question import (
 from services.audit.domain.sequencing import Receipt
 from services.audit.domain.term import TermKind, term
 from services.audit.storage.table import CHECKPOINTS, LEAF_TERMS, LEAVES
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 
 _KEY = (LEAVES.c.source_service, LEAVES.c.record, LEAVES.c.revision)
 _HAVING = """

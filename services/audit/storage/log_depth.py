@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from services.mesh.database import driver
 from services.mesh.metrics.gauge import Gauge, Point
 from services.mesh.metrics.readings import Reading
+from services.mesh.postgres.database import driver
 
 LEAVES = Gauge("concord.audit.checkpoint.leaves", "{leaf}", "Leaves that the newest checkpoint covers.")
 AGE = Gauge("concord.audit.checkpoint.age", "s", "How long ago the newest checkpoint was signed.")

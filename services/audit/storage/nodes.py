@@ -7,7 +7,7 @@ import psycopg
 
 from services.audit.domain.merkle import Node
 from services.audit.domain.tile import Place, TileAddress, nodes_of, split
-from services.mesh.arrays import number_array
+from services.mesh.postgres.arrays import number_array
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ import uuid_utils
 from concord.audit.v1.act_pb2 import Pruning as PruningAct
 from services.audit.domain.leaf import IncomingLeaf, decode
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
 

@@ -9,7 +9,7 @@ import psycopg
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import Receipt
 from services.audit.storage import term_index
-from services.mesh.arrays import number_array, text_array
+from services.mesh.postgres.arrays import number_array, text_array
 
 _SEQUENCER_LOCK = 0x434F4E43_00000101  # one sequencer at a time in a database, whichever replica
 

@@ -8,8 +8,8 @@ from services.audit.domain.merkle import Node, consistency_proof, inclusion_proo
 from services.audit.domain.tile import WIDTH, TileAddress, split, width_in
 from services.audit.storage.kept_nodes import KeptNodes
 from services.audit.storage.nodes import Tiles, read_nodes, read_tiles
-from services.mesh.database import Database, driver
-from services.mesh.look_up import LookUp
+from services.mesh.postgres.database import Database, driver
+from services.mesh.postgres.look_up import LookUp
 
 _COLUMNS = "SELECT tree_size, root, note, key_id, signed_at FROM public.checkpoints"
 _NEWEST = f"{_COLUMNS} ORDER BY tree_size DESC LIMIT 1".encode()

@@ -13,10 +13,10 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.question import LeafFilter, LeafPage, Scope, Stretch
 from services.audit.transport.rendering import NAME_PREFIX
+from services.mesh.call import Call
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
-from services.mesh.server.call import Call
-from services.mesh.validation import constraint_violated
 
 Listing = (
     audit_pb2.ListLeavesRequest

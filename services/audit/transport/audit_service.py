@@ -24,9 +24,9 @@ from services.audit.transport.observation import Observation
 from services.audit.transport.question_log import QuestionLog
 from services.audit.transport.rendering import count_message, entry_message, gap_message, receipt_message
 from services.audit.transport.submission import conflict, read_leaves
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated
 
 
 class AuditService:

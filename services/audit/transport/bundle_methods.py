@@ -26,9 +26,9 @@ from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.absence import checkpoint_of, not_found
 from services.audit.transport.asking import filter_of, scope_of
 from services.audit.transport.question_log import QuestionLog
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated
 
 _log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.transport.asking import LARGEST_PAGE
 from services.audit.transport.identity import services_of
-from services.mesh.caller import require_every_entity
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError
 from services.mesh.evidence.comparison import RecordRange
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.identity.caller import require_every_entity
 from services.mesh.server import Call, GrpcService
 
 _READ_ALL = "audit.leaves.read"

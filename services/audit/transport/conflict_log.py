@@ -12,7 +12,7 @@ from services.audit.domain.sequencing import LeafConflictError
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.transport.question_log import SERVICE
 from services.audit.transport.rendering import NAME_PREFIX
-from services.mesh.caller import Caller
+from services.mesh.identity.caller import Caller
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call

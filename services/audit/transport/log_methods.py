@@ -13,9 +13,9 @@ from services.audit.domain.tlog_proof import tlog_proof
 from services.audit.storage.tree_reader import TreeReader
 from services.audit.transport.absence import checkpoint_of, not_found
 from services.audit.transport.asking import leaf_index_of
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import FieldViolation
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated
 
 
 class LogMethods:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import FlawedLeafError, IncomingLeaf, decode
 from services.audit.domain.sequencing import LeafConflictError
+from services.mesh.contract.validation import constraint_violated, violations
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.validation import constraint_violated, violations
 
 MOST_VIOLATIONS = 20
 """In one answer: details travel as metadata, which clients accept up to 8 KiB of."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from services.mdm.domain.matching.comparisons import LEVELS
+from services.mdm.domain.matching.comparing.comparisons import LEVELS
 from services.mdm.domain.matching.declaration import Comparison
 from services.mdm.domain.matching.model import MISSING, MatchModel, Score
 

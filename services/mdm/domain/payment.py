@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from services.mdm.domain.slot import differing_fields
-from services.mesh.governance import payment_critical_paths
+from services.mesh.contract.governance import payment_critical_paths
 
 
 def payment_changed(before: Message, after: Message) -> bool:

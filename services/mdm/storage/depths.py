@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mdm.storage import change_request_records, match_candidates, quarantine, references
-from services.mesh.database import driver
+from services.mdm.storage.matching import match_candidates
+from services.mdm.storage.stewardship import change_request_records
+from services.mdm.storage.tables import references
+from services.mdm.storage.writing import quarantine
 from services.mesh.metrics.gauge import Gauge, Point
 from services.mesh.metrics.readings import Reading
+from services.mesh.postgres.database import driver
 
 QUARANTINED = Gauge("concord.quarantine.open", "{record}", "Records of a system that the hub did not take in.")
 REVIEWS = Gauge("concord.review.open", "{pair}", "Pairs of records that wait for a steward.")

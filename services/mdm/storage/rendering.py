@@ -9,27 +9,27 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import change_pb2, ledger_pb2, reference_data_pb2, system_pb2
 from services.mdm.domain import registry as record_types
-from services.mdm.storage import crosswalk
-from services.mdm.storage.change_request_records import RECORD_TYPE as REQUESTED
-from services.mdm.storage.change_requests import ChangeRequests
-from services.mdm.storage.golden_reader import GoldenReader, merged_into
-from services.mdm.storage.holds import RECORD_TYPE as HELD
-from services.mdm.storage.holds import Holds
-from services.mdm.storage.match_audits import RECORD_TYPE as AUDITED
-from services.mdm.storage.match_audits import MatchAudits
-from services.mdm.storage.match_decisions import RECORD_TYPE as DECIDED
-from services.mdm.storage.match_decisions import MatchDecisions
-from services.mdm.storage.pin_records import RECORD_TYPE as PINNED
-from services.mdm.storage.pins import Pins
-from services.mdm.storage.proposals import Proposals
-from services.mdm.storage.quarantine import RECORD_TYPE as QUARANTINED
-from services.mdm.storage.quarantine import Quarantine
-from services.mdm.storage.registry import CODE_MAP, RULES, present_registered
-from services.mdm.storage.source_reader import RECORD_TYPE as SOURCE
-from services.mdm.storage.source_reader import SourceReader
-from services.mdm.storage.stored_models import RECORD_TYPE as MODELLED
-from services.mdm.storage.stored_models import StoredModels
-from services.mdm.storage.survivorship_rules import SurvivorshipRules
+from services.mdm.storage.deciding.proposals import Proposals
+from services.mdm.storage.matching.decisions import RECORD_TYPE as DECIDED
+from services.mdm.storage.matching.decisions import MatchDecisions
+from services.mdm.storage.models.audits import RECORD_TYPE as AUDITED
+from services.mdm.storage.models.audits import MatchAudits
+from services.mdm.storage.models.stored_models import RECORD_TYPE as MODELLED
+from services.mdm.storage.models.stored_models import StoredModels
+from services.mdm.storage.records.golden_reader import GoldenReader, merged_into
+from services.mdm.storage.records.source_reader import RECORD_TYPE as SOURCE
+from services.mdm.storage.records.source_reader import SourceReader
+from services.mdm.storage.registration.registry import CODE_MAP, RULES, present_registered
+from services.mdm.storage.retention.holds import RECORD_TYPE as HELD
+from services.mdm.storage.retention.holds import Holds
+from services.mdm.storage.stewardship.change_request_records import RECORD_TYPE as REQUESTED
+from services.mdm.storage.stewardship.change_requests import ChangeRequests
+from services.mdm.storage.stewardship.pins import Pins
+from services.mdm.storage.survivorship.rules import SurvivorshipRules
+from services.mdm.storage.tables import crosswalk
+from services.mdm.storage.tables.pin_records import RECORD_TYPE as PINNED
+from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
+from services.mdm.storage.writing.quarantine import Quarantine
 from services.mesh.feed.reader import PublishedChange
 from services.mesh.records.store import RecordStore, Revision, State
 

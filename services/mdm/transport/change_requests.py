@@ -13,10 +13,14 @@ from concord.mdm.v1 import change_request_pb2 as pb
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.rebasing import Side
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.change_request_records import ChangeRequestQuestion, ChangeRequestRecords, type_of
-from services.mdm.storage.change_requests import ChangeRequests, Target
-from services.mdm.storage.registrations import missing
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.stewardship.change_request_records import (
+    ChangeRequestQuestion,
+    ChangeRequestRecords,
+    type_of,
+)
+from services.mdm.storage.stewardship.change_requests import ChangeRequests, Target
 from services.mdm.transport.deciding import Deciding, day_of, may_see_restricted
 from services.mdm.transport.decisions import (
     refuse_metadata,
@@ -24,11 +28,11 @@ from services.mdm.transport.decisions import (
     unpacked_content,
     writable_paths,
 )
-from services.mesh import validation
+from services.mesh.contract import validation
+from services.mesh.contract.field_masks import apply_mask
+from services.mesh.contract.governance import method_policy
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.field_masks import apply_mask
-from services.mesh.governance import method_policy
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.ChangeRequestService"

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2
 from services.mdm.domain.registry import RECORD_TYPES
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.rendering import Rendering
-from services.mdm.storage.scope import in_scope
-from services.mdm.storage.transactions import Transactions
 from services.mdm.transport.deciding import Deciding, may_see_restricted
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.feed.news import News

@@ -4,10 +4,10 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import code_map_proposal_pb2 as pb
-from services.mdm.storage.code_map_proposals import CodeMapProposals
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.reference_data.code_map_proposals import CodeMapProposals
 from services.mdm.transport.deciding import Deciding
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.CodeMapProposalService"

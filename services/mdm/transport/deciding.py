@@ -6,16 +6,16 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Connection
 
-from services.mdm.storage.registry import Landscape, Registry
-from services.mdm.storage.stewardship import Decision
-from services.mdm.storage.transactions import Transactions
-from services.mesh.caller import EVERY_ENTITY
+from services.mdm.storage.deciding.decision import Decision
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.registration.registry import Landscape, Registry
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import FieldViolation
+from services.mesh.identity.caller import EVERY_ENTITY
 from services.mesh.records import positions
 from services.mesh.records.idempotency import RequestKey
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call
-from services.mesh.validation import constraint_violated
 
 RESTRICTED = "mdm.restricted.read"
 """The permission to see RESTRICTED fields."""

@@ -3,7 +3,7 @@
 from google.protobuf.message import Message
 
 from concord.mdm.v1 import erasure_pb2
-from services.mdm.storage.erasure import Erasure
+from services.mdm.storage.retention.erasure import Erasure
 from services.mdm.transport.deciding import Deciding
 from services.mesh.server import Call, GrpcService
 

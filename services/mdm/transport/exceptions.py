@@ -7,12 +7,12 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import stewardship_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.effective import period_message
-from services.mdm.storage import references
-from services.mdm.storage.references import BrokenReference, Question
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.tables import references
+from services.mdm.storage.tables.references import BrokenReference, Question
 from services.mdm.transport.deciding import Deciding, day_of
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call
 
 _SORT_KEYS = 5

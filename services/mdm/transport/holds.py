@@ -4,10 +4,10 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import hold_pb2
-from services.mdm.storage.holds import Holds
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.retention.holds import Holds
 from services.mdm.transport.deciding import Deciding
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.HoldService"

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2, ingest_pb2
-from services.mdm.storage import importing
-from services.mdm.storage.import_batches import Batch
+from services.mdm.storage.writing import importing
+from services.mdm.storage.writing.import_batches import Batch
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.errors import ConcordError

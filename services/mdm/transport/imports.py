@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2
-from services.mdm.storage.import_batches import ImportBatches, Place
-from services.mdm.storage.scope import in_scope
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.writing.import_batches import ImportBatches, Place
 from services.mdm.transport.deciding import Deciding
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.ImportService"

@@ -3,10 +3,10 @@
 from google.protobuf.message import Message
 
 from concord.mdm.v1 import ledger_pb2
-from services.mdm.storage.registrations import Registrations
+from services.mdm.storage.registration.registrations import Registrations
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.systems import named, page, writable_paths
-from services.mesh.field_masks import apply_mask
+from services.mesh.contract.field_masks import apply_mask
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.LedgerService"

@@ -4,16 +4,16 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_model_service_pb2 as pb
-from services.mdm.domain.matching.tuning import band
-from services.mdm.storage import model_register
-from services.mdm.storage.match_models import MatchModels, Order
-from services.mdm.storage.pair_scoring import PairScoring, Scored
-from services.mdm.storage.stored_models import StoredModels
-from services.mdm.storage.transactions import Transactions
+from services.mdm.domain.matching.learning.tuning import band
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.models import model_register
+from services.mdm.storage.models.match_models import MatchModels, Order
+from services.mdm.storage.models.pair_scoring import PairScoring, Scored
+from services.mdm.storage.models.stored_models import StoredModels
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.match_quality import MatchQualityMethods
 from services.mdm.transport.model_trials import ModelTrialMethods
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.MatchModelService"

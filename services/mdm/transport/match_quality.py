@@ -8,14 +8,14 @@ from opentelemetry.metrics import Meter
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_quality_pb2 as pb
-from services.mdm.storage.match_audits import MatchAudits
-from services.mdm.storage.match_models import require_all_entities
-from services.mdm.storage.match_quality import MatchQuality
-from services.mdm.storage.stored_models import matched_type
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.models.audits import MatchAudits
+from services.mdm.storage.models.match_models import require_all_entities
+from services.mdm.storage.models.quality import MatchQuality
+from services.mdm.storage.models.stored_models import matched_type
 from services.mdm.transport.deciding import Deciding
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.metrics.gauge import Gauge, Point, observe
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call
 
 QUALITY = Gauge("concord.match.quality", "1", "Ends of confidence intervals of automatic links.")

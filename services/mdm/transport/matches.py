@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_pb2
 from services.mdm.domain import registry as record_types
-from services.mdm.storage.match_decisions import MatchDecisions, Question
-from services.mdm.storage.merging import Merging
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.matching.decisions import MatchDecisions, Question
+from services.mdm.storage.stewardship.merging import Merging
 from services.mdm.transport.deciding import Deciding
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call
 
 _SET_BY_THE_HUB = ("name", "etag", "revision", "update_time", "record_type", "state", "author")

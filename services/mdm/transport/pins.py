@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import pin_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.pins import Asked, PinQuestion, Pins
-from services.mdm.storage.registrations import missing
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.stewardship.pins import Asked, PinQuestion, Pins
 from services.mdm.transport.deciding import Deciding, may_see_restricted
 from services.mdm.transport.decisions import require_clearance, unpacked_content
-from services.mesh import validation
+from services.mesh.contract import validation
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.PinService"

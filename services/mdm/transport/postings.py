@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import ledger_pb2
 from services.mdm.domain.effective import to_date
 from services.mdm.domain.ledger import Posting
-from services.mdm.storage.ledgers import Asked, Ledgers
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.registration.ledgers import Asked, Ledgers
 from services.mdm.transport.deciding import Deciding, position_at
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import FieldViolation
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated
 
 SERVICE = "concord.mdm.v1.ValidationService"
 

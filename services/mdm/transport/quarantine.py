@@ -5,17 +5,17 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.storage.intake import Intake, Quarantined, Refusal
-from services.mdm.storage.match_keys import hold_keys
-from services.mdm.storage.quarantine import Quarantine
-from services.mdm.storage.quarantine_reader import QuarantineReader
-from services.mdm.storage.stewardship import Decision
-from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.deciding.decision import Decision
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.tables.match_keys import hold_keys
+from services.mdm.storage.writing.intake import Intake, Quarantined, Refusal
+from services.mdm.storage.writing.quarantine import Quarantine
+from services.mdm.storage.writing.quarantine_reader import QuarantineReader
+from services.mdm.storage.writing.write_path import Applied
 from services.mdm.transport.deciding import Deciding, may_see_restricted
 from services.mdm.transport.submissions import SubmissionCheck
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, to_status
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.idempotency import Answer
 from services.mesh.records.store import Revision
 from services.mesh.server import Call

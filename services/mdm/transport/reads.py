@@ -12,18 +12,18 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import effective
 from services.mdm.domain.indexing import index_entries
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.conditions import own_entries
-from services.mdm.storage.duplicate_search import DuplicateSearch
-from services.mdm.storage.golden_reader import GoldenReader
-from services.mdm.storage.listing import Listing, Question
-from services.mdm.storage.scope import in_scope
-from services.mdm.storage.stewardship import not_found
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.models.duplicate_search import DuplicateSearch
+from services.mdm.storage.records.golden_reader import GoldenReader
+from services.mdm.storage.stewardship.stewardship import not_found
+from services.mdm.storage.tables.conditions import own_entries
+from services.mdm.storage.tables.listing import Listing, Question
 from services.mdm.transport.deciding import Deciding, day_of, may_see_restricted, position_at
 from services.mdm.transport.responses import Responses
+from services.mesh.contract.filters import parse_filter, parse_order
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError
-from services.mesh.filters import parse_filter, parse_order
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.store import RecordStore, Revision
 from services.mesh.server import Call
 

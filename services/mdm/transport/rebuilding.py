@@ -6,11 +6,11 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import rebuild_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.rebuilding import Rebuilding
-from services.mdm.storage.registrations import missing
+from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.survivorship.rebuilding import Rebuilding
 from services.mdm.transport.deciding import Deciding
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call, GrpcService
 

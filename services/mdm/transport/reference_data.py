@@ -7,16 +7,17 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import reference_data_pb2 as pb
-from services.mdm.storage import code_map_runs, coded_values
-from services.mdm.storage.code_map_runs import Run
-from services.mdm.storage.coded_values import Unmapped
-from services.mdm.storage.reference_data import ReferenceData
-from services.mdm.storage.scope import in_scope
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.reference_data import code_map_runs
+from services.mdm.storage.reference_data.code_map_runs import Run
+from services.mdm.storage.reference_data.reference_data import ReferenceData
+from services.mdm.storage.tables import coded_values
+from services.mdm.storage.tables.coded_values import Unmapped
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.systems import page, writable_paths
-from services.mesh.field_masks import apply_mask
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.field_masks import apply_mask
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.ReferenceDataService"

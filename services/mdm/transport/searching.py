@@ -10,16 +10,16 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.search_pb2 import MatchEvidence
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.sensitivity import clear_restricted
-from services.mdm.storage.golden_reader import Hit
-from services.mdm.storage.scope import in_scope
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.records.golden_reader import Hit
 from services.mdm.transport.deciding import day_of, may_see_restricted, position_at
 from services.mdm.transport.reads import ReadParts, shown
 from services.mdm.transport.responses import Responses
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.store import State
 from services.mesh.server import Call
-from services.mesh.validation import constraint_violated
 
 
 class MasterSearch:

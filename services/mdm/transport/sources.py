@@ -4,10 +4,10 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.storage.source_reader import SourceReader
-from services.mdm.storage.transactions import Transactions
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.records.source_reader import SourceReader
 from services.mdm.transport.deciding import Deciding, may_see_restricted, position_at
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call
 
 

@@ -14,13 +14,13 @@ from services.mdm.domain.assertions import fields_said, unknown_paths
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.validity import control_character, nameless, violations
 from services.mdm.domain.violation import Violation
-from services.mdm.storage.intake import Offer, Refusal
-from services.mdm.storage.registry import HUB, Landscape
-from services.mdm.storage.scope import in_scope
-from services.mdm.storage.write_path import Submission
-from services.mesh import validation
-from services.mesh.caller import Caller
+from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.registration.registry import HUB, Landscape
+from services.mdm.storage.writing.intake import Offer, Refusal
+from services.mdm.storage.writing.write_path import Submission
+from services.mesh.contract import validation
 from services.mesh.errors import ConcordError, FieldViolation
+from services.mesh.identity.caller import Caller
 
 _OUTPUT_ONLY = (
     "name",

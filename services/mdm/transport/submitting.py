@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.storage.intake import Answer, Intake, Postponed, Quarantined
-from services.mdm.storage.payment_changes import NONE, PaymentChanges
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.deciding.payment_changes import NONE, PaymentChanges
+from services.mdm.storage.writing.intake import Answer, Intake, Postponed, Quarantined
+from services.mdm.storage.writing.write_path import Applied
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.errors import ConcordError, to_status

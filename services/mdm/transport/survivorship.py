@@ -6,20 +6,20 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import record_pb2, survivorship_pb2, what_if_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.effective import ALWAYS, period_message
-from services.mdm.domain.explanation import assertion
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship import Contest
-from services.mdm.storage import match_candidates
-from services.mdm.storage.match_candidates import Question
-from services.mdm.storage.pin_records import ending_pin
-from services.mdm.storage.rebuilding import Rebuilding, WouldBe
-from services.mdm.storage.registrations import missing
-from services.mdm.storage.registry import RULES
-from services.mdm.storage.survivorship_rules import SurvivorshipRules, name_of
-from services.mdm.storage.transactions import Transactions
+from services.mdm.domain.survivorship.explanation import assertion
+from services.mdm.domain.survivorship.survivorship import Contest
+from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.matching import match_candidates
+from services.mdm.storage.matching.match_candidates import Question
+from services.mdm.storage.registration.registry import RULES
+from services.mdm.storage.survivorship.rebuilding import Rebuilding, WouldBe
+from services.mdm.storage.survivorship.rules import SurvivorshipRules, name_of
+from services.mdm.storage.tables.pin_records import ending_pin
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.systems import page
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.SurvivorshipService"

@@ -10,13 +10,14 @@ from google.protobuf.message import Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import system_pb2
-from services.mdm.storage.registrations import Registrations, missing
+from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.registration.registrations import Registrations
 from services.mdm.transport.deciding import Deciding
+from services.mesh.contract.field_masks import apply_mask, resolve_mask
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.contract.validation import constraint_violated, violations
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.field_masks import apply_mask, resolve_mask
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated, violations
 
 SERVICE = "concord.mdm.v1.SystemService"
 _HUB_SETS = ("name", "etag", "revision", "update_time", "retired")

@@ -4,9 +4,9 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import translation_pb2 as pb
-from services.mdm.domain.record_translation import Cause, RecordTranslation, Untranslated
-from services.mdm.storage.record_translations import RecordTranslations
-from services.mdm.storage.transactions import Transactions
+from services.mdm.domain.codes.record_translation import Cause, RecordTranslation, Untranslated
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.reference_data.record_translations import RecordTranslations
 from services.mdm.transport.deciding import Deciding
 from services.mesh.server import Call, GrpcService
 

@@ -14,15 +14,15 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import tree_pb2
 from services.mdm.domain import tree
 from services.mdm.domain.tree import NANOS, Amounts, Node, Tree
-from services.mdm.storage.forest import Forest, tree_of, tree_scope
-from services.mdm.storage.transactions import Transactions
-from services.mdm.storage.tree_proposals import TreeProposals
+from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.trees.forest import Forest, tree_of, tree_scope
+from services.mdm.storage.trees.proposals import TreeProposals
 from services.mdm.transport.deciding import Deciding, day_of, position_at
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.pagination import PageToken, page_size
 from services.mesh.records.leaf import Origin
 from services.mesh.server import Call, GrpcService
-from services.mesh.validation import constraint_violated
 
 SERVICE = "concord.mdm.v1.TreeService"
 

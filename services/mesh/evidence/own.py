@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from services.mesh.database import Database, driver
 from services.mesh.evidence.comparison import Entry, RecordRange, Summary
+from services.mesh.postgres.database import Database, driver
 
 # By the frozen bytes themselves, not by what a receipt says of them.
 _HASH = "sha256('\\x00'::bytea || leaf)"

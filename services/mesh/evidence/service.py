@@ -1,9 +1,9 @@
 """EvidenceService: compares a service's own evidence with the audit's, on demand."""
 
 from concord.evidence.v1 import evidence_pb2 as pb
-from services.mesh.caller import require_every_entity
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.evidence.comparison import Finding, OwnSide, Side, compare
-from services.mesh.pagination import PageToken, page_size
+from services.mesh.identity.caller import require_every_entity
 from services.mesh.server import Call, GrpcService
 
 _RANGES = 16

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from opentelemetry.metrics import Meter
 
-from services.mesh.database import Database
-from services.mesh.elected import Elected, scheduled
 from services.mesh.evidence.comparison import OwnSide, Page, Side, compare
 from services.mesh.metrics.gauge import Gauge, Point, observe
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import Elected, scheduled
 
 DIFFERENCES = Gauge(
     "concord.evidence.differences", "{change}", "Changes on which a service and the audit differ. An alarm."

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from services.mesh.records.relay import CHANNEL
 
 _RECONNECT_PAUSE_S = 0.5

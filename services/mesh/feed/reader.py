@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 from services.mesh.feed.cursor import Cursor
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records.identity import database_identity
 
 _BOUNDS = "SELECT (SELECT position FROM feed_floor), (SELECT coalesce(max(position), 0) FROM positions)"

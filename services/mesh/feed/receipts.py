@@ -10,10 +10,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.arrays import number_array, text_array
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 from services.mesh.feed.news import News
+from services.mesh.postgres.arrays import number_array, text_array
+from services.mesh.postgres.database import Database, driver
 
 # What the asking transaction itself has changed is not the relay's yet.
 _LAG = """

@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database
-from services.mesh.elected import Elected
 from services.mesh.errors import ConcordError
 from services.mesh.metrics.gauge import Gauge, Point, observe
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import Elected
 
 READ_EVERY_S = 5.0
 _SHOWN_FOR = 3

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from opentelemetry.metrics import Meter
 
-from services.mesh.database import Database
 from services.mesh.metrics.gauge import Gauge, Point, observe
+from services.mesh.postgres.database import Database
 
 ELECTED = Gauge("concord.worker.elected", "{flag}", "1 where this process is the one replica that does the work.")
 USED = Gauge("concord.database.connections.used", "{connection}", "Pooled connections in use.")

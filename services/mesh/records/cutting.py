@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from services.mesh import governance
+from services.mesh.contract import governance
 
 _ANY = Any.DESCRIPTOR.full_name
 

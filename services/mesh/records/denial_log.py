@@ -19,11 +19,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.audit.v1.act_pb2 import Denial
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.call import LONGEST_STATED, REQUEST_ID, Call
+from services.mesh.contract.purpose import PURPOSE_KEY, REASON_KEY
 from services.mesh.errors import ConcordError
-from services.mesh.purpose import PURPOSE_KEY, REASON_KEY
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
-from services.mesh.server.call import LONGEST_STATED, REQUEST_ID, Call
 
 UNLISTED = "UNLISTED"
 """The reason that stands for all calls beyond the bound."""

@@ -8,9 +8,9 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.arrays import number_array, text_array
-from services.mesh.database import driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.arrays import number_array, text_array
+from services.mesh.postgres.database import driver
 from services.mesh.records.sealing import Sealer
 
 RETENTION = timedelta(days=7)

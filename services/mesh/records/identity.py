@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 
 
 def database_identity(connection: Connection) -> UUID:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 
 _TABLES = """
 SELECT c.relname, bool_or(f.proname IS NOT NULL)

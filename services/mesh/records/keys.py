@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.mesh.configuration import ConfigurationError
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.secret_file import read_secret_file
+from services.mesh.identity.followed_files import FollowedFiles
+from services.mesh.identity.secret_file import read_secret_file
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12

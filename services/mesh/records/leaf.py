@@ -17,7 +17,7 @@ from concord.governance.v1.options_pb2 import AuditCategory
 from services.mesh.records.keys import KeyedHash, RecordKey, derive
 
 if TYPE_CHECKING:
-    from services.mesh.server.call import Call
+    from services.mesh.call import Call
 
 _LONGEST_PATH = 1024
 _KEPT_OF_A_LONG_PATH = 900

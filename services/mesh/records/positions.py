@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import driver
 
 PUBLISHING_LOCK = 0x434F4E43_00000003
 """Advisory lock: the relay holds it from stamping positions until they are committed."""

@@ -34,9 +34,9 @@ from typing import Any
 import psycopg
 
 from concord.audit.v1.audit_pb2 import Receipt
-from services.mesh.arrays import number_array
-from services.mesh.database import Database
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.arrays import number_array
+from services.mesh.postgres.database import Database
 from services.mesh.records import spool
 from services.mesh.records.positions import PUBLISHING_LOCK
 

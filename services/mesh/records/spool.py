@@ -7,8 +7,8 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 
 _FRESH_S = 0.2
 _LAG = """

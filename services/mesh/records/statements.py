@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.mesh.look_up import LookUp
+from services.mesh.postgres.look_up import LookUp
 
 LOCK: Final = """
 SELECT r.record, r.record_type, r.revision, r.state, r.entities, k.wrapped, k.key_version

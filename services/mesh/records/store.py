@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.arrays import number_array, text_array
-from services.mesh.database import clock, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.arrays import number_array, text_array
+from services.mesh.postgres.database import clock, driver
 from services.mesh.records import statements
 from services.mesh.records.keys import RecordKey, WrappedKey
 from services.mesh.records.leaf import Change, Origin, build_leaf

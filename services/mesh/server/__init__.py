@@ -1,8 +1,8 @@
 """Serving gRPC: one builder, one fixed order of stages, one shape of handler."""
 
-from services.mesh.caller import Caller
+from services.mesh.call import Call
+from services.mesh.identity.caller import Caller
 from services.mesh.server.builder import MeshServer, build_server
-from services.mesh.server.call import Call
 from services.mesh.server.request_stream import RequestStream
 from services.mesh.server.service import GrpcService, Handler
 from services.mesh.server.settings import ServerSettings, ServerTls

@@ -8,7 +8,7 @@ import grpc
 from opentelemetry import trace
 
 from services.mesh.access_log import ServedCall
-from services.mesh.server.call import NEVER_STOPPING, Call, Stopping, open_call
+from services.mesh.call import NEVER_STOPPING, Call, Stopping, open_call
 from services.mesh.server.method import Method, Single, Streamed
 from services.mesh.telemetry import REASON_ATTRIBUTE, Telemetry, current_span, current_traceparent
 

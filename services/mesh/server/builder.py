@@ -10,9 +10,9 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
-from services.mesh.authentication import Authenticator
+from services.mesh.call import Stopping
+from services.mesh.identity.authentication import Authenticator
 from services.mesh.server.accounting import Accounting
-from services.mesh.server.call import Stopping
 from services.mesh.server.contract import Contract
 from services.mesh.server.denials import Denials, NoteDenial, unnoted
 from services.mesh.server.gates import Authentication, Authorisation, Deadline

@@ -9,13 +9,13 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.call import LONGEST_STATED, REQUEST_ID, Call
+from services.mesh.contract.governance import clear_restricted
+from services.mesh.contract.purpose import PURPOSE_KEY, REASON_KEY
+from services.mesh.contract.validation import constraint_violated, require_valid
 from services.mesh.errors import ConcordError, FieldViolation
-from services.mesh.governance import clear_restricted
-from services.mesh.purpose import PURPOSE_KEY, REASON_KEY
-from services.mesh.server.call import LONGEST_STATED, REQUEST_ID, Call
 from services.mesh.server.method import Method, Single, Streamed
 from services.mesh.server.request_stream import RequestStream
-from services.mesh.validation import constraint_violated, require_valid
 
 
 class Contract:

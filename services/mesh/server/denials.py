@@ -5,8 +5,8 @@ from typing import NoReturn
 
 import grpc
 
+from services.mesh.call import Call
 from services.mesh.errors import ConcordError
-from services.mesh.server.call import Call
 from services.mesh.server.method import Method, Single, Streamed
 
 NoteDenial = Callable[[Call, ConcordError], None]

@@ -4,9 +4,9 @@ import time
 from datetime import timedelta
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.authentication import Authenticator
+from services.mesh.call import Call
 from services.mesh.errors import ConcordError
-from services.mesh.server.call import Call
+from services.mesh.identity.authentication import Authenticator
 from services.mesh.server.method import Method, Single, Streamed
 
 _SCHEME = "bearer"

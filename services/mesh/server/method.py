@@ -8,8 +8,8 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from services.mesh.governance import MethodPolicy, method_policy
-from services.mesh.server.call import Call
+from services.mesh.call import Call
+from services.mesh.contract.governance import MethodPolicy, method_policy
 from services.mesh.server.service import GrpcService, Handler
 
 Single = Callable[[Any, Call], Any]

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.call import Call
 from services.mesh.errors import ConcordError
-from services.mesh.server.call import Call
 from services.mesh.server.line import Line
 from services.mesh.server.method import Method, Single, Streamed
 

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.call import Call
 from services.mesh.errors import DETAILS_KEY, ConcordError, to_status
-from services.mesh.server.call import Call
 from services.mesh.server.method import Method, Single, Streamed
 
 _log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
+from services.mesh.call import Call
 from services.mesh.errors import ConcordError
-from services.mesh.server.call import Call
 
 M = TypeVar("M")
 

@@ -11,8 +11,8 @@ from google.protobuf.empty_pb2 import Empty
 from opentelemetry.sdk.trace import TracerProvider
 
 from concord.governance.v1 import options_pb2 as options
-from services.mesh.governance import MethodPolicy
-from services.mesh.server.call import Call
+from services.mesh.call import Call
+from services.mesh.contract.governance import MethodPolicy
 from services.mesh.server.method import Method
 from services.mesh.server.spans import Spans
 from services.mesh.server.stages import Stages

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.mesh.server.call import Call
+from services.mesh.call import Call
 
 Handler = Callable[[Any, Call], Any]
 """(request, call) -> response; for streams an iterator of requests comes in, an iterator of responses goes out."""

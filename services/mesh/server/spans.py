@@ -10,7 +10,7 @@ from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from services.mesh.server.call import address_of
+from services.mesh.call import address_of
 
 _SCOPE = "concord.server"
 _TRACEPARENT = "traceparent"

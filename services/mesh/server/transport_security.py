@@ -4,9 +4,9 @@ import ipaddress
 
 import grpc
 
-from services.mesh.certificates import read_identity
 from services.mesh.configuration import ConfigurationError
-from services.mesh.followed_files import FollowedFiles
+from services.mesh.identity.certificates import read_identity
+from services.mesh.identity.followed_files import FollowedFiles
 from services.mesh.server.settings import ServerSettings, ServerTls
 
 

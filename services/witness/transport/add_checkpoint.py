@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from clients.verifier.errors import UnreadableError
 from clients.verifier.note import LARGEST_NOTE_BYTES, VerifierKey
-from services.mesh.http_server import Handler
+from services.mesh.server.http_server import Handler
 from services.witness.domain.signing_key import SigningKey
 from services.witness.domain.submission import ContradictionError, OtherSizeError, RefusalError, Status, Submission
 from services.witness.storage.state_directory import StateDirectory

@@ -17,7 +17,7 @@ from clients.verifier.verification import verify
 from concord.audit.v1.audit_pb2 import AppendLeavesRequest, Leaf, Receipt
 from concord.audit.v1.bundle_pb2 import ExportBundleRequest
 from concord.audit.v1.bundle_pb2_grpc import BundleServiceStub
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from tests.service.audit.conftest import APPEND, Clients
 from tests.support import evidence
 from tests.support.evidence import LOG_KEY, WITNESS_KEY

@@ -16,10 +16,10 @@ from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.transport.submission import read_leaves
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client import FixedToken, open_channel
-from services.mesh.database import Database
+from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.postgres.database import Database
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings

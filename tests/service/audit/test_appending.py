@@ -17,7 +17,7 @@ from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import leaf_hash
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from tests.service.audit.conftest import APPEND, READ, WRITER, Clients, refusal, replica
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import history, leaf_bytes

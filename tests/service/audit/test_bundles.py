@@ -15,7 +15,7 @@ from concord.audit.v1.audit_pb2 import Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.app import started_witnessing
 from services.audit.domain.bundle import PIECE_BYTES
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from tests.service.audit.auditing import EXPORT, Auditor, Service, exported
 from tests.service.audit.conftest import READ, Clients, refusal
 from tests.support import witnesses

@@ -16,7 +16,7 @@ from concord.audit.v1.audit_pb2 import AppendLeavesRequest, ListGapsRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from services.audit.storage.pruning import JOB
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.elected import election
+from services.mesh.postgres.elected import election
 from tests.service.audit.conftest import APPEND, READ, Clients
 from tests.support.checkpoints import recomputed
 from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase

@@ -8,7 +8,7 @@ from pathlib import Path
 from concord.audit.v1.audit_pb2 import GetLeafRequest, ListLeavesRequest
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.pruning import LeafPruning
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from tests.service.audit.auditing import Auditor, Service
 from tests.service.audit.conftest import READ, Clients
 from tests.support.leaves import history

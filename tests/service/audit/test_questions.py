@@ -12,8 +12,8 @@ from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.audit.v1.question_pb2_grpc import QuestionServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.governance.v1.options_pb2 import AUDIT_CATEGORY_ADMINISTRATION, AUDIT_CATEGORY_MUTATION
-from services.mesh.client import FixedToken, open_channel
-from services.mesh.purpose import with_purpose
+from services.mesh.calling.client import FixedToken, open_channel
+from services.mesh.contract.purpose import with_purpose
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
 from tests.support.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
 from tests.support.leaves import BEGINNING, leaf_bytes

@@ -16,13 +16,13 @@ from concord.evidence.v1 import evidence_pb2 as pb
 from concord.evidence.v1.evidence_pb2_grpc import EvidenceServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.comparison import RecordRange
 from services.mesh.evidence.own import OwnEvidence
 from services.mesh.evidence.service import EvidenceMethods
 from services.mesh.evidence.watch import EvidenceWatch
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.evidence import append_to_audit
 from services.mesh.records.relay import Relay

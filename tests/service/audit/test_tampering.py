@@ -14,7 +14,7 @@ from clients.verifier.verdict import Falsehood, Verdict
 from services.audit.app import started_witnessing
 from services.audit.domain.leaf import leaf_hash
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.database import Database, DatabaseSettings, driver
+from services.mesh.postgres.database import Database, DatabaseSettings, driver
 from tests.service.audit.auditing import Auditor, Service
 from tests.service.audit.conftest import Clients
 from tests.support import witnesses

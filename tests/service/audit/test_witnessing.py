@@ -12,8 +12,8 @@ from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.configuration import ConfigurationError
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from tests.service.audit.test_process import completed, environment
 from tests.support import witnesses
 from tests.support.databases import SERVICE, Databases

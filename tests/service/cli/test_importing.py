@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from clients.cli import import_streams
-from clients.cli.import_streams import Batch, ImportStreams
-from clients.cli.mesh import RefusedError
+from clients.cli.connection import import_streams
+from clients.cli.connection.import_streams import Batch, ImportStreams
+from clients.cli.connection.mesh import RefusedError
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2, ingest_pb2
 from services.mesh.errors import ConcordError

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.command_line import CommandLine
 from tests.support.hub import statement

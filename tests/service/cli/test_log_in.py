@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.cli import device_flow
-from clients.cli.credentials import Grant
+from clients.cli.connection import device_flow
+from clients.cli.connection.credentials import Grant
 from clients.cli.mistake import Mistake
 from tests.support.command_line import CONTEXT, CommandLine
 from tests.support.device_issuer import USER_CODE, DeviceIssuer, serving_devices

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mesh.elected import Elected
+from services.mesh.postgres.elected import Elected
 from tests.support.command_line import CommandLine, too_wide
 from tests.support.modelling import put_in_force, supplier
 from tests.support.served_hub import EVERYTHING, ServedHub

@@ -9,8 +9,8 @@ import pytest
 from services.audit.storage import MIGRATIONS
 from services.development.__main__ import main
 from services.development.workloads import WORKLOADS
-from services.mesh.database import Database, DatabaseSettings, driver
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, DatabaseSettings, driver
+from services.mesh.postgres.migrations import migrate
 from tools.postgres import PostgresServer
 
 NAMES = [workload.service for workload in WORKLOADS if workload.has_database]

@@ -15,14 +15,14 @@ from services.development.clients import Clients
 from services.development.token_endpoint import TokenEndpoint, handler_of
 from services.development.token_signer import TokenSigner, new_private_jwks
 from services.development.workloads import ERP_ADAPTER, MDM
-from services.mesh import signing_keys
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client_credentials import ClientCredentials, CredentialsSettings
 from services.mesh.errors import ConcordError
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.http_server import HttpServer
-from services.mesh.https import trusting
+from services.mesh.identity import signing_keys
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.identity.client_credentials import ClientCredentials, CredentialsSettings
+from services.mesh.identity.followed_files import FollowedFiles
+from services.mesh.identity.https import trusting
 from services.mesh.server import ServerTls
+from services.mesh.server.http_server import HttpServer
 from tests.support.certificates import Authority
 
 SECRETS = {MDM: "mdm's own", ERP_ADAPTER: "erp's own"}

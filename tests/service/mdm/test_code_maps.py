@@ -10,7 +10,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, item_pb2, merge_pb2, pack_pb2, record_pb2, system_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 from concord.mdm.v1.code_map_proposal_pb2 import CreateCodeMapProposalRequest
-from services.mdm.storage.recoding import ACTOR
+from services.mdm.storage.reference_data.recoding import ACTOR
 from tests.support.codes import (
     create_list,
     listed,

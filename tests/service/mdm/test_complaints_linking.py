@@ -10,9 +10,9 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, ingest_pb2, match_pb2, match_queue_pb2, party_pb2, supplier_pb2
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.write_path import Applied, LinkOrigin
+from services.mdm.storage.writing.write_path import Applied, LinkOrigin
 from services.mesh.errors import from_rpc_error
 from tests.support.hub import A_DAY, statement
 from tests.support.masters import Master, rid

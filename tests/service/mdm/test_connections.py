@@ -6,7 +6,7 @@ from pathlib import Path
 from concord.mdm.v1 import change_pb2, ingest_pb2, supplier_pb2
 from services.mdm.storage.hub_storage import hub_storage
 from services.mdm.storage.schema import MIGRATIONS
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from services.mesh.records.sealing import Sealer
 from tests.service.mdm.test_ingest import supplier
 from tests.support.databases import Databases

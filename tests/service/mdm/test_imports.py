@@ -10,7 +10,7 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2, ingest_pb2
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import from_status
 from tests.support.hub import statement

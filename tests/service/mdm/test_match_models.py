@@ -8,11 +8,11 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2, match_model_pb2, match_pb2, match_queue_pb2, match_trial_pb2
 from concord.mdm.v1 import match_model_service_pb2 as pb
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.profile import profile
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.matching.stored import from_message
 from services.mdm.domain.types.supplier import SUPPLIER as TYPE
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 from tests.support.masters import rid
 from tests.support.modelling import SUPPLIER, model, promote, put_in_force, supplier, train
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused

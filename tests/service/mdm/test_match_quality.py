@@ -8,10 +8,10 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
 from concord.mdm.v1 import match_quality_pb2 as pb
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import quality_watch
-from services.mdm.storage.quality_watch import QualityWatch
+from services.mdm.storage.models import quality_watch
+from services.mdm.storage.models.quality_watch import QualityWatch
 from tests.support.masters import rid
 from tests.support.modelling import put_in_force, supplier
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused

@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, supplier_pb2
+from services.mesh.contract.pagination import PageToken
 from services.mesh.errors import from_status
-from services.mesh.pagination import PageToken
 from tests.service.mdm.test_ingest import supplier
 from tests.support.hub import GROUP
 from tests.support.masters import rid

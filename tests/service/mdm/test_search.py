@@ -8,10 +8,10 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import employee_pb2, item_pb2, party_pb2, search_pb2, supplier_pb2
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.profile import Profile, profile
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import search_index
+from services.mdm.storage.matching import search_index
 from services.mesh.errors import ConcordError
 from tests.support.hub import statement
 from tests.support.masters import rid

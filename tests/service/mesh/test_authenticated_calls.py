@@ -11,10 +11,10 @@ import pytest
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.client import FixedToken, TokenFile, TokenSource, open_channel
+from services.mesh.calling.client import FixedToken, TokenFile, TokenSource, open_channel
+from services.mesh.contract.purpose import with_purpose
 from services.mesh.errors import from_rpc_error
-from services.mesh.purpose import with_purpose
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.server import Call, MeshServer, ServerSettings, build_server
 from services.mesh.telemetry import Telemetry
 from tests.support.serving import GRACE_S, service

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, change_pb2_grpc, ingest_pb2, ingest_pb2_grpc
-from services.mesh.client import ClientTls, FixedToken, TokenFile, open_channel
+from services.mesh.calling.client import ClientTls, FixedToken, TokenFile, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call, GrpcService, MeshServer, ServerTls
 from services.mesh.telemetry import Telemetry, TelemetrySettings, current_traceparent, span

@@ -13,10 +13,10 @@ import pytest
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, change_pb2_grpc
-from services.mesh.client import ClientTls, FixedToken, open_channel
+from services.mesh.calling.client import ClientTls, FixedToken, open_channel
+from services.mesh.calling.following_channel import FollowingChannel
 from services.mesh.errors import ConcordError
-from services.mesh.followed_files import FollowedFiles
-from services.mesh.following_channel import FollowingChannel
+from services.mesh.identity.followed_files import FollowedFiles
 from services.mesh.server import Call, MeshServer, ServerTls
 from tests.support.certificates import Authority
 from tests.support.served_hub import refused

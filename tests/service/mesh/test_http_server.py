@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from services.mesh.http_server import Handler, HttpServer
+from services.mesh.server.http_server import Handler, HttpServer
 from tests.support.waiting import eventually
 
 LONG_S = 60.0

@@ -11,8 +11,8 @@ from cryptography import x509
 from services.audit.domain.cosignature import WitnessKey
 from services.audit.witness_client import WitnessClient, WitnessSettings, WitnessUnreachableError
 from services.mesh.configuration import ConfigurationError
-from services.mesh.http_server import Handler, HttpServer
 from services.mesh.server import ServerTls
+from services.mesh.server.http_server import Handler, HttpServer
 from tests.support.certificates import Authority
 from tests.support.evidence import WITNESS, checkpoint
 from tests.support.waiting import eventually

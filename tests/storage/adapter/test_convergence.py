@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from concord.mdm.v1.ingest_pb2 import SourceRecord, SubmitSourceRecordsResponse
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.storage.schema import MIGRATIONS
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from tests.support.databases import Databases
 from tests.support.fake_connector import VENDOR_FIELDS
 from tests.support.fake_hub import FakeHub, LocalHub

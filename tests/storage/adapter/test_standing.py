@@ -4,7 +4,7 @@ import pytest
 
 from services.adapter.storage.agenda import Depth
 from services.adapter.tally import Tally
-from services.mesh.database import driver
+from services.mesh.postgres.database import driver
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.outposts import ERP, Landscape, Session
 from tests.support.scraping import scrape

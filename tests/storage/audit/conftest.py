@@ -7,7 +7,7 @@ import pytest
 from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.log_keys import SIGNER
 

@@ -15,8 +15,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.domain.leaf import leaf_hash
 from services.audit.domain.sequencing import Appended, LeafConflictError
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.database import Database, DatabaseSettings, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, DatabaseSettings, driver
 from tests.support.checkpoints import recomputed
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.leaves import history, incoming, leaf_bytes

@@ -9,7 +9,7 @@ from psycopg import errors
 from services.audit.domain.leaf import leaf_hash
 from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.leaves import BEGINNING, history, incoming
 from tests.support.log_keys import SIGNER

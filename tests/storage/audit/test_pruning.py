@@ -15,7 +15,7 @@ from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.pruning import ITSELF, LeafPruning
 from services.audit.storage.tree_reader import TreeReader
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
 from tests.support.databases import MigratedDatabase

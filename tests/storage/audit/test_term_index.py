@@ -10,7 +10,7 @@ from services.audit.domain.term import TermKind, term
 from services.audit.storage import term_index
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
 

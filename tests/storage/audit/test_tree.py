@@ -19,8 +19,8 @@ from services.audit.storage import leaf_log
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from tests.support.databases import MigratedDatabase
 from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
 from tests.support.log_keys import KEY, ORIGIN, SIGNER

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from concord.mdm.v1 import supplier_pb2
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.keys import block_keys
-from services.mdm.domain.matching.profile import Profile, profile
+from services.mdm.domain.matching.blocking.keys import block_keys
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import match_index, matcher
+from services.mdm.storage.matching import match_index, matcher
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, test_hub
 from tests.support.matched_suppliers import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting

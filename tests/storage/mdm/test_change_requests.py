@@ -15,12 +15,12 @@ from concord.mdm.v1 import change_request_pb2 as pb
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.rebasing import SlotChange, applied, changed_fields, slot_changes
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import canonical_digest
+from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.change_requests import Target
-from services.mdm.storage.etag import etag_of
-from services.mdm.storage.stewardship import Decision
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.deciding.decision import Decision
+from services.mdm.storage.deciding.etag import etag_of
+from services.mdm.storage.stewardship.change_requests import Target
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, decision, statement, test_hub

@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import ingest_pb2, item_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
-from services.mdm.domain.coding import coded
-from services.mdm.domain.survivorship import survive
+from services.mdm.domain.codes.coding import coded
+from services.mdm.domain.survivorship.survivorship import survive
 from services.mdm.domain.types.item import ITEM
 from services.mdm.storage.hub_storage import hub_storage
-from services.mdm.storage.recoding import Recoding
+from services.mdm.storage.records.working_set import read_statement
+from services.mdm.storage.reference_data.recoding import Recoding
 from services.mdm.storage.schema import MIGRATIONS
-from services.mdm.storage.working_set import read_statement
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.store import Revision, State

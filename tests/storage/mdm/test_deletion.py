@@ -2,7 +2,7 @@
 
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.write_path import Applied
 from tests.storage.mdm.test_stewardship import create, update, wanted
 from tests.support.hub import TestHub, decision, statement
 

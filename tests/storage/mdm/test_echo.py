@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from concord.mdm.v1 import ingest_pb2, record_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.write_path import Applied
 from tests.storage.mdm.test_stewardship import update
 from tests.support.hub import A_DAY, TestHub, statement
 

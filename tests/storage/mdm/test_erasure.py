@@ -17,20 +17,20 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.governance.v1 import options_pb2
 from concord.mdm.v1 import erasure_pb2, hold_pb2, merge_pb2, party_pb2, pin_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import derived
-from services.mdm.storage.change_requests import Target
-from services.mdm.storage.erasure import Erased
-from services.mdm.storage.etag import etag_of
-from services.mdm.storage.intake import Quarantined
-from services.mdm.storage.merging import Marked, Ruling
-from services.mdm.storage.pins import Asked
-from services.mdm.storage.record_index import purpose
-from services.mdm.storage.retention import ITSELF
+from services.mdm.storage.deciding.etag import etag_of
+from services.mdm.storage.retention import derived_rows as derived
+from services.mdm.storage.retention.erasure import Erased
+from services.mdm.storage.retention.retention import ITSELF
 from services.mdm.storage.schema import MIGRATIONS
-from services.mdm.storage.write_path import Applied
-from services.mesh.arrays import text_array
-from services.mesh.database import driver
+from services.mdm.storage.stewardship.change_requests import Target
+from services.mdm.storage.stewardship.merging import Marked, Ruling
+from services.mdm.storage.stewardship.pins import Asked
+from services.mdm.storage.tables.record_index import purpose
+from services.mdm.storage.writing.intake import Quarantined
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.arrays import text_array
+from services.mesh.postgres.database import driver
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, decision, hub_on, statement, test_hub
 

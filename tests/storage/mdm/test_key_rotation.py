@@ -3,10 +3,10 @@
 from google.type import date_pb2
 
 from concord.mdm.v1 import employee_pb2
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.storage.hub_storage import hub_storage
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
 from tests.support.hub import ORIGIN, TestHub, statement

@@ -5,9 +5,9 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import party_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.listing import Page, Question
+from services.mdm.storage.tables.listing import Page, Question
+from services.mesh.contract.filters import parse_filter, parse_order
 from services.mesh.errors import ConcordError
-from services.mesh.filters import parse_filter, parse_order
 from services.mesh.records import positions
 from tests.support.hub import TestHub, statement
 from tests.support.ledger import AuditInMemory, publish_everything

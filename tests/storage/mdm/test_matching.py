@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_pb2, match_pb2, merge_pb2, supplier_pb2
-from services.mdm.domain.matching.defaults import default_model
+from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import crosswalk, matcher
-from services.mdm.storage.merging import Marked, Ruling
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.matching import matcher
+from services.mdm.storage.stewardship.merging import Marked, Ruling
+from services.mdm.storage.tables import crosswalk
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from tests.support.databases import Databases
 from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub

@@ -16,13 +16,13 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, match_pb2, merge_pb2, party_pb2, supplier_pb2
 from services.mdm.domain.grouping import founded_record
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship import canonical_digest
+from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage import crosswalk
-from services.mdm.storage.golden_reader import merged_into
-from services.mdm.storage.merging import Marked, Merged, Ruling, Unmerged
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.records.golden_reader import merged_into
+from services.mdm.storage.stewardship.merging import Marked, Merged, Ruling, Unmerged
+from services.mdm.storage.tables import crosswalk
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records.store import Revision, State
 from tests.support.databases import Databases

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from services.mdm.storage.import_batches import RETENTION
+from services.mdm.storage.writing.import_batches import RETENTION
 from services.mesh.records import idempotency
 from tests.support.hub import TestHub
 

@@ -8,8 +8,8 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, item_pb2, supplier_pb2
-from services.mdm.storage.intake import Quarantined
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.writing.intake import Quarantined
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import from_status
 from tests.support.hub import TestHub, statement
 

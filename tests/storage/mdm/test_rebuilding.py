@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_pb2, merge_pb2, pin_pb2, rebuild_pb2, record_pb2, supplier_pb2
-from services.mdm.domain.ranking import group_names
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import canonical_digest
+from services.mdm.domain.survivorship.ranking import group_names
+from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.merging import Marked, Ruling
-from services.mdm.storage.pins import Asked
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.stewardship.merging import Marked, Ruling
+from services.mdm.storage.stewardship.pins import Asked
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records.store import RevisionDraft
 from tests.support.databases import Databases

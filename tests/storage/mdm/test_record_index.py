@@ -1,9 +1,9 @@
 """The index: what a record has no longer ends with its revision, however its value was stored."""
 
 from services.mdm.domain.indexing import IndexEntry
-from services.mdm.storage import record_index
-from services.mdm.storage.record_index import Indexed
-from services.mesh.database import driver
+from services.mdm.storage.tables import record_index
+from services.mdm.storage.tables.record_index import Indexed
+from services.mesh.postgres.database import driver
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
 from tests.support.hub import TestHub

@@ -5,9 +5,9 @@ from datetime import timedelta
 from concord.mdm.v1 import pin_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.hub_storage import hub_storage
-from services.mdm.storage.pins import Asked
-from services.mdm.storage.reevaluation import Reevaluation
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.stewardship.pins import Asked
+from services.mdm.storage.survivorship.reevaluation import Reevaluation
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.sealing import Sealer
 from tests.support.hub import A_DAY, TestHub, decision, statement
 from tests.support.ledger import RING

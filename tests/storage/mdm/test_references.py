@@ -12,9 +12,9 @@ from services.mdm.domain.effective import Period
 from services.mdm.domain.references import uncovered
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
-from services.mdm.storage import references
-from services.mdm.storage.references import BrokenReference, Question
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.tables import references
+from services.mdm.storage.tables.references import BrokenReference, Question
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from tests.support.hub import TestHub, decision, statement
 from tests.support.periods import period_message

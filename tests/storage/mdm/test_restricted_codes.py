@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from concord.mdm.v1 import employee_pb2
-from services.mdm.domain.matching import profile as profiles
-from services.mdm.domain.matching.code_token import Token, token_of_all
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.profile import matching_of, profile
-from services.mdm.domain.matching.scoring import Scoring
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.measuring.population_scores import Scoring
+from services.mdm.domain.matching.standardising import profile as profiles
+from services.mdm.domain.matching.standardising.code_token import Token, token_of_all
+from services.mdm.domain.matching.standardising.profile import matching_of, profile
 from services.mdm.domain.types.employee import EMPLOYEE
-from services.mdm.storage import search_index
 from services.mdm.storage.hub_storage import hub_storage
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.matching import search_index
+from services.mdm.storage.writing.write_path import Applied
 from tests.support.hub import ORIGIN, TestHub, statement
 from tests.support.ledger import AuditInMemory, publish_everything
 from tests.support.modelling import put_in_force

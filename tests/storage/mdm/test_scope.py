@@ -8,11 +8,11 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2, supplier_pb2, system_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.intake import Quarantined
-from services.mdm.storage.stewardship import Decision
-from services.mdm.storage.write_path import Applied
-from services.mesh.caller import Caller
+from services.mdm.storage.deciding.decision import Decision
+from services.mdm.storage.writing.intake import Quarantined
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError, from_status
+from services.mesh.identity.caller import Caller
 from tests.storage.mdm.test_stewardship import create, wanted
 from tests.support.hub import GROUP, TestHub, decision, statement
 

@@ -11,8 +11,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, party_pb2, supplier_pb2
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.stewardship import Decision
-from services.mdm.storage.write_path import Applied
+from services.mdm.storage.deciding.decision import Decision
+from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from tests.support.hub import GROUP, TestHub, decision, statement
 

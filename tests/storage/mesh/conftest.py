@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.mesh.database import Database
+from services.mesh.postgres.database import Database
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.ledger import AuditInMemory, Ledger
 

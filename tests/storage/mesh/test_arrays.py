@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mesh.arrays import number_array, text_array
-from services.mesh.database import Database, driver
+from services.mesh.postgres.arrays import number_array, text_array
+from services.mesh.postgres.database import Database, driver
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, driver
+from services.mesh.postgres.migrations import migrate
 from tests.storage.mesh.conftest import MIGRATIONS
 from tests.support.databases import SERVICE, MigratedDatabase
 

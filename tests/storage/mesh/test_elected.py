@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.mesh.database import Database
-from services.mesh.elected import Elected
+from services.mesh.postgres.database import Database
+from services.mesh.postgres.elected import Elected
 from tests.support.ledger import Ledger
 from tests.support.waiting import eventually
 

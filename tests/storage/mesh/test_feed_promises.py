@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
 from services.mesh.feed.cursor import Cursor
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader, PublishedTransaction, move_floor
 from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
+from services.mesh.postgres.database import Database, driver
 from tests.support.databases import MigratedDatabase
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
 from tests.support.waiting import eventually

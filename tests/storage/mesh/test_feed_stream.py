@@ -8,13 +8,13 @@ from contextlib import closing
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database
 from services.mesh.errors import ConcordError
 from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader, PublishedTransaction
 from services.mesh.feed.slow_consumers import SlowConsumers
 from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
 from services.mesh.feed.subscriber_lag import show_subscribers
+from services.mesh.postgres.database import Database
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
 from tests.support.scraping import scrape, values

@@ -7,8 +7,8 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records.idempotency import Answer, RequestKey, claim, purge, settle
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer

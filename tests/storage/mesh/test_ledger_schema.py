@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import exc
 
-from services.mesh.database import Database, driver
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records import inspection
 from services.mesh.records.schema import OPERATIONAL_TABLES, guard_table
 from tests.support.databases import MigratedDatabase

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
-from services.mesh.look_up import LookUp
+from services.mesh.postgres.database import Database, driver
+from services.mesh.postgres.look_up import LookUp
 from services.mesh.records import statements
 from tests.storage.mesh.test_record_store import SUPPLIER
 from tests.support.databases import MigratedDatabase

@@ -7,8 +7,8 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from services.mesh.database import Database, DatabaseSettings
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, DatabaseSettings
+from services.mesh.postgres.migrations import migrate
 from tests.storage.mesh.conftest import MIGRATIONS
 from tests.support.databases import OWNER, SERVICE, Databases
 
@@ -49,7 +49,7 @@ def test_who_migrates_a_database_that_others_own_is_told_what_is_left_to_its_own
     with psycopg.connect(server.url(name), autocommit=True) as owner:
         owner.execute(f"GRANT ALL ON SCHEMA public TO {OWNER}".encode())
     migrate(DatabaseSettings(server.url(name, OWNER)), MIGRATIONS, service_role=SERVICE)
-    (told,) = (record.getMessage() for record in caplog.records if record.name == "services.mesh.migrations")
+    (told,) = (record.getMessage() for record in caplog.records if record.name == "services.mesh.postgres.migrations")
     assert "every role may connect to this database, and only its owner can end that" in told
     assert told.endswith(
         f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{name}" TO {SERVICE}'

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.mesh.database import Database, driver
 from services.mesh.evidence.comparison import Entry, RecordRange, Summary
 from services.mesh.evidence.own import OwnEvidence
+from services.mesh.postgres.database import Database, driver
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything
 
 EVERYTHING = RecordRange()

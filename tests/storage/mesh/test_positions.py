@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records import positions
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything
 from tests.support.waiting import eventually

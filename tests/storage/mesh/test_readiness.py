@@ -7,10 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.mesh.database import Database, driver
-from services.mesh.migrations import migrate
+from services.mesh.postgres.database import Database, driver
+from services.mesh.postgres.migrations import migrate
+from services.mesh.postgres.schema_revision import OlderSchemaError, SchemaRevision
 from services.mesh.readiness import DatabaseWatch
-from services.mesh.schema_revision import OlderSchemaError, SchemaRevision
 from tests.storage.mesh.conftest import MIGRATIONS
 from tests.support.databases import SERVICE, Databases, MigratedDatabase
 from tests.support.waiting import eventually

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database
 from services.mesh.errors import ConcordError
 from services.mesh.metrics.gauge import NO_METER, Gauge, Point
 from services.mesh.metrics.readings import Reading, Readings
-from services.mesh.metrics.spool_depth import AGE, CHANGES, LIMIT, spool_depth
 from services.mesh.metrics.standing import show_connections
+from services.mesh.postgres.database import Database
+from services.mesh.records.spool_depth import AGE, CHANGES, LIMIT, spool_depth
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.ledger import Ledger
 from tests.support.scraping import scrape, values

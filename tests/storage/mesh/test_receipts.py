@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database
 from services.mesh.errors import ConcordError
 from services.mesh.feed.news import News
 from services.mesh.feed.receipts import ChangeKey, Receipts, ReceiptSettings
+from services.mesh.postgres.database import Database
 from tests.support.ledger import AuditInMemory, Ledger, publish_everything
 from tests.support.waiting import eventually
 

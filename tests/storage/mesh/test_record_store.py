@@ -10,8 +10,8 @@ from concord.audit.v1.audit_pb2 import OPERATION_CREATE, OPERATION_UPDATE, Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.party_pb2 import TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records import inspection, positions
 from services.mesh.records.store import RevisionDraft, State, TooManyChangesError
 from tests.support.ledger import ORIGIN, AuditInMemory, Ledger, draft, publish_everything

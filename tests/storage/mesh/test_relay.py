@@ -8,8 +8,8 @@ import pytest
 
 from concord.audit.v1.audit_pb2 import Receipt
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.database import Database, driver
 from services.mesh.errors import ConcordError
+from services.mesh.postgres.database import Database, driver
 from services.mesh.records import positions
 from services.mesh.records.relay import WAITING, Relay
 from services.mesh.records.spool import SpoolGuard, backlog

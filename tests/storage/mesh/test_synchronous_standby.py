@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from services.mesh.database import Database, DatabaseSettings, driver
+from services.mesh.postgres.database import Database, DatabaseSettings, driver
 from tests.support.quick_server import quick_server
 from tests.support.waiting import eventually
 from tools.postgres import PostgresServer

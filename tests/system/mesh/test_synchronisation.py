@@ -16,7 +16,7 @@ from concord.mdm.v1 import (
     supplier_pb2,
     tree_pb2,
 )
-from services.mesh.client import FixedToken, open_channel
+from services.mesh.calling.client import FixedToken, open_channel
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually

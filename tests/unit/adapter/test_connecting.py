@@ -7,10 +7,10 @@ import pytest
 
 from services.adapter.app import connect
 from services.adapter.settings import AdapterSettings
-from services.mesh.authentication import AuthenticationSettings
+from services.mesh.calling.peer import PeerSettings
 from services.mesh.configuration import ConfigurationError
-from services.mesh.database import DatabaseSettings
-from services.mesh.peer import PeerSettings
+from services.mesh.identity.authentication import AuthenticationSettings
+from services.mesh.postgres.database import DatabaseSettings
 from tests.support.fake_connector import FakeConnector, FakeSystem
 
 

@@ -19,8 +19,8 @@ from services.audit.transport.asking import (
     token_behind,
     token_of,
 )
+from services.mesh.contract.pagination import PageToken
 from services.mesh.errors import ConcordError
-from services.mesh.pagination import PageToken
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from concord.audit.v1 import completeness_pb2 as pb
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.storage.leaf_ranges import LeafRanges
 from services.audit.transport.completeness import CompletenessMethods
-from services.mesh.caller import Caller
+from services.mesh.contract.governance import method_policy
 from services.mesh.errors import ConcordError
 from services.mesh.evidence.comparison import RecordRange, Summary
-from services.mesh.governance import method_policy
+from services.mesh.identity.caller import Caller
 from services.mesh.server import Call
 
 NOTHING = Summary(0, b"")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.domain.leaf import FlawedLeafError, LeafKey, decode, leaf_hash
-from services.mesh.validation import violations
+from services.mesh.contract.validation import violations
 from tests.support.acts import ACTS, act_bytes
 from tests.support.leaves import BEGINNING, incoming, leaf_bytes, leaf_message
 

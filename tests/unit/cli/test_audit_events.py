@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
 
-from clients.cli.fhir_event import audit_event
-from clients.cli.ocsf_event import api_activity
+from clients.cli.display.fhir_event import audit_event
+from clients.cli.display.ocsf_event import api_activity
 from concord.audit.v1.audit_pb2 import Leaf, LeafEntry, Operation
 from services.audit.domain.leaf import leaf_hash
 from tests.support.acts import ACTS, CONFIDENTIAL, RESTRICTED, act_bytes, disclosure

@@ -4,7 +4,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.cli.comparison import Difference, compare
+from clients.cli.display.comparison import Difference, compare
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.party_pb2 import TaxId

@@ -11,10 +11,10 @@ import pytest
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from clients.cli import mapping
-from clients.cli.cells import Cell
+from clients.cli.files import mapping
+from clients.cli.files.cells import Cell
+from clients.cli.files.translation import Translation
 from clients.cli.mistake import Mistake
-from clients.cli.translation import Translation
 from concord.mdm.v1 import ingest_pb2, item_pb2, supplier_pb2
 
 Supplier = supplier_pb2.Supplier

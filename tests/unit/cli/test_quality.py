@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.cli import labelled_set
+from clients.cli.files import labelled_set
 from clients.cli.mistake import Mistake
 from concord.mdm.v1 import employee_pb2, item_pb2, supplier_pb2
 from tests.support.command_line import CommandLine, too_wide

@@ -5,8 +5,8 @@ from datetime import timedelta
 import grpc
 import pytest
 
-from clients.cli import refusal
-from clients.cli.mesh import RefusedError
+from clients.cli.connection.mesh import RefusedError
+from clients.cli.display import refusal
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError, FieldViolation, Precondition, from_rpc_error
 

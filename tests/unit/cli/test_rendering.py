@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from clients.cli import outline, values
-from clients.cli.columns import Column, columns, cut, fitting
+from clients.cli.display import outline, values
+from clients.cli.display.columns import Column, columns, cut, fitting
+from clients.cli.display.output import Output
 from clients.cli.mistake import Mistake
-from clients.cli.output import Output
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.match_queue_pb2 import MatchCandidate

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.cli.files.table_file import CsvFile, opened
 from clients.cli.mistake import Mistake
-from clients.cli.table_file import CsvFile, opened
 
 HEADER = ["No", "Name", "Straße"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

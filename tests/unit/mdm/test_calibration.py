@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1 import match_model_pb2 as pb
 from services.mdm.domain.live_quality import Count, wilson
-from services.mdm.domain.matching.calibration import Label, calibrated
-from services.mdm.domain.matching.defaults import LINK, REVIEW, default_model
+from services.mdm.domain.matching.learning.calibration import Label, calibrated
+from services.mdm.domain.matching.learning.defaults import LINK, REVIEW, default_model
 from services.mdm.domain.matching.model import Score
 from services.mdm.domain.types.supplier import SUPPLIER
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import employee_pb2, item_pb2, pack_pb2, party_pb2, supplier_pb2
 from concord.mdm.v1 import ingest_pb2 as pb
 from services.mdm.domain.assertions import restate, standing
-from services.mdm.domain.code_map import CodeMap, CodeMaps
-from services.mdm.domain.coding import Coding, coded
-from services.mdm.domain.derivation import derive
+from services.mdm.domain.codes.code_map import CodeMap, CodeMaps
+from services.mdm.domain.codes.coding import Coding, coded
 from services.mdm.domain.record_type import Coded, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import Trust
+from services.mdm.domain.survivorship.derivation import derive
+from services.mdm.domain.survivorship.survivorship import Trust
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER

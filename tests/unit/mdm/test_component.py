@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.mdm.v1.system_pb2 import System
-from services.mdm.domain.matching.clustering import Edge, Pair, pair_of
-from services.mdm.domain.matching.connected import connected, connected_in_bulk
-from services.mdm.domain.matching.defaults import LINK, REVIEW, default_model
-from services.mdm.domain.matching.profile import Profile
+from services.mdm.domain.matching.grouping.clustering import Edge, Pair, pair_of
+from services.mdm.domain.matching.grouping.connected import connected, connected_in_bulk
+from services.mdm.domain.matching.learning.defaults import LINK, REVIEW, default_model
+from services.mdm.domain.matching.standardising.profile import Profile
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.component import Component
-from services.mdm.storage.matcher import rivalling
-from services.mdm.storage.registry import Landscape
-from services.mdm.storage.voices import Voice
+from services.mdm.storage.matching.component import Component
+from services.mdm.storage.matching.matcher import rivalling
+from services.mdm.storage.matching.voices import Voice
+from services.mdm.storage.registration.registry import Landscape
 
 MODEL = default_model(SUPPLIER)
 NAMES = tuple("abcdefgh")

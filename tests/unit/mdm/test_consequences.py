@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdm.domain.matching.consequences import merges, regrouped, splits
+from services.mdm.domain.matching.grouping.consequences import merges, regrouped, splits
 
 Partition = dict[str, int]
 _SOURCES = tuple(f"s{number}" for number in range(8))

@@ -6,7 +6,7 @@ from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.party_pb2 import BankAccount, PaymentTerms, SupplierSite, TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.domain.payment import payment_changed
-from services.mesh.governance import payment_critical_paths
+from services.mesh.contract.governance import payment_critical_paths
 
 
 def supplier() -> Supplier:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import cost_center_pb2, location_pb2, party_pb2, supplier_pb2, survivorship_pb2
 from concord.mdm.v1 import ingest_pb2 as pb
 from concord.mdm.v1.record_pb2 import ValueExplanation
-from services.mdm.domain.explanation import explain
-from services.mdm.domain.pinning import Pin, fingerprint, pinned_violations, word
-from services.mdm.domain.ranking import DEFAULT, Criterion, Rules, group_names, rule_violations
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import is_sliced, slots_of
-from services.mdm.domain.survivorship import Golden, canonical_digest, survive
+from services.mdm.domain.survivorship.explanation import explain
+from services.mdm.domain.survivorship.pinning import Pin, fingerprint, pinned_violations, word
+from services.mdm.domain.survivorship.ranking import DEFAULT, Criterion, Rules, group_names, rule_violations
+from services.mdm.domain.survivorship.survivorship import Golden, canonical_digest, survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.location import LOCATION

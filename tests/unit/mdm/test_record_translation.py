@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import ingest_pb2 as pb
 from concord.mdm.v1 import item_pb2, pack_pb2, supplier_pb2
 from services.mdm.domain.assertions import restate
-from services.mdm.domain.code_map import CodeMap, CodeMaps
-from services.mdm.domain.coding import annotate, coded
-from services.mdm.domain.derivation import derive
-from services.mdm.domain.explanation import explain
-from services.mdm.domain.record_translation import Cause, Mark, RecordTranslation, marks, translated
+from services.mdm.domain.codes.code_map import CodeMap, CodeMaps
+from services.mdm.domain.codes.coding import annotate, coded
+from services.mdm.domain.codes.record_translation import Cause, Mark, RecordTranslation, marks, translated
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship import Trust
+from services.mdm.domain.survivorship.derivation import derive
+from services.mdm.domain.survivorship.explanation import explain
+from services.mdm.domain.survivorship.survivorship import Trust
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import submissions

@@ -15,7 +15,7 @@ from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.validity import violations
-from services.mesh import validation
+from services.mesh.contract import validation
 from tests.support.samples import independent, misspelt, sample, wording
 from tests.support.strategies import contents, declared
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mesh.arrays import number_array, text_array
+from services.mesh.postgres.arrays import number_array, text_array
 
 
 def test_no_values_are_an_empty_array() -> None:

@@ -16,9 +16,9 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.development.issuer import DevelopmentIssuer
-from services.mesh.authentication import AuthenticationSettings, TokenAuthenticator
-from services.mesh.caller import Caller
 from services.mesh.errors import ConcordError
+from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
+from services.mesh.identity.caller import Caller
 
 ISSUER = "https://issuer.example"
 

@@ -21,8 +21,8 @@ from concord.mdm.v1 import (
     supplier_pb2,
     system_pb2,
 )
-from services.mesh import client
-from services.mesh.client import service_config
+from services.mesh.calling import client
+from services.mesh.calling.client import service_config
 
 FILES: tuple[Any, ...] = (
     adapter_pb2,

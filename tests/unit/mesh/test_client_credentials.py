@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh import client_credentials
-from services.mesh.client_credentials import ClientCredentials, CredentialsSettings
 from services.mesh.errors import ConcordError
+from services.mesh.identity import client_credentials
+from services.mesh.identity.client_credentials import ClientCredentials, CredentialsSettings
 from tests.support.told_clock import ToldClock
 from tests.support.waiting import eventually
 

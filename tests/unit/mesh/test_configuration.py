@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.mesh.authentication import AuthenticationSettings
 from services.mesh.configuration import ConfigurationError, Secret, describe, load
-from services.mesh.database import DatabaseSettings
+from services.mesh.identity.authentication import AuthenticationSettings
+from services.mesh.postgres.database import DatabaseSettings
 from services.mesh.server.settings import ServerSettings
 from services.mesh.telemetry import TelemetrySettings
 

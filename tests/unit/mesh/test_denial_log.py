@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from concord.audit.v1 import audit_pb2
 from concord.audit.v1.audit_pb2 import Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.caller import Caller
+from services.mesh.call import Call
+from services.mesh.contract.governance import MethodPolicy, method_policy
+from services.mesh.contract.validation import violations
 from services.mesh.errors import ConcordError
-from services.mesh.governance import MethodPolicy, method_policy
+from services.mesh.identity.caller import Caller
 from services.mesh.records.denial_log import UNLISTED, DenialLog
-from services.mesh.server.call import Call
-from services.mesh.validation import violations
 from tests.support.waiting import eventually
 
 OFTEN, NEVER = 0.001, 3600.0

@@ -5,8 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.contract.filters import (
+    And,
+    Comparison,
+    Expression,
+    Not,
+    Or,
+    Order,
+    parse_filter,
+    parse_order,
+    render,
+)
 from services.mesh.errors import ConcordError
-from services.mesh.filters import And, Comparison, Expression, Not, Or, Order, parse_filter, parse_order, render
 
 A, B, C = (Comparison(path, "=", "1") for path in "abc")
 

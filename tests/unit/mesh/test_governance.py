@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import options_pb2
 from concord.mdm.v1 import ingest_pb2, party_pb2, supplier_pb2
-from services.mesh.governance import clear_restricted, field_policy, method_policy, restricted_paths
+from services.mesh.contract.governance import clear_restricted, field_policy, method_policy, restricted_paths
 
 TAX_NUMBER = "98-7654321"
 

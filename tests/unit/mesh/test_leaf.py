@@ -16,10 +16,10 @@ from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.party_pb2 import TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mesh.contract.validation import violations
 from services.mesh.records.keys import KeyRing, derive
 from services.mesh.records.leaf import Change, Commitments, Origin, build_leaf, content_digest
 from services.mesh.records.values import flatten
-from services.mesh.validation import violations
 from tests.support.messages import messages
 
 RING = KeyRing({1: bytes(32)})

@@ -14,11 +14,11 @@ from services.audit.domain.sequencing import LeafConflictError, Receipt
 from services.audit.transport.observation import Observation
 from services.mdm.transport.match_quality import quality_gauges
 from services.mesh.access_log import ServedCall
-from services.mesh.elected import Elected
 from services.mesh.metrics.calls import BoundedSet
 from services.mesh.metrics.count import Count
 from services.mesh.metrics.durations import OTHER, Durations
 from services.mesh.metrics.standing import show_elections
+from services.mesh.postgres.elected import Elected
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.scraping import labels, scrape, values
 from tools.alerts.documented import documented

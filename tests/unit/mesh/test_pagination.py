@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import item_pb2, supplier_pb2
+from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError
-from services.mesh.pagination import PageToken, page_size
 
 REQUEST = supplier_pb2.ListSuppliersRequest(filter='legal_name = "Acme"', order_by="legal_name desc")
 keys = st.lists(st.text(), max_size=4).map(tuple)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.mesh.client import ClientTls
-from services.mesh.client_credentials import CredentialsSettings
+from services.mesh.calling.client import ClientTls
+from services.mesh.calling.peer import PeerSettings
 from services.mesh.configuration import ConfigurationError, load
-from services.mesh.peer import PeerSettings
+from services.mesh.identity.client_credentials import CredentialsSettings
 
 CREDENTIALS = {
     "AUDIT_CREDENTIALS_TOKEN_URL": "https://issuer.example.org/token",

@@ -5,7 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mesh.purpose import PURPOSE_KEY, REASON_KEY, stated, with_purpose
+from services.mesh.contract.purpose import PURPOSE_KEY, REASON_KEY, stated, with_purpose
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from concord.governance.v1 import options_pb2 as options
+from services.mesh.contract.governance import MethodPolicy
 from services.mesh.errors import ConcordError
-from services.mesh.governance import MethodPolicy
 from services.mesh.server import Call, RequestStream
 from services.mesh.server.contract import shutting_down
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ import pytest
 from services.adapter.storage.schema import MIGRATIONS as ADAPTER
 from services.audit.storage import MIGRATIONS as AUDIT
 from services.mdm.storage.schema import MIGRATIONS as MDM
-from services.mesh.schema_revision import SchemaRevision
+from services.mesh.postgres.schema_revision import SchemaRevision
 
 
 @pytest.mark.parametrize("migrations", [ADAPTER, AUDIT, MDM], ids=["adapter", "audit", "mdm"])

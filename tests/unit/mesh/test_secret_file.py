@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.mesh.secret_file import read_secret_file, require_closed
+from services.mesh.identity.secret_file import read_secret_file, require_closed
 
 ROOT, OWN = 0, 10001
 

@@ -11,9 +11,9 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.development.issuer import DevelopmentIssuer
-from services.mesh import signing_keys
 from services.mesh.errors import ConcordError
-from services.mesh.signing_keys import FileKeys, UrlKeys
+from services.mesh.identity import signing_keys
+from services.mesh.identity.signing_keys import FileKeys, UrlKeys
 from tests.support.told_clock import ToldClock
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2
 from concord.mdm.v1 import party_pb2, supplier_pb2
+from services.mesh.contract.validation import require_valid, violations
 from services.mesh.errors import ConcordError
-from services.mesh.validation import require_valid, violations
 
 
 def test_a_valid_message_has_no_violations() -> None:

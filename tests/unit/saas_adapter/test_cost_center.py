@@ -12,7 +12,7 @@ from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from services.adapter.connector import Expression, UntranslatableError
 from services.adapter.domain.delivered import canonical
-from services.mesh.validation import violations
+from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import cost_center
 from services.saas_adapter.domain.scim.conventions import Conventions
 from tests.unit.saas_adapter.resources import CONVENTIONS, RESOURCES, cost_centers

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from services.adapter.connector import UntranslatableError
-from services.mesh.validation import violations
+from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import cost_center, department
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.department import Department

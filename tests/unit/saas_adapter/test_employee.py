@@ -16,7 +16,7 @@ from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.workforce_pb2 import EmployeeSlice, WorkContact
 from services.adapter.connector import Expression, UntranslatableError
 from services.adapter.domain.effective import in_effect
-from services.mesh.validation import violations
+from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import employee
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.employee import ENTERPRISE, LOOKED_UP

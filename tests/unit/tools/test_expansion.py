@@ -51,7 +51,7 @@ REVOKE EXECUTE ON FUNCTION public.f() FROM PUBLIC;
 def revision(directory: Path, script: str, mark: str = "") -> Path:
     file = directory / "0002_step.py"
     file.write_text(f"""
-from services.mesh.migrations import run_script
+from services.mesh.postgres.migrations import run_script
 
 {mark}
 

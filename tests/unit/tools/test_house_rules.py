@@ -62,7 +62,7 @@ def test_a_broken_rule_is_found_where_it_is_broken(
         "import time",
         "from random import choice",
         "import os.path",
-        "from services.mesh import database",
+        "from services.mesh.postgres import database",
         "from services.mesh.records.record_store import RecordStore",
         "from datetime import datetime; datetime.now()",
         "import datetime; datetime.datetime.now(datetime.UTC)",

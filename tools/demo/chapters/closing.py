@@ -12,7 +12,7 @@ from concord.mdm.v1.cost_center_pb2 import (
     ExplainCostCenterRequest,
     SearchCostCentersRequest,
 )
-from services.mesh.purpose import with_purpose
+from services.mesh.contract.purpose import with_purpose
 from tools.demo.erp import account
 from tools.demo.story import Story
 from tools.demo.workforce import cost_center_in_workforce

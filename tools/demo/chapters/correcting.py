@@ -13,7 +13,7 @@ from concord.mdm.v1.supplier_pb2 import (
     Supplier,
     UpdateSupplierRequest,
 )
-from services.mesh.purpose import with_purpose
+from services.mesh.contract.purpose import with_purpose
 from tools.demo.erp import parties, rename_party
 from tools.demo.expectations import Expectations
 from tools.demo.story import Story

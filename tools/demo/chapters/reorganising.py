@@ -20,8 +20,8 @@ from concord.mdm.v1.tree_pb2 import (
     TreeNode,
     TreeProposal,
 )
+from services.mesh.contract.purpose import with_purpose
 from services.mesh.errors import from_rpc_error
-from services.mesh.purpose import with_purpose
 from tools.demo.chapters.closing import midnight
 from tools.demo.erp import parent_of_account
 from tools.demo.story import Story

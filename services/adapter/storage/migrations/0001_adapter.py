@@ -3,7 +3,7 @@
 One history for every adapter; each has a database of its own.
 """
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 from services.mesh.records.schema import RECORDS_1, grant_service_role
 
 revision = "0001"

@@ -1,6 +1,6 @@
 """Since when a delivery has waited: what is on the agenda when this runs counts from then."""
 
-from services.mesh.migrations import run_script
+from services.mesh.postgres.migrations import run_script
 
 revision = "0002"
 down_revision = "0001"

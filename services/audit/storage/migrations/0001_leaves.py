@@ -1,6 +1,6 @@
 """The log: append only, gapless from 0, each hash checked by the database."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Leaves stay in their rows: hashes can't be compressed, and trying took 7 % of PostgreSQL's time in an import."""
 
-from services.mesh.migrations import run_script
+from services.mesh.postgres.migrations import run_script
 
 revision = "0002"
 down_revision = "0001"

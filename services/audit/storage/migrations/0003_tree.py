@@ -1,6 +1,6 @@
 """The log's tree: full tiles of hashes, and a signed checkpoint for every commit."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """What witnesses said of checkpoints."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0004"
 down_revision = "0003"

@@ -3,7 +3,7 @@
 The pending list is short, so that the append that empties it into the index is not a slow one.
 """
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0005"
 down_revision = "0004"

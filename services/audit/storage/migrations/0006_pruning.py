@@ -4,7 +4,7 @@ A legal hold is in force from its first leaf to its second, which releases it. I
 those that name none; a hold that names none covers everything.
 """
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0006"
 down_revision = "0005"

@@ -1,6 +1,6 @@
 """Which revision the schema is at: the service asks, before it serves and as long as it does."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0007"
 down_revision = "0006"

@@ -4,7 +4,7 @@ A second index in no order that leaves come in was the dearest part of an append
 25 of PostgreSQL's 71 µs a leaf.
 """
 
-from services.mesh.migrations import run_script
+from services.mesh.postgres.migrations import run_script
 
 revision = "0008"
 down_revision = "0007"

@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from concord.mdm.v1 import match_model_pb2 as pb
+from services.mdm.domain.matching.columns.hashing import hashed
+from services.mdm.domain.matching.comparing.gauge import Gauge
+from services.mdm.domain.matching.comparing.weighing_plan import Plan, planned
 from services.mdm.domain.matching.declaration import DISCOUNT, Attribute, Matching
-from services.mdm.domain.matching.gauge import Gauge
-from services.mdm.domain.matching.hashing import hashed
-from services.mdm.domain.matching.profile import Profile
-from services.mdm.domain.matching.weighing_plan import Plan, planned
+from services.mdm.domain.matching.standardising.profile import Profile
 
 MISSING = -1
 """The level of an attribute that one of the records says nothing of: it weighs nothing."""

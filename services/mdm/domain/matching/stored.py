@@ -2,7 +2,7 @@
 
 from concord.mdm.v1 import match_model_pb2 as pb
 from services.mdm.domain.matching.model import MatchModel, Weights
-from services.mdm.domain.matching.profile import matching_of
+from services.mdm.domain.matching.standardising.profile import matching_of
 from services.mdm.domain.record_type import RecordType
 
 

@@ -3,7 +3,7 @@
 All three are derived from revisions and can be rebuilt from them.
 """
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 from services.mesh.records.schema import RECORDS_1, grant_service_role
 
 revision = "0001"

@@ -1,6 +1,6 @@
 """Who refers to whom, and when each record is there to be referred to; derived from golden revisions."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0002"
 down_revision = "0001"

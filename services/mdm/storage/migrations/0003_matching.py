@@ -3,7 +3,7 @@
 All of it is derived from source revisions, decisions and match models but for who is at work on what in the queue.
 """
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """Where which codes of mapped systems are said, and how far golden records have come behind changed code maps."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """What became of the rows of imports, batch by batch: written with the rows' own transaction, never changed."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0005"
 down_revision = "0004"

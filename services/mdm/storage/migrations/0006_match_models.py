@@ -1,6 +1,6 @@
 """Which match models there are, which is in force, and how far a training is; derived from the models' records."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0006"
 down_revision = "0005"

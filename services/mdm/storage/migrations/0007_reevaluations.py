@@ -1,6 +1,6 @@
 """How far golden records follow what decides them: survivorship rules and trust ranks that changed."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0007"
 down_revision = "0006"

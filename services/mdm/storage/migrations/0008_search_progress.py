@@ -1,6 +1,6 @@
 """How far the match tables follow the feed for record types that no match model is in force for: search reads them."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0008"
 down_revision = "0007"

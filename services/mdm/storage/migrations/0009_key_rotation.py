@@ -1,6 +1,6 @@
 """Profiles tell under which key their tokens were made, to be renewed after a rotation; old imports may go."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 
 revision = "0009"
 down_revision = "0008"

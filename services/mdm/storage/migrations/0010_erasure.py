@@ -1,6 +1,6 @@
 """Erasure: a guarded function empties what ends in its erasure and is under no legal hold; holds have a table."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 from services.mesh.records.schema import ERASURE_1, grant_erasure, guard_table
 
 revision = "0010"

@@ -1,6 +1,6 @@
 """The record ledger alone, as every service's first migration makes it."""
 
-from services.mesh.migrations import granted_role, run_script
+from services.mesh.postgres.migrations import granted_role, run_script
 from services.mesh.records.schema import RECORDS_1, grant_service_role
 
 revision = "0001"

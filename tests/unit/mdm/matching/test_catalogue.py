@@ -2,8 +2,8 @@
 
 from itertools import combinations
 
-from services.mdm.domain.matching.clustering import Cuts, Node, clusters
-from services.mdm.domain.matching.scoring import Scoring
+from services.mdm.domain.matching.grouping.clustering import Cuts, Node, clusters
+from services.mdm.domain.matching.measuring.population_scores import Scoring
 from tests.support.catalogue_suppliers import companies, model, profiles
 
 MOST_FOR_NOTHING = 500

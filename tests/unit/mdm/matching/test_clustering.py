@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdm.domain.matching.clustering import (
+from services.mdm.domain.matching.grouping.clustering import (
     MOST_REVIEWS,
     Cuts,
     Doubt,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1 import employee_pb2
 from services.mdm.domain.match_reasons import reasons
-from services.mdm.domain.matching.code_token import code_token, token_of_all, tokens_of_pairs
-from services.mdm.domain.matching.comparisons import Likeness, likeness
+from services.mdm.domain.matching.comparing.comparisons import Likeness, likeness
 from services.mdm.domain.matching.declaration import Attribute, Comparison
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.profile import profile
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.standardising.code_token import code_token, token_of_all, tokens_of_pairs
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.sensitivity import is_restricted

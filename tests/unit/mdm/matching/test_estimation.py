@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2
-from services.mdm.domain.matching import estimation
-from services.mdm.domain.matching.bulk import likenesses, scores
-from services.mdm.domain.matching.estimation import estimated
+from services.mdm.domain.matching.columns.population import Pairs, Population, population
+from services.mdm.domain.matching.learning import estimation
+from services.mdm.domain.matching.learning.estimation import estimated
+from services.mdm.domain.matching.learning.training import trained
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Pairs, Population, population
-from services.mdm.domain.matching.profile import profile
-from services.mdm.domain.matching.training import trained
+from services.mdm.domain.matching.scoring.bulk import likenesses, scores
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.supplier import SUPPLIER
 

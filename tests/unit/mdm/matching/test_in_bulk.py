@@ -10,18 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.mdm.domain.matching.bulk_keys import all_keys_in_bulk, block_keys_of_each
-from services.mdm.domain.matching.code_token import code_token
-from services.mdm.domain.matching.comparisons import likeness
+from services.mdm.domain.matching.blocking.bulk_keys import all_keys_in_bulk, block_keys_of_each
+from services.mdm.domain.matching.blocking.features import Features
+from services.mdm.domain.matching.blocking.keys import all_keys, block_keys, features_of
+from services.mdm.domain.matching.columns.hashing import hashed_in_bulk
+from services.mdm.domain.matching.columns.lists import Lists, Numbers, starts_of
+from services.mdm.domain.matching.columns.population import (
+    candidates,
+    common,
+    holders,
+    pairs_within,
+    population,
+    united,
+)
+from services.mdm.domain.matching.comparing.comparisons import likeness
+from services.mdm.domain.matching.comparing.value_comparer import ValueComparer
 from services.mdm.domain.matching.declaration import Comparison, Feature
-from services.mdm.domain.matching.defaults import default_model
-from services.mdm.domain.matching.features import Features
-from services.mdm.domain.matching.hashing import hashed_in_bulk
-from services.mdm.domain.matching.keys import all_keys, block_keys, features_of
-from services.mdm.domain.matching.lists import Lists, Numbers, starts_of
-from services.mdm.domain.matching.population import candidates, common, holders, pairs_within, population, united
-from services.mdm.domain.matching.profile import profile
-from services.mdm.domain.matching.value_comparer import ValueComparer
+from services.mdm.domain.matching.learning.defaults import default_model
+from services.mdm.domain.matching.standardising.code_token import code_token
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.supplier import SUPPLIER

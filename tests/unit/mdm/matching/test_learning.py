@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import match_model_pb2, supplier_pb2
-from services.mdm.domain.matching.bulk import likenesses, scores
-from services.mdm.domain.matching.defaults import VETO, default_model
-from services.mdm.domain.matching.labels import LabelledSet, decisions
-from services.mdm.domain.matching.learning import decided, even_odds, learnt
+from services.mdm.domain.matching.columns.population import Pairs, Population, population
+from services.mdm.domain.matching.learning.defaults import VETO, default_model
+from services.mdm.domain.matching.learning.learning import decided, even_odds, learnt
+from services.mdm.domain.matching.learning.regression import Observations, fitted, rising
+from services.mdm.domain.matching.learning.training import trained
+from services.mdm.domain.matching.measuring.labels import LabelledSet, decisions
+from services.mdm.domain.matching.measuring.quality import measured
 from services.mdm.domain.matching.model import MatchModel
-from services.mdm.domain.matching.population import Pairs, Population, population
-from services.mdm.domain.matching.profile import profile
-from services.mdm.domain.matching.quality import measured
-from services.mdm.domain.matching.regression import Observations, fitted, rising
-from services.mdm.domain.matching.training import trained
+from services.mdm.domain.matching.scoring.bulk import likenesses, scores
+from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.types.supplier import SUPPLIER
 
 NAMES = ("Acme Surgical", "Bolt Medical", "Cedar Labs", "Delta Implants", "Elm Devices", "Fir Pharma")

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from concord.mdm.v1 import employee_pb2, match_model_pb2, supplier_pb2, workforce_pb2
 from services.mdm.domain.matching import model as model_module
-from services.mdm.domain.matching.bulk import Comparer, likenesses, scores
-from services.mdm.domain.matching.comparisons import LEVELS, level, likeness
+from services.mdm.domain.matching.blocking.keys import block_keys
+from services.mdm.domain.matching.columns.population import Pairs, population
+from services.mdm.domain.matching.comparing.comparisons import LEVELS, level, likeness
 from services.mdm.domain.matching.declaration import Comparison
-from services.mdm.domain.matching.defaults import VETO, default_model
-from services.mdm.domain.matching.keys import block_keys
+from services.mdm.domain.matching.learning.defaults import VETO, default_model
+from services.mdm.domain.matching.learning.training import sampled, trained
 from services.mdm.domain.matching.model import MISSING, MatchModel, Score
-from services.mdm.domain.matching.population import Pairs, population
-from services.mdm.domain.matching.profile import Profile, profile, said
+from services.mdm.domain.matching.scoring.bulk import Comparer, likenesses, scores
+from services.mdm.domain.matching.scoring.weighing import Weighing
+from services.mdm.domain.matching.standardising.profile import Profile, profile, said
 from services.mdm.domain.matching.stored import from_message, to_message
-from services.mdm.domain.matching.training import sampled, trained
-from services.mdm.domain.matching.weighing import Weighing
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.mdm.v1 import item_pb2, supplier_pb2
-from services.mdm.domain.matching import wording
-from services.mdm.domain.matching.pack_wording import pack_count
-from services.mdm.domain.matching.profile import matching_of, profile
-from services.mdm.domain.matching.standards import description, pack
+from services.mdm.domain.matching.standardising import wording
+from services.mdm.domain.matching.standardising.pack_wording import pack_count
+from services.mdm.domain.matching.standardising.profile import matching_of, profile
+from services.mdm.domain.matching.standardising.standards import description, pack
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 

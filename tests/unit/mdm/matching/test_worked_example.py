@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from services.mdm.domain.match_reasons import reasons
-from services.mdm.domain.matching.clustering import Cuts, Doubt, Node, clusters
-from services.mdm.domain.matching.keys import block_keys
-from services.mdm.domain.matching.profile import Profile
-from services.mdm.domain.matching.scoring import Scoring
+from services.mdm.domain.matching.blocking.keys import block_keys
+from services.mdm.domain.matching.grouping.clustering import Cuts, Doubt, Node, clusters
+from services.mdm.domain.matching.measuring.population_scores import Scoring
+from services.mdm.domain.matching.standardising.profile import Profile
 from tests.support.catalogue_suppliers import companies, model, names, profiles
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "matching.md").read_text()

@@ -1,7 +1,7 @@
 """How employees are matched: by names, day of birth, home, contacts and national numbers."""
 
-from services.mdm.domain.matching import standards
 from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+from services.mdm.domain.matching.standardising import standards
 
 _HOME_LINES = ("home_address.address_lines",)
 

@@ -1,7 +1,7 @@
 """How items are matched: by what they are called, by part numbers and codes, by manufacturer and price."""
 
-from services.mdm.domain.matching import standards
 from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+from services.mdm.domain.matching.standardising import standards
 
 _TEXTS = ("display_name", "manufacturer_part_number")
 

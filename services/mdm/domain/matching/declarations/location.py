@@ -1,7 +1,7 @@
 """How locations are matched: by what they are called, their code and their address."""
 
-from services.mdm.domain.matching import standards
 from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+from services.mdm.domain.matching.standardising import standards
 
 _LINES = ("slices.address.address_lines",)
 

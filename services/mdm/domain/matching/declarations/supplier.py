@@ -1,7 +1,7 @@
 """How suppliers are matched: by name, address, phone, e-mail and web address."""
 
-from services.mdm.domain.matching import standards
 from services.mdm.domain.matching.declaration import Attribute, BlockKey, Comparison, Feature, Matching
+from services.mdm.domain.matching.standardising import standards
 
 _NAMES = ("legal_name", "trading_names")
 _SITE_LINES = ("sites.address.address_lines",)

@@ -1,0 +1,1 @@
+"""The commands, a module for what belongs together; loaded when they are asked for."""

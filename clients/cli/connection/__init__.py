@@ -1,0 +1,1 @@
+"""The way to a mesh: contexts, credentials, logging in, calls and streams of calls."""

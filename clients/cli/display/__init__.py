@@ -1,0 +1,1 @@
+"""What people see: tables, outlines, differences, refusals; and evidence in other tools' forms."""

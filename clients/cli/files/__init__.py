@@ -1,0 +1,1 @@
+"""What people hand over in files, and get back in them: tables, records, codes, mappings, reports."""

@@ -1,0 +1,1 @@
+"""Many records at once: hashes, lists and texts as columns of numbers."""

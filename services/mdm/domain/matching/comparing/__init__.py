@@ -1,0 +1,1 @@
+"""How alike values are, one by one and many at once: the same numbers."""

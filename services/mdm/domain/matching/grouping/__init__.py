@@ -1,0 +1,1 @@
+"""Which records are one thing, given what their pairs weigh and what stewards decided."""

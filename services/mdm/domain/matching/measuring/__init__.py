@@ -1,0 +1,1 @@
+"""How well matching does: labelled sets, and scores of a whole population."""

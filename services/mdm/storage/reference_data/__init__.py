@@ -1,0 +1,1 @@
+"""Code lists and code maps, what changed ones touch, and the runs that follow them."""

@@ -1,0 +1,1 @@
+"""The end of records: holds against it, erasure, and what ends by itself when its time is over."""

@@ -1,0 +1,1 @@
+"""Trees as they lie in records, and proposals of other ones."""

@@ -1,0 +1,1 @@
+"""What the contracts say of every call: governance, constraints, masks, filters, pages, purposes."""

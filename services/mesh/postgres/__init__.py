@@ -1,0 +1,1 @@
+"""The service's PostgreSQL: connections, statements, schema, and work that one replica does at a time."""
