@@ -5,8 +5,7 @@ from google.protobuf.message import Message
 from concord.mdm.v1 import ledger_pb2
 from services.mdm.storage.registration.registrations import Registrations
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.systems import named, page, writable_paths
-from services.mesh.contract.field_masks import apply_mask
+from services.mdm.transport.registered import merging, named, page
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.LedgerService"
@@ -44,12 +43,7 @@ class _Methods:
         return ledger_pb2.ListLedgersResponse(ledgers=shown, next_page_token=token)
 
     def update_ledger(self, request: ledger_pb2.UpdateLedgerRequest, call: Call) -> Message:
-        paths = writable_paths(request.update_mask, request.ledger)
-
-        def merge(present: ledger_pb2.Ledger) -> ledger_pb2.Ledger:
-            apply_mask(request.ledger, present, paths)
-            return present
-
+        merge = merging("ledger", request.ledger, request.update_mask)
         decision = self._deciding.decision(request, call)
         updated = self._registrations.update_ledger(request.ledger.name, request.etag, merge, decision)
         return ledger_pb2.UpdateLedgerResponse(ledger=updated)

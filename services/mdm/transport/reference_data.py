@@ -15,8 +15,7 @@ from services.mdm.storage.reference_data.reference_data import ReferenceData
 from services.mdm.storage.tables import coded_values
 from services.mdm.storage.tables.coded_values import Unmapped
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.systems import page, writable_paths
-from services.mesh.contract.field_masks import apply_mask
+from services.mdm.transport.registered import merging, page
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 
@@ -70,12 +69,7 @@ class ReferenceDataMethods:
 
     def update_list(self, request: pb.UpdateCodeListRequest, call: Call) -> Message:
         """Change a list."""
-        paths = writable_paths(request.update_mask, request.code_list)
-
-        def merge(present: pb.CodeList) -> pb.CodeList:
-            apply_mask(request.code_list, present, paths)
-            return present
-
+        merge = merging("code_list", request.code_list, request.update_mask)
         decision = self._deciding.decision(request, call)
         kept = self._reference_data.update_list(request.code_list.name, request.etag, merge, decision)
         return pb.UpdateCodeListResponse(code_list=kept)

@@ -18,7 +18,7 @@ from services.mdm.storage.survivorship.rebuilding import Rebuilding, WouldBe
 from services.mdm.storage.survivorship.rules import SurvivorshipRules, name_of
 from services.mdm.storage.tables.pin_records import ending_pin
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.systems import page
+from services.mdm.transport.registered import page
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 

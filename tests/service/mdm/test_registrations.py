@@ -52,6 +52,37 @@ def test_an_update_is_about_what_its_mask_names_and_nothing_else(steward: Client
         assert broken == [f"system.{field.removeprefix('system.')}" for field in fields]
 
 
+def test_updates_of_ledgers_and_code_lists_are_about_what_their_masks_name(steward: Client) -> None:
+    displayed = field_mask_pb2.FieldMask(paths=["display_name"])
+    ledger = ledger_pb2.Ledger(name="ledgers/masked", display_name="Masked", entity=GROUP, currency_code="USD")
+    kept = steward.ledgers.CreateLedger(ledger_pb2.CreateLedgerRequest(ledger=ledger, request_id=rid())).ledger
+    said = ledger_pb2.Ledger(name=kept.name, display_name="Renamed", currency_code="not meant")
+    update = ledger_pb2.UpdateLedgerRequest(ledger=said, update_mask=displayed, etag=kept.etag, request_id=rid())
+    changed = steward.ledgers.UpdateLedger(update).ledger
+    assert (changed.display_name, changed.currency_code, changed.entity) == ("Renamed", "USD", GROUP)
+    update.update_mask.paths.append("currency_code")
+    refusals = {"ledger.currency_code": refused(lambda: steward.ledgers.UpdateLedger(update))}
+
+    values = [reference_data_pb2.CodeValue(code="EA", display_name="each")]
+    code_list = reference_data_pb2.CodeList(name="codeLists/masked", display_name="Masked", values=values)
+    listed = steward.reference_data.CreateCodeList(
+        reference_data_pb2.CreateCodeListRequest(code_list=code_list, request_id=rid())
+    ).code_list
+    renamed = reference_data_pb2.CodeList(
+        name=listed.name, display_name="Renamed", values=[reference_data_pb2.CodeValue(display_name="not meant")]
+    )
+    request = reference_data_pb2.UpdateCodeListRequest(
+        code_list=renamed, update_mask=displayed, etag=listed.etag, request_id=rid()
+    )
+    after = steward.reference_data.UpdateCodeList(request).code_list
+    assert (after.display_name, list(after.values)) == ("Renamed", values)
+    request.update_mask.paths.append("values")
+    refusals["code_list.values[0].code"] = refused(lambda: steward.reference_data.UpdateCodeList(request))
+    for field, error in refusals.items():
+        assert error.reason == reasons.ERROR_REASON_CONSTRAINT_VIOLATED
+        assert [violation.field for violation in error.violations] == [field]
+
+
 def test_names_and_codes_have_no_control_characters(steward: Client) -> None:
     system = system_pb2.System(name="systems/new", display_name="New\n", kind="erp", entity=GROUP, trust_rank=9)
     entity = system_pb2.Entity(name="entities/new", display_name="N\tew", parent=GROUP)

@@ -1,0 +1,78 @@
+"""What is registered rather than mastered, as its services see it: found by name, paged, changed by a mask."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mdm.storage.deciding.scope import missing
+from services.mesh.contract.field_masks import apply_mask, resolve_mask
+from services.mesh.contract.pagination import PageToken, page_size
+from services.mesh.contract.validation import constraint_violated, violations
+from services.mesh.errors import ConcordError, FieldViolation
+
+_HUB_SETS = ("name", "etag", "revision", "update_time", "retired")
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+M = TypeVar("M", bound=Message)
+
+
+def named(registered: Sequence[N], kind: str, name: str) -> N:
+    """Return the registered one of a name. Raises RECORD_NOT_FOUND."""
+    for one in registered:
+        if one.name == name:
+            return one
+    raise missing(kind, name)
+
+
+def page(registered: Sequence[N], request: Any) -> tuple[Sequence[N], str]:
+    """Return a page of what is registered, by name, and the next page's token."""
+    size = page_size(request.page_size)
+    after = PageToken.decode(request.page_token, request)
+    behind = [one for one in registered if after is None or one.name > after[0]]
+    token = PageToken.encode((behind[size - 1].name,), request) if len(behind) > size else ""
+    return behind[:size], token
+
+
+def merging(field: str, said: M, mask: FieldMask) -> Callable[[M], M]:
+    """Return what changes a registration as it stands to what an update's `field` says of it, at the mask's paths.
+
+    The contract's constraints count for the name and for what is changed; whatever else is said is not looked at
+    (AIP-134). Raises UNKNOWN_FIELD, FIELD_NOT_WRITABLE, CONSTRAINT_VIOLATED.
+    """
+    paths = _writable(mask, said)
+    _require_valid(field, said, {"name", *(path.partition(".")[0] for path in paths)})
+
+    def merge(present: M) -> M:
+        apply_mask(said, present, paths)
+        return present
+
+    return merge
+
+
+def _writable(mask: FieldMask, said: Message) -> tuple[str, ...]:
+    for path in mask.paths:
+        if path in _HUB_SETS:
+            raise ConcordError(
+                reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
+                f"{path} is not yours to set",
+                metadata={"field": path},
+                violations=[FieldViolation(path, "is set by the hub")],
+            )
+    return tuple(path for path in resolve_mask(mask, said) if path not in _HUB_SETS)
+
+
+def _require_valid(field: str, said: Message, looked_at: set[str]) -> None:
+    found = [broken for broken in violations(said) if re.split(r"[.\[]", broken.field)[0] in looked_at]
+    if found:
+        raise constraint_violated([replace(broken, field=f"{field}.{broken.field}") for broken in found])
