@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -48,18 +48,16 @@ def tree(tmp_path: Path) -> Path:
             (tmp_path / "services" / service / f"{layer}.py").touch()
     for room in _rooms():
         (tmp_path / room).mkdir(parents=True, exist_ok=True)
-        for package in ((tmp_path / room), *(tmp_path / room).parents):
-            if package == tmp_path:
-                break
-            (package / "__init__.py").touch()
-            package.with_suffix(".py").unlink(missing_ok=True)
+        for folder in (room, *list(room.parents)[:-1]):
+            (tmp_path / folder / "__init__.py").touch()
+            (tmp_path / folder).with_suffix(".py").unlink(missing_ok=True)
     return tmp_path
 
 
-def _rooms() -> list[str]:
+def _rooms() -> list[PurePosixPath]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     return [
-        f"{container}.{room}".replace(".", "/")
+        PurePosixPath(f"{container}.{room}".replace(".", "/"))
         for contract in contracts
         for container in contract.get("containers", [])
         for layer in contract["layers"]
