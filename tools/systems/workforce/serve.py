@@ -2,13 +2,13 @@
 
 Its command line takes the bearer token as an argument, which every process of the machine can read; here the token
 comes from a file. The resources are its own (User, Group, EnterpriseUser) and the ones in this folder, which take the
-place of its own with the same id.
+place of its own with the same id. The lists of both lie beside the token's file, whose folder somebody removes: a
+server that is ended by a signal can't.
 """
 
 import importlib
 import json
 import sys
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ def main() -> None:
     """Serve until the process is ended."""
     # Only installed in the environment that runs this.
     cli = importlib.import_module("scim2_server.testserver.cli")
-    port, token = sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8").strip()
-    with tempfile.TemporaryDirectory() as folder:
-        schemas = _merged("default-schemas.json", "schemas.json", Path(folder))
-        types = _merged("default-resource-types.json", "resource_types.json", Path(folder))
-        sys.argv[1:] = ["--port", port, "--schema", schemas, "--resource-type", types, f"--bearer-token={token}"]
-        cli.main()
+    port, token_file = sys.argv[1], Path(sys.argv[2])
+    token = token_file.read_text(encoding="utf-8").strip()
+    schemas = _merged("default-schemas.json", "schemas.json", token_file.parent)
+    types = _merged("default-resource-types.json", "resource_types.json", token_file.parent)
+    sys.argv[1:] = ["--port", port, "--schema", schemas, "--resource-type", types, f"--bearer-token={token}"]
+    cli.main()
 
 
 def _merged(standard: str, own: str, folder: Path) -> str:
