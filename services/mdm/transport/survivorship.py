@@ -7,8 +7,8 @@ from concord.mdm.v1 import record_pb2, survivorship_pb2, what_if_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.effective import ALWAYS, period_message
 from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.survivorship.claim import Contest
 from services.mdm.domain.survivorship.explanation import assertion
-from services.mdm.domain.survivorship.survivorship import Contest
 from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching import match_candidates

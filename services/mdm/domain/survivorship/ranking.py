@@ -7,7 +7,6 @@ then recency, then that order.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
@@ -15,10 +14,8 @@ from concord.mdm.v1 import record_pb2, survivorship_pb2
 from services.mdm.domain.effective import canonical_bytes
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.stewarding import HUB
+from services.mdm.domain.survivorship.claim import Claim
 from services.mdm.domain.violation import Violation
-
-if TYPE_CHECKING:
-    from services.mdm.domain.survivorship.survivorship import Claim
 
 Rule = record_pb2.ValueExplanation.Rule
 Criterion = survivorship_pb2.GroupRule.Criterion
@@ -71,7 +68,7 @@ def rule_violations(record_type: RecordType, groups: Sequence[survivorship_pb2.G
         seen.add(rule.group)
 
 
-def ranked(claims: Sequence["Claim"], criteria: Sequence[Criterion.ValueType]) -> tuple[list["Claim"], Rule.ValueType]:
+def ranked(claims: Sequence[Claim], criteria: Sequence[Criterion.ValueType]) -> tuple[list[Claim], Rule.ValueType]:
     """Return two claims or more on one value, the winner first, and the rule that told it from the next other value."""
     measures = _measures(claims, criteria)
     order = sorted(claims, key=lambda claim: (*(measure(claim) for _, measure in measures), claim.order[2:]))
@@ -92,10 +89,10 @@ def completeness(value: Message | None) -> int:
     )
 
 
-_Measure = tuple["Rule.ValueType", Callable[["Claim"], int]]
+_Measure = tuple["Rule.ValueType", Callable[[Claim], int]]
 
 
-def _measures(claims: Sequence["Claim"], criteria: Sequence[Criterion.ValueType]) -> list[_Measure]:
+def _measures(claims: Sequence[Claim], criteria: Sequence[Criterion.ValueType]) -> list[_Measure]:
     """Return what is measured of claims, the less the better, with the rule that names it."""
     systems: dict[bytes, set[str]] = {}
     for claim in claims:
@@ -114,6 +111,6 @@ def _measures(claims: Sequence["Claim"], criteria: Sequence[Criterion.ValueType]
     ]
 
 
-def _value(claim: "Claim") -> bytes:
+def _value(claim: Claim) -> bytes:
     """Return what equal values have in common; a withdrawal is a value of its own."""
     return b"" if claim.value is None else b"=" + canonical_bytes(claim.value)

@@ -8,10 +8,8 @@ word, then the order of systems and keys. A withdrawal may win: then there is no
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from hashlib import sha256
 from types import MappingProxyType
-from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -31,6 +29,7 @@ from services.mdm.domain.effective import (
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import assembled, group_of, is_sliced, slots_of, timeline, value_of, withdrawing
 from services.mdm.domain.stewarding import HUB
+from services.mdm.domain.survivorship.claim import Claim, Contest
 from services.mdm.domain.survivorship.pinning import Pin
 from services.mdm.domain.survivorship.ranking import DEFAULT, PINNED, Criterion, Rules, ranked
 
@@ -49,44 +48,6 @@ class Trust:
 
     rank: int
     revision: str
-
-
-class Claim(NamedTuple):
-    """One source's word on one value, or a pin's.
-
-    `value` is a content, or for effective-dated values a slice, that says nothing else; None = withdrawn.
-    A pin's `source_record` is its own name; it has no system.
-    """
-
-    source_record: str
-    source_revision: int
-    system: str
-    key: str
-    source_time_ns: int
-    rank: int
-    value: Message | None
-    echoed: bool
-
-    @property
-    def order(self) -> tuple[int, int, str, str, str]:
-        """What claims are sorted by, the winner first."""
-        return (self.rank, -self.source_time_ns, self.system, self.key, self.source_record)
-
-
-class Contest(NamedTuple):
-    """Who won one value (in one period, for slices), who lost (best first), and by which rule."""
-
-    path: str
-    start: date | None
-    end: date | None
-    winner: Claim
-    losers: tuple[Claim, ...]
-    rule: "record_pb2.ValueExplanation.Rule.ValueType"
-
-    @property
-    def period(self) -> Period:
-        """When it holds."""
-        return Period(self.start, self.end)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import rebuild_pb2, record_pb2, survivorship_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship.claim import Contest
 from services.mdm.domain.survivorship.derivation import Derivation
 from services.mdm.domain.survivorship.ranking import DEFAULT, rules_of
-from services.mdm.domain.survivorship.survivorship import Contest, canonical_digest
+from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.appending import append
 from services.mdm.storage.records.families import Families, Family, Ways
