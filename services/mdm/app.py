@@ -7,6 +7,7 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.settings import MdmSettings
 from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
+from services.mdm.storage.matching import search_index
 from services.mdm.storage.models.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.storage.retention import purging, retention
 from services.mdm.storage.schema import MIGRATIONS
@@ -151,9 +152,11 @@ def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0
         "reevaluation": storage.reevaluation.step,
         "model training": storage.model_training.work,
         "matching": storage.rematching.work,
-        "search": storage.search_index.work,
     }
-    return [Elected(database, name, step, idle_pause_s=idle_pause_s) for name, step in jobs.items()]
+    search = Elected(
+        database, "search", storage.search_index.work, idle_pause_s=min(idle_pause_s, search_index.PAUSE_S)
+    )
+    return [*(Elected(database, name, step, idle_pause_s=idle_pause_s) for name, step in jobs.items()), search]
 
 
 def run(settings: MdmSettings) -> int:

@@ -225,17 +225,31 @@ def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh
     assert goldens[one] == goldens[other]
 
 
-def test_the_search_index_works_on_at_once_only_while_nothing_else_is_published(
+def test_the_search_index_takes_little_at_once_while_something_else_is_published(
     mesh: ServedHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_index, "AT_ONCE", 1)
+    monkeypatch.setattr(search_index, "AT_ONCE_BESIDE_WRITES", 1)
+    monkeypatch.setattr(search_index, "AT_ONCE", 3)
     index = mesh.hub.parts.search_index
-    supplier(mesh.hub, "systems/erp", "1", **BECTON)
+
+    def counted(statement: str) -> int:
+        ((number,),) = mesh.hub.rows(statement)
+        assert isinstance(number, int)
+        return number
+
+    def taken() -> tuple[bool, int]:
+        return index.work(), counted("SELECT position FROM search_progress")
+
+    for number in range(3):
+        supplier(mesh.hub, "systems/erp", str(number), legal_name=f"Medline Industries {number} LP")
     eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
-    assert [index.work(), index.work()] == [False, True]
-    supplier(mesh.hub, "systems/erp", "2", legal_name="Medline Industries LP")
+    assert [taken(), taken()] == [(False, 1), (True, 4)]
+    supplier(mesh.hub, "systems/erp", "3", **BECTON)
     eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
-    assert [index.work(), index.work()] == [False, True]
+    assert taken() == (False, 5)
+    while index.work():
+        pass
+    assert taken() == (False, counted("SELECT max(position) FROM positions"))
 
 
 def test_the_search_index_does_not_write_what_it_holds_already(mesh: ServedHub) -> None:

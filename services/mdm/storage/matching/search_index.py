@@ -3,7 +3,7 @@
 Where a model is in force, the write path keeps profiles and block keys in the match tables with every write. Of the
 other types the same tables hold them by the type's default model, as revision 0, for search alone. They follow the
 feed: a write costs nothing more, and what was published is found a moment later. While more is being published, the
-index takes a little each second; it catches up when that pauses.
+index takes a little several times a second; it catches up when that pauses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,13 @@ from services.mesh.records import positions
 from services.mesh.records.store import RecordStore
 
 AT_ONCE = 200
-"""So many changes a piece."""
+"""So many changes a piece, while nothing is being published."""
+
+AT_ONCE_BESIDE_WRITES = 25
+"""So many while something is: who writes, or waits for what is published, waits for the interpreter meanwhile."""
+
+PAUSE_S = 0.125
+"""How long it rests between such pieces, and before it looks for news."""
 
 _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in record_types.RECORD_TYPES if kind.matching)
 """What the index is made by, beside the key's version; where it differs, the feed is followed from its beginning."""
@@ -49,26 +55,31 @@ class SearchIndex:
         self._transactions = transactions
         self._store = store
         self._registry = registry
-        self._newest = 0
+        self._newest = self._caught_up = -1
 
     def work(self) -> bool:
         """Take in the next changes; asks for more at once only when nothing was published since: writes come first."""
         newest = self._transactions.read(positions.newest)
         paused, self._newest = newest == self._newest, newest
-        return self.step() > 0 and paused
+        if newest == self._caught_up:
+            return False
+        taken = self.step(AT_ONCE if paused else AT_ONCE_BESIDE_WRITES)
+        if not taken:
+            self._caught_up = newest
+        return taken > 0 and paused
 
-    def step(self) -> int:
+    def step(self, at_once: int = AT_ONCE) -> int:
         """Take in the next changes; return how many there were. 0 = nothing is left to do."""
-        return self._transactions.write(self._step)
+        return self._transactions.write(lambda connection: self._step(connection, at_once))
 
-    def _step(self, connection: Connection) -> int:
+    def _step(self, connection: Connection, at_once: int) -> int:
         raw = driver(connection)
         row = raw.execute(_POSITION).fetchone()
         made_by = f"{_DECLARATIONS} key/{self._store.sealer.version}"
         if row is None or row[0] != made_by:
             raw.execute(_BEGIN, (made_by,))
             row = (made_by, 0)
-        changes = raw.execute(_PUBLISHED, (row[1], AT_ONCE)).fetchall()
+        changes = raw.execute(_PUBLISHED, (row[1], at_once)).fetchall()
         if changes:
             self._take(connection, {record for _, kind, record in changes if kind == "source_record"})
             raw.execute(_GO_ON, (changes[-1][0],))
