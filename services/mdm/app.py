@@ -9,7 +9,7 @@ from services.mdm.storage.depths import depths
 from services.mdm.storage.hub_storage import SERVICE, HubStorage, hub_storage
 from services.mdm.storage.matching import search_index
 from services.mdm.storage.models.quality_watch import PAUSE_S, QualityWatch
-from services.mdm.storage.retention import purging, retention
+from services.mdm.storage.retention import expiry, purging
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.transport.change_requests import ChangeRequestMethods
 from services.mdm.transport.changes import ChangeMethods
@@ -147,16 +147,14 @@ def hub_services(storage: HubStorage, feed: Feed, settings: StreamSettings) -> l
 def upkeep(storage: HubStorage, database: Database, *, idle_pause_s: float = 1.0) -> list[Elected]:
     """Return what the hub does by itself, each job in one replica at a time."""
     jobs = {
-        "code maps": storage.recoding.step,
-        "pins": storage.pins.retire_due,
-        "reevaluation": storage.reevaluation.step,
-        "model training": storage.model_training.work,
-        "matching": storage.rematching.work,
+        "code maps": (storage.recoding.step, idle_pause_s),
+        "pins": (storage.pins.retire_due, idle_pause_s),
+        "reevaluation": (storage.reevaluation.step, idle_pause_s),
+        "model training": (storage.model_training.work, idle_pause_s),
+        "matching": (storage.rematching.work, idle_pause_s),
+        "search": (storage.search_index.work, search_index.PAUSE_S),
     }
-    search = Elected(
-        database, "search", storage.search_index.work, idle_pause_s=min(idle_pause_s, search_index.PAUSE_S)
-    )
-    return [*(Elected(database, name, step, idle_pause_s=idle_pause_s) for name, step in jobs.items()), search]
+    return [Elected(database, name, step, idle_pause_s=pause_s) for name, (step, pause_s) in jobs.items()]
 
 
 def run(settings: MdmSettings) -> int:
@@ -192,7 +190,7 @@ def run(settings: MdmSettings) -> int:
         Elected(database, "purging", storage.purging.work, idle_pause_s=purging.PAUSE_S),
         *scheduled(
             database,
-            retention.JOB,
+            expiry.JOB,
             lambda: storage.retention.work(settings.retention.periods()),
             interval_s=settings.retention.interval_s,
         ),
@@ -236,7 +234,7 @@ def reconcile(settings: MdmSettings) -> Report:
 def retain(settings: MdmSettings) -> Report:
     """Erase what is due, unless another process is elected for it. Raises NotStartedError, ConcordError."""
     sealer = Sealer(KeyRing.from_file(settings.key_file))
-    with closing(Database(settings.database)) as database, election(database, retention.JOB):
+    with closing(Database(settings.database)) as database, election(database, expiry.JOB):
         runs = hub_storage(database, sealer, settings.spool_limit).retention.run(settings.retention.periods())
     sums: Row = {
         "service": SERVICE,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from concord.governance.v1 import options_pb2
-from services.mdm.storage.retention.retention import Periods
+from services.mdm.storage.retention.expiry import Periods
 from services.mesh.calling.peer import PeerSettings
 from services.mesh.feed.receipts import ReceiptSettings
 from services.mesh.feed.stream import StreamSettings

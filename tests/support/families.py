@@ -9,9 +9,9 @@ from services.mdm.domain.assertions import restate
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship.golden import Golden, Trust, survive
 from services.mdm.domain.survivorship.pinning import Pin
 from services.mdm.domain.survivorship.ranking import Criterion, Rules, group_names
-from services.mdm.domain.survivorship.survivorship import Golden, Trust, survive
 from tests.support.strategies import contents, submissions
 
 TRUST = {

@@ -45,7 +45,7 @@ class ScimServer:
 
     @classmethod
     def start(cls, directory: Path) -> Self:
-        """Install scim2-server if need be and serve; `directory` gets the token and the log.
+        """Install scim2-server if need be and serve; `directory` gets the token, the log and the schemas.
 
         Raises InstallationError, ScimStartError.
         """

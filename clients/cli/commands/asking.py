@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.cli import contracts, options
 from clients.cli.command import Command, Session, pass_session
-from clients.cli.commands import leaf_table
+from clients.cli.display import leaf_table
 from concord.governance.v1.options_pb2 import AUDIT_CATEGORY_ADMINISTRATION, Classification
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -150,4 +150,4 @@ def _ask(
 ) -> None:
     method = contracts.method(f"{_SERVICE}/List{nouns.title()}")
     request = contracts.request_of(method, start_time=since, end_time=until, purpose=stated_purpose, **asked)
-    leaf_table.show(session, session.mesh.every(method, request, limit), titles, nouns)
+    leaf_table.show(session.output, session.mesh.every(method, request, limit), titles, nouns)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from clients.cli.files.private_file import write_private
+from clients.cli.connection.private_file import write_private
 from clients.cli.mistake import Mistake, nearest
 
 FILE_VARIABLE = "CONCORD_CONFIG"

@@ -14,7 +14,7 @@ import jwt
 
 from clients.cli.connection import config
 from clients.cli.connection.config import Context
-from clients.cli.files.private_file import write_private
+from clients.cli.connection.private_file import write_private
 from services.mesh.calling.client import TokenFile, TokenSource
 
 # A token is renewed when it ends within this time: the call that it is for has to arrive before.

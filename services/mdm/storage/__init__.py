@@ -1,1 +1,1 @@
-"""The hub's database: the one write path, and the reads over records, index and crosswalk."""
+"""The hub's database, in rooms with floors (ADR 31): what lies in it, what every write does, what people decide on."""

@@ -21,11 +21,11 @@ from services.mdm.storage.matching.voices import Voices
 from services.mdm.storage.models.audits import MatchAudits
 from services.mdm.storage.models.duplicate_search import DuplicateSearch
 from services.mdm.storage.models.match_models import MatchModels
-from services.mdm.storage.models.model_trial import ModelTrial
 from services.mdm.storage.models.pair_scoring import PairScoring
 from services.mdm.storage.models.quality import MatchQuality
 from services.mdm.storage.models.stored_models import StoredModels
 from services.mdm.storage.models.training import ModelTraining
+from services.mdm.storage.models.trial import ModelTrial
 from services.mdm.storage.records.families import Families
 from services.mdm.storage.records.golden_reader import GoldenReader
 from services.mdm.storage.records.source_reader import SourceReader
@@ -33,23 +33,23 @@ from services.mdm.storage.records.value_trial import ValueTrial
 from services.mdm.storage.reference_data.code_map_proposals import PROPOSALS as MAPS_PROPOSED
 from services.mdm.storage.reference_data.code_map_proposals import CodeMapProposals
 from services.mdm.storage.reference_data.code_map_trial import CodeMapTrial
+from services.mdm.storage.reference_data.code_records import ReferenceData
 from services.mdm.storage.reference_data.recoding import Recoding
 from services.mdm.storage.reference_data.record_translations import RecordTranslations
-from services.mdm.storage.reference_data.reference_data import ReferenceData
 from services.mdm.storage.registration.ledgers import Ledgers
 from services.mdm.storage.registration.registrations import Registrations
 from services.mdm.storage.registration.registry import Registry
 from services.mdm.storage.rendering import Rendering
 from services.mdm.storage.retention.erasure import Erasure
+from services.mdm.storage.retention.expiry import Retention
 from services.mdm.storage.retention.holds import Holds
 from services.mdm.storage.retention.purging import Purging
-from services.mdm.storage.retention.retention import Retention
 from services.mdm.storage.stewardship.change_request_records import ChangeRequestRecords
 from services.mdm.storage.stewardship.change_requests import ChangeRequests
+from services.mdm.storage.stewardship.golden_decisions import Stewardship
+from services.mdm.storage.stewardship.match_queue import MatchQueue
 from services.mdm.storage.stewardship.merging import Merging
 from services.mdm.storage.stewardship.pins import Pins
-from services.mdm.storage.stewardship.queue import MatchQueue
-from services.mdm.storage.stewardship.stewardship import Stewardship
 from services.mdm.storage.survivorship.rebuilding import Rebuilding
 from services.mdm.storage.survivorship.reevaluation import Reevaluation
 from services.mdm.storage.survivorship.rules import PROPOSALS as RULES_PROPOSED

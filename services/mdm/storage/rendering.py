@@ -17,6 +17,7 @@ from services.mdm.storage.models.audits import MatchAudits
 from services.mdm.storage.models.stored_models import RECORD_TYPE as MODELLED
 from services.mdm.storage.models.stored_models import StoredModels
 from services.mdm.storage.records.golden_reader import GoldenReader, merged_into
+from services.mdm.storage.records.pin_records import RECORD_TYPE as PINNED
 from services.mdm.storage.records.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.records.source_reader import SourceReader
 from services.mdm.storage.registration.registry import CODE_MAP, RULES, present_registered
@@ -27,7 +28,6 @@ from services.mdm.storage.stewardship.change_requests import ChangeRequests
 from services.mdm.storage.stewardship.pins import Pins
 from services.mdm.storage.survivorship.rules import SurvivorshipRules
 from services.mdm.storage.tables import crosswalk
-from services.mdm.storage.tables.pin_records import RECORD_TYPE as PINNED
 from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.writing.quarantine import Quarantine
 from services.mesh.feed.reader import PublishedChange

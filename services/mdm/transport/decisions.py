@@ -13,8 +13,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import stewarding
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.slot import group_of, is_sliced
+from services.mdm.storage.stewardship.golden_decisions import Stewardship, not_found
 from services.mdm.storage.stewardship.merging import Marked, Merging, Ruling
-from services.mdm.storage.stewardship.stewardship import Stewardship, not_found
 from services.mdm.transport.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
 from services.mdm.transport.responses import Responses
 from services.mesh.contract import validation

@@ -5,7 +5,7 @@ from google.protobuf.message import Message
 from concord.mdm.v1 import ledger_pb2
 from services.mdm.storage.registration.registrations import Registrations
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.registered import merging, named, page
+from services.mdm.transport.registration import merging, named, page
 from services.mesh.server import Call, GrpcService
 
 SERVICE = "concord.mdm.v1.LedgerService"

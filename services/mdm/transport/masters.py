@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from services.mdm.domain.record_type import RecordType
+from services.mdm.storage.stewardship.golden_decisions import Stewardship
 from services.mdm.storage.stewardship.merging import Merging
-from services.mdm.storage.stewardship.stewardship import Stewardship
 from services.mdm.transport.decisions import MasterDecisions
 from services.mdm.transport.reads import MasterReads, ReadParts
 from services.mdm.transport.searching import MasterSearch

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from services.mdm.domain.matching.learning.tuning import band
 from services.mdm.storage.deciding.transactions import Transactions
-from services.mdm.storage.models import model_register
+from services.mdm.storage.models import register
 from services.mdm.storage.models.match_models import MatchModels, Order
 from services.mdm.storage.models.pair_scoring import PairScoring, Scored
 from services.mdm.storage.models.stored_models import StoredModels
@@ -50,7 +50,7 @@ class MatchModelMethods:
         def read(connection: Connection) -> Message:
             shown = self._stored.present(self._stored.find(connection, request.name))
             self._add_training(connection, shown)
-            if shown.state == model_register.State.STATE_IN_FORCE:
+            if shown.state == register.State.STATE_IN_FORCE:
                 shown.behind_count = self._stored.count_behind(connection, shown)
             if request.with_frequencies and shown.trained_revision:
                 shown.model.CopyFrom(self._stored.whole(connection, shown))
@@ -66,7 +66,7 @@ class MatchModelMethods:
 
         def read(connection: Connection) -> Message:
             asked = (request.record_type, request.state)
-            found = model_register.page(connection, *asked, after, size + 1)
+            found = register.page(connection, *asked, after, size + 1)
             shown, more = found[:size], len(found) > size
             models = [self._stored.present(each) for each in self._stored.read(connection, [m.record for m in shown])]
             for model in models:
@@ -75,7 +75,7 @@ class MatchModelMethods:
             return pb.ListMatchModelsResponse(
                 match_models=models,
                 next_page_token=PageToken.encode(keys, request) if more else "",
-                total_count=model_register.count(connection, *asked),
+                total_count=register.count(connection, *asked),
             )
 
         return self._transactions.read(read)
@@ -100,8 +100,8 @@ class MatchModelMethods:
         return self._transactions.read(read)
 
     def _add_training(self, connection: Connection, shown: pb.MatchModelRecord) -> None:
-        if shown.state == model_register.State.STATE_TRAINING:
-            shown.training.CopyFrom(model_register.training(connection, shown.name))
+        if shown.state == register.State.STATE_TRAINING:
+            shown.training.CopyFrom(register.training(connection, shown.name))
 
 
 def match_model_service(

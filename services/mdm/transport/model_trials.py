@@ -8,7 +8,7 @@ from concord.mdm.v1 import match_trial_pb2 as pb
 from services.mdm.domain.matching.grouping.clustering import Reason
 from services.mdm.domain.matching.grouping.consequences import Against, Contradiction, Joining, Split
 from services.mdm.storage.models.match_models import require_all_entities, require_sound
-from services.mdm.storage.models.model_trial import Merging, ModelTrial, Phase, Progress, Summary, Told
+from services.mdm.storage.models.trial import Merging, ModelTrial, Phase, Progress, Summary, Told
 from services.mdm.storage.records.value_trial import ChangedValue
 from services.mdm.transport.deciding import Deciding
 from services.mesh.server import Call

@@ -16,7 +16,7 @@ from services.mdm.storage.deciding.scope import in_scope
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.models.duplicate_search import DuplicateSearch
 from services.mdm.storage.records.golden_reader import GoldenReader
-from services.mdm.storage.stewardship.stewardship import not_found
+from services.mdm.storage.stewardship.golden_decisions import not_found
 from services.mdm.storage.tables.conditions import own_entries
 from services.mdm.storage.tables.listing import Listing, Question
 from services.mdm.transport.deciding import Deciding, day_of, may_see_restricted, position_at

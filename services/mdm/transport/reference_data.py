@@ -11,11 +11,11 @@ from services.mdm.storage.deciding.scope import in_scope
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.reference_data import code_map_runs
 from services.mdm.storage.reference_data.code_map_runs import Run
-from services.mdm.storage.reference_data.reference_data import ReferenceData
+from services.mdm.storage.reference_data.code_records import ReferenceData
 from services.mdm.storage.tables import coded_values
 from services.mdm.storage.tables.coded_values import Unmapped
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.registered import merging, page
+from services.mdm.transport.registration import merging, page
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 

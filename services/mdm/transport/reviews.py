@@ -9,7 +9,7 @@ from concord.mdm.v1 import match_queue_pb2 as pb
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching import match_candidates
 from services.mdm.storage.matching.match_candidates import BEFORE_ALL, Question
-from services.mdm.storage.stewardship.queue import MatchQueue
+from services.mdm.storage.stewardship.match_queue import MatchQueue
 from services.mdm.transport.deciding import Deciding
 from services.mdm.transport.matches import require_type
 from services.mesh.contract.pagination import PageToken, page_size

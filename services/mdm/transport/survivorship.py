@@ -13,12 +13,12 @@ from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching import match_candidates
 from services.mdm.storage.matching.match_candidates import Question
+from services.mdm.storage.records.pin_records import ending_pin
 from services.mdm.storage.registration.registry import RULES
 from services.mdm.storage.survivorship.rebuilding import Rebuilding, WouldBe
 from services.mdm.storage.survivorship.rules import SurvivorshipRules, name_of
-from services.mdm.storage.tables.pin_records import ending_pin
 from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.registered import page
+from services.mdm.transport.registration import page
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.server import Call, GrpcService
 

@@ -1,4 +1,4 @@
-"""Serving gRPC: one builder, one fixed order of stages, one shape of handler."""
+"""Serving gRPC: one builder, one fixed order of stages, one shape of handler; and the little that is served by HTTP."""
 
 from services.mesh.call import Call
 from services.mesh.identity.caller import Caller

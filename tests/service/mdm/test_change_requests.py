@@ -12,7 +12,7 @@ from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_request_pb2 as pb
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, match_pb2, merge_pb2, party_pb2, supplier_pb2
-from services.mdm.domain.survivorship.survivorship import canonical_digest
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.masters import Master, numbers, rid
 from tests.support.periods import period_message

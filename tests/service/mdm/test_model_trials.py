@@ -7,7 +7,7 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
-from services.mdm.storage.models import model_trial
+from services.mdm.storage.models import trial
 from tests.support.masters import rid
 from tests.support.modelling import supplier, train
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
@@ -74,7 +74,7 @@ def test_where_more_can_be_linked_together_than_a_write_looks_at_all_stays_as_it
 ) -> None:
     name, tuning = _low(steward, mesh)
     assert _told(steward, name, tuning=tuning)[-1].summary.merge_count == 1
-    monkeypatch.setattr(model_trial, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(trial, "MOST_TOGETHER", 1)
     summary = _told(steward, name, tuning=tuning)[-1].summary
     assert (summary.merge_count, summary.split_count, summary.review_count) == (0, 0, 0)
 

@@ -14,7 +14,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, party_pb2, pin_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.app import upkeep
-from services.mdm.storage.tables.pin_records import HUB_ITSELF
+from services.mdm.storage.records.pin_records import HUB_ITSELF
 from services.mdm.storage.writing.write_path import Applied
 from tests.support.hub import A_DAY, statement
 from tests.support.served_hub import WRITER, Client, ServedHub, refused

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from google.protobuf import field_mask_pb2
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -78,9 +79,26 @@ def test_updates_of_ledgers_and_code_lists_are_about_what_their_masks_name(stewa
     assert (after.display_name, list(after.values)) == ("Renamed", values)
     request.update_mask.paths.append("values")
     refusals["code_list.values[0].code"] = refused(lambda: steward.reference_data.UpdateCodeList(request))
+    nameless = ledger_pb2.UpdateLedgerRequest(etag=changed.etag, request_id=rid())
+    refusals["ledger.name"] = refused(lambda: steward.ledgers.UpdateLedger(nameless))
+    unlisted = reference_data_pb2.UpdateCodeListRequest(etag=after.etag, request_id=rid())
+    refusals["code_list.name"] = refused(lambda: steward.reference_data.UpdateCodeList(unlisted))
     for field, error in refusals.items():
         assert error.reason == reasons.ERROR_REASON_CONSTRAINT_VIOLATED
         assert [violation.field for violation in error.violations] == [field]
+    populated = ledger_pb2.UpdateLedgerRequest(
+        ledger=ledger_pb2.Ledger(name=kept.name, display_name="Again"), etag=changed.etag, request_id=rid()
+    )
+    again = steward.ledgers.UpdateLedger(populated).ledger
+    assert (again.display_name, again.currency_code) == ("Again", "USD")
+
+
+@pytest.mark.parametrize("path", ["revision", "update_time", "update_time.seconds"])
+def test_what_the_hub_sets_of_a_registration_is_nobodys_to_set(steward: Client, path: str) -> None:
+    read = steward.systems.GetSystem(system_pb2.GetSystemRequest(name="systems/erp")).system
+    mask = field_mask_pb2.FieldMask(paths=[path])
+    request = system_pb2.UpdateSystemRequest(system=read, update_mask=mask, etag=read.etag, request_id=rid())
+    assert refused(lambda: steward.systems.UpdateSystem(request)).reason == reasons.ERROR_REASON_FIELD_NOT_WRITABLE
 
 
 def test_names_and_codes_have_no_control_characters(steward: Client) -> None:

@@ -17,6 +17,7 @@ from tests.support.hub import statement
 from tests.support.masters import rid
 from tests.support.modelling import put_in_force, supplier
 from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.told_clock import ToldClock
 from tests.support.waiting import eventually
 
 Verdict = search_pb2.MatchEvidence.Verdict
@@ -225,9 +226,11 @@ def test_what_is_indexed_for_search_has_no_say_in_links_until_it_is_matched(mesh
     assert goldens[one] == goldens[other]
 
 
-def test_the_search_index_takes_little_at_once_while_something_else_is_published(
+def test_the_search_index_takes_little_at_once_until_nothing_else_is_published(
     mesh: ServedHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = ToldClock()
+    monkeypatch.setattr(search_index, "time", clock)
     monkeypatch.setattr(search_index, "AT_ONCE_BESIDE_WRITES", 1)
     monkeypatch.setattr(search_index, "AT_ONCE", 3)
     index = mesh.hub.parts.search_index
@@ -237,19 +240,33 @@ def test_the_search_index_takes_little_at_once_while_something_else_is_published
         assert isinstance(number, int)
         return number
 
+    def published(key: str) -> int:
+        supplier(mesh.hub, "systems/erp", key, legal_name=f"Medline Industries {key} LP")
+        eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
+        return counted("SELECT max(position) FROM positions")
+
     def taken() -> tuple[bool, int]:
         return index.work(), counted("SELECT position FROM search_progress")
 
-    for number in range(3):
-        supplier(mesh.hub, "systems/erp", str(number), legal_name=f"Medline Industries {number} LP")
-    eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
-    assert [taken(), taken()] == [(False, 1), (True, 4)]
-    supplier(mesh.hub, "systems/erp", "3", **BECTON)
-    eventually(lambda: list(mesh.hub.rows("SELECT FROM spool")) == [])
-    assert taken() == (False, 5)
+    for key in "ab":
+        published(key)
+    assert [taken(), taken()] == [(False, 1), (False, 2)]
+    newest = published("c")
+    clock.now += search_index.QUIET_S
+    assert [taken(), taken()] == [(False, 3), (False, 4)], "something was published since it looked last"
+    clock.now += search_index.QUIET_S
     while index.work():
         pass
-    assert taken() == (False, counted("SELECT max(position) FROM positions"))
+    assert taken() == (False, newest)
+    later = published("d")
+    assert taken() == (False, newest + 1)
+    clock.now += search_index.QUIET_S
+    while index.work():
+        pass
+    assert taken() == (False, later)
+    # Whoever followed by other declarations, or by another key, begins anew, although nothing was published.
+    monkeypatch.setattr(search_index, "_DECLARATIONS", "others")
+    assert taken() == (True, 3)
 
 
 def test_the_search_index_does_not_write_what_it_holds_already(mesh: ServedHub) -> None:

@@ -15,7 +15,7 @@ from concord.mdm.v1 import change_request_pb2 as pb
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.rebasing import SlotChange, applied, changed_fields, slot_changes
 from services.mdm.domain.slot import slots_of
-from services.mdm.domain.survivorship.survivorship import canonical_digest
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import etag_of

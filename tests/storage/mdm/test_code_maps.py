@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from concord.mdm.v1 import ingest_pb2, item_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 from services.mdm.domain.codes.coding import coded
-from services.mdm.domain.survivorship.survivorship import survive
+from services.mdm.domain.survivorship.golden import survive
 from services.mdm.domain.types.item import ITEM
 from services.mdm.storage.hub_storage import hub_storage
 from services.mdm.storage.records.working_set import read_statement

@@ -18,9 +18,9 @@ from concord.governance.v1 import options_pb2
 from concord.mdm.v1 import erasure_pb2, hold_pb2, merge_pb2, party_pb2, pin_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.deciding.etag import etag_of
-from services.mdm.storage.retention import derived_rows as derived
+from services.mdm.storage.retention import derived_rows
 from services.mdm.storage.retention.erasure import Erased
-from services.mdm.storage.retention.retention import ITSELF
+from services.mdm.storage.retention.expiry import ITSELF
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.stewardship.change_requests import Target
 from services.mdm.storage.stewardship.merging import Marked, Ruling
@@ -175,7 +175,7 @@ def test_what_a_backup_brought_back_is_emptied_again_by_the_owner(databases: Dat
         assert found_in(hub, dump(hub), *PLANTED) == set()
         assert refused(lambda: hub.supplier(name)).reason == reasons.ERROR_REASON_RECORD_ERASED
         assert hub.supplier(bystander).legal_name == "Bystander"
-        assert {table for table in derived.NAMED_BY if f" public.{table} " not in script} == set()
+        assert {table for table in derived_rows.NAMED_BY if f" public.{table} " not in script} == set()
         assert hub.rows("SELECT tgname FROM pg_trigger WHERE tgenabled = 'D'") == []
 
 

@@ -16,7 +16,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, match_pb2, merge_pb2, party_pb2, supplier_pb2
 from services.mdm.domain.grouping import founded_record
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship.survivorship import canonical_digest
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.records.golden_reader import merged_into

@@ -16,8 +16,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_pb2, merge_pb2, pin_pb2, rebuild_pb2, record_pb2, supplier_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.survivorship.ranking import group_names
-from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.stewardship.merging import Marked, Ruling

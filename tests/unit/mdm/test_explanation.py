@@ -4,7 +4,7 @@ from concord.mdm.v1 import cost_center_pb2, item_pb2, record_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.survivorship.explanation import explain
-from services.mdm.domain.survivorship.survivorship import survive
+from services.mdm.domain.survivorship.golden import survive
 from tests.support.families import TRUST, named, source
 from tests.support.periods import period_message
 from tests.support.strategies import FIRST_DAY

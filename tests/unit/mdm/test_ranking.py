@@ -14,9 +14,9 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import is_sliced, slots_of
 from services.mdm.domain.survivorship.explanation import explain
+from services.mdm.domain.survivorship.golden import Golden, canonical_digest, survive
 from services.mdm.domain.survivorship.pinning import Pin, fingerprint, pinned_violations, word
 from services.mdm.domain.survivorship.ranking import DEFAULT, Criterion, Rules, group_names, rule_violations
-from services.mdm.domain.survivorship.survivorship import Golden, canonical_digest, survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.location import LOCATION

@@ -23,7 +23,7 @@ from services.mdm.domain.rebasing import (
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import Slots, is_sliced, slots_of
-from services.mdm.domain.survivorship.survivorship import canonical_digest
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.periods import period_message

@@ -18,7 +18,7 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import slots_of
 from services.mdm.domain.survivorship.derivation import derive
 from services.mdm.domain.survivorship.explanation import explain
-from services.mdm.domain.survivorship.survivorship import Trust
+from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.strategies import submissions

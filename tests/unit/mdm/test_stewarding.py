@@ -11,7 +11,7 @@ from services.mdm.domain.effective import at
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
 from services.mdm.domain.stewarding import Word, assert_fields, close, writable_fields
-from services.mdm.domain.survivorship.survivorship import survive
+from services.mdm.domain.survivorship.golden import survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.families import TRUST, families, golden_of, named, source

@@ -10,7 +10,7 @@ from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.domain.assertions import paths
 from services.mdm.domain.effective import at
 from services.mdm.domain.record_type import RecordType
-from services.mdm.domain.survivorship.survivorship import canonical_digest, survive
+from services.mdm.domain.survivorship.golden import canonical_digest, survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.domain.validity import violations

@@ -63,7 +63,7 @@ def test_a_broken_rule_is_found_where_it_is_broken(
         "from random import choice",
         "import os.path",
         "from services.mesh.postgres import database",
-        "from services.mesh.records.record_store import RecordStore",
+        "from services.mesh.records.store import RecordStore",
         "from datetime import datetime; datetime.now()",
         "import datetime; datetime.datetime.now(datetime.UTC)",
         "import datetime as dt; dt.date.today()",

@@ -153,6 +153,20 @@ def test_a_planted_import_is_caught(tree: Path, module: str, imported: str, boun
 
 
 @pytest.mark.parametrize(
+    ("room", "sibling", "boundary"),
+    [
+        ("services.mesh.server", "services.mesh.records", MESH_ROOMS),
+        ("services.mdm.storage.writing", "services.mdm.storage.models", STORAGE_ROOMS),
+        ("services.mdm.domain.matching.blocking", "services.mdm.domain.matching.scoring", MATCHING_ROOMS),
+        ("clients.cli.files", "clients.cli.kinds", COMMAND_LINE_ROOMS),
+    ],
+)
+def test_rooms_of_one_floor_do_not_see_each_other(tree: Path, room: str, sibling: str, boundary: str) -> None:
+    plant(tree, room.replace(".", "/"), sibling)
+    assert broken(tree) == [boundary]
+
+
+@pytest.mark.parametrize(
     ("container", "room", "above", "boundary"),
     [
         ("services.mesh", "postgres", "server", MESH_ROOMS),

@@ -8,9 +8,9 @@ from google.protobuf.message import Message
 from concord.mdm.v1 import record_pb2
 from services.mdm.domain.codes.coding import Coding
 from services.mdm.domain.record_type import RecordType
+from services.mdm.domain.survivorship.golden import NOTHING_KNOWN, Golden, Known, Trust, survive
 from services.mdm.domain.survivorship.pinning import Pin
 from services.mdm.domain.survivorship.ranking import DEFAULT, Rules
-from services.mdm.domain.survivorship.survivorship import NOTHING_KNOWN, Golden, Known, Trust, survive
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.sensitivity import clear_restricted
 from services.mdm.domain.slot import group_of, is_sliced
 from services.mdm.domain.survivorship.claim import Claim, Contest
+from services.mdm.domain.survivorship.golden import Golden
 from services.mdm.domain.survivorship.pinning import Pin
 from services.mdm.domain.survivorship.ranking import PINNED
-from services.mdm.domain.survivorship.survivorship import Golden
 
 
 def explain(record_type: RecordType, golden: Golden, name: str, revision: int) -> record_pb2.Explanation:

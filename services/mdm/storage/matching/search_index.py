@@ -6,6 +6,7 @@ feed: a write costs nothing more, and what was published is found a moment later
 index takes a little several times a second; it catches up when that pauses.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
@@ -21,21 +22,27 @@ from services.mdm.storage.registration.registry import HUB, Registry
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables.crosswalk import Crossing
 from services.mesh.postgres.database import driver
-from services.mesh.records import positions
 from services.mesh.records.store import RecordStore
 
 AT_ONCE = 200
-"""So many changes a piece, while nothing is being published."""
+"""So many changes a piece, once nothing was published for a while."""
 
 AT_ONCE_BESIDE_WRITES = 25
-"""So many while something is: who writes, or waits for what is published, waits for the interpreter meanwhile."""
+"""So many before: who writes, or waits for what is published, waits for the interpreter meanwhile."""
+
+QUIET_S = 1.0
+"""How long that while is."""
 
 PAUSE_S = 0.125
-"""How long it rests between such pieces, and before it looks for news."""
+"""How long it rests between pieces beside writes, and before it looks for news."""
 
 _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in record_types.RECORD_TYPES if kind.matching)
 """What the index is made by, beside the key's version; where it differs, the feed is followed from its beginning."""
 
+_STANDING = """
+SELECT (SELECT coalesce(max(position), 0) FROM positions),
+    (SELECT position FROM search_progress WHERE declarations = %s)
+"""
 _POSITION = "SELECT declarations, position FROM search_progress FOR UPDATE"
 _BEGIN = """
 INSERT INTO search_progress (declarations, position) VALUES (%s, 0)
@@ -55,27 +62,36 @@ class SearchIndex:
         self._transactions = transactions
         self._store = store
         self._registry = registry
-        self._newest = self._caught_up = -1
+        self._newest = 0
+        self._since = time.monotonic()
 
     def work(self) -> bool:
-        """Take in the next changes; asks for more at once only when nothing was published since: writes come first."""
-        newest = self._transactions.read(positions.newest)
-        paused, self._newest = newest == self._newest, newest
-        if newest == self._caught_up:
+        """Take in the next changes; asks for more at once only when it has been quiet: writes come first."""
+        newest, reached = self._transactions.read(self._standing)
+        if newest != self._newest:
+            self._newest, self._since = newest, time.monotonic()
+        if newest == reached:
             return False
-        taken = self.step(AT_ONCE if paused else AT_ONCE_BESIDE_WRITES)
-        if not taken:
-            self._caught_up = newest
-        return taken > 0 and paused
+        quiet = time.monotonic() - self._since >= QUIET_S
+        return self.step(AT_ONCE if quiet else AT_ONCE_BESIDE_WRITES) > 0 and quiet
 
     def step(self, at_once: int = AT_ONCE) -> int:
-        """Take in the next changes; return how many there were. 0 = nothing is left to do."""
+        """Take in the next changes, `at_once` at most; return how many there were. 0 = nothing is left to do."""
         return self._transactions.write(lambda connection: self._step(connection, at_once))
+
+    @property
+    def _made_by(self) -> str:
+        return f"{_DECLARATIONS} key/{self._store.sealer.version}"
+
+    def _standing(self, connection: Connection) -> tuple[int, int | None]:
+        """Return the newest position, and how far the index has come as it is made now; None = it has not begun."""
+        newest, reached = driver(connection).execute(_STANDING, (self._made_by,), prepare=True).fetchone() or (0, None)
+        return newest, reached
 
     def _step(self, connection: Connection, at_once: int) -> int:
         raw = driver(connection)
         row = raw.execute(_POSITION).fetchone()
-        made_by = f"{_DECLARATIONS} key/{self._store.sealer.version}"
+        made_by = self._made_by
         if row is None or row[0] != made_by:
             raw.execute(_BEGIN, (made_by,))
             row = (made_by, 0)

@@ -15,8 +15,8 @@ from services.mdm.storage.deciding.etag import require_etag
 from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.deciding.second_person import require_second_person
 from services.mdm.storage.deciding.transactions import Transactions
-from services.mdm.storage.models import model_register
-from services.mdm.storage.models.model_register import State
+from services.mdm.storage.models import register
+from services.mdm.storage.models.register import State
 from services.mdm.storage.models.stored_models import RECORD_TYPE, StoredModels, invalid, matched_type, name_of
 from services.mdm.storage.tables import match_keys as keys
 from services.mesh.errors import ConcordError, FieldViolation
@@ -57,7 +57,7 @@ class MatchModels:
                 state=State.STATE_TRAINING,
                 author=decision.key.principal,
                 record_type=record_type.name,
-                number=model_register.last_number(connection, record_type.name) + 1,
+                number=register.last_number(connection, record_type.name) + 1,
                 rationale=wanted.rationale,
                 tuning=wanted.tuning,
                 base_model=wanted.base_model,
@@ -130,7 +130,7 @@ class MatchModels:
 
     def _retire(self, connection: Connection, record: pb.MatchModelRecord, origin: Origin) -> None:
         """Let the model in force retire. Raises PROPOSAL_INVALID for a successor that is older: numbers only rise."""
-        before = model_register.in_force(connection).get(record.record_type)
+        before = register.in_force(connection).get(record.record_type)
         if before is None:
             return
         revision, retired = self._stored.held(connection, before.record)

@@ -14,7 +14,7 @@ from services.mdm.domain.matching.model import MatchModel, Score
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.scope import in_scope, missing
 from services.mdm.storage.matching.population import MatchPopulation
-from services.mdm.storage.models import model_register
+from services.mdm.storage.models import register
 from services.mdm.storage.models.stored_models import StoredModels, matched_type
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.records.store import RecordStore, Revision
@@ -81,7 +81,7 @@ class PairScoring:
 
     def _record(self, connection: Connection, record_type: RecordType, name: str) -> pb.MatchModelRecord | None:
         if not name:
-            registered = model_register.in_force(connection).get(record_type.name)
+            registered = register.in_force(connection).get(record_type.name)
             if registered is None:
                 return None
             name = registered.record

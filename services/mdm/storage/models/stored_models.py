@@ -20,8 +20,8 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.etag import etag_of
 from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.matching import match_index
-from services.mdm.storage.models import model_register
-from services.mdm.storage.models.model_register import Registered, State
+from services.mdm.storage.models import register
+from services.mdm.storage.models.register import Registered, State
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer
 from services.mesh.records.leaf import Origin
@@ -98,7 +98,7 @@ class StoredModels:
         another model is promoted.
         """
         found = {}
-        for name, registered in model_register.in_force(connection).items():
+        for name, registered in register.in_force(connection).items():
             record = self.present(self.find(connection, registered.record))
             if record.model.declaration_version == matching_of(matched_type(name)).version:
                 found[name] = self._kept(connection, record)
@@ -139,7 +139,7 @@ class StoredModels:
             inputs=stored,
         )
         self._store.append(connection, [draft], origin)
-        model_register.put(connection, Registered(record.record_type, record.number, name, record.state))
+        register.put(connection, Registered(record.record_type, record.number, name, record.state))
         return Answer(name, draft.revision)
 
 

@@ -7,15 +7,15 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1 import match_pb2
 from services.mdm.domain.matching.columns.population import population
-from services.mdm.domain.matching.learning.learning import Decided, decided, learnt
 from services.mdm.domain.matching.learning.training import trained
+from services.mdm.domain.matching.learning.weights import Decided, decided, learnt
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching.decisions import MatchDecisions
 from services.mdm.storage.matching.population import Gathered, MatchPopulation
-from services.mdm.storage.models import model_register
+from services.mdm.storage.models import register
 from services.mdm.storage.models.match_models import MatchModels
-from services.mdm.storage.models.model_register import Phase
+from services.mdm.storage.models.register import Phase
 from services.mdm.storage.models.stored_models import StoredModels, matched_type
 from services.mdm.storage.registration.registry import Registry
 from services.mesh.errors import ConcordError
@@ -50,7 +50,7 @@ class ModelTraining:
 
     def work(self) -> bool:
         """Train one model that waits; tell whether there was one."""
-        name = self._transactions.read(model_register.in_training)
+        name = self._transactions.read(register.in_training)
         if name is None:
             return False
         try:
@@ -92,6 +92,6 @@ class ModelTraining:
 
     def _tell(self, name: str, phase: Phase.ValueType, done: int, total: int) -> None:
         def tell(connection: Connection) -> None:
-            model_register.tell_progress(connection, name, phase, done, total)
+            register.tell_progress(connection, name, phase, done, total)
 
         self._transactions.write(tell)

@@ -10,14 +10,14 @@ from services.mdm.domain.codes.coding import Coding, coded
 from services.mdm.domain.indexing import IndexEntry, index_entries
 from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.survivorship.derivation import Derivation, derive
-from services.mdm.domain.survivorship.survivorship import NOTHING_KNOWN, Known
+from services.mdm.domain.survivorship.golden import NOTHING_KNOWN, Known
 from services.mdm.storage.deciding import payment_changes
 from services.mdm.storage.records.operation import Operation, operation
+from services.mdm.storage.records.pin_records import Held, PinChange, overtaken
 from services.mdm.storage.records.working_set import Golden, Source, WorkingSet, write_statement
 from services.mdm.storage.registration.registry import HUB, Landscape
 from services.mdm.storage.tables import coded_values, crosswalk, record_index, references
 from services.mdm.storage.tables import match_keys as keys
-from services.mdm.storage.tables.pin_records import Held, PinChange, overtaken
 from services.mdm.storage.tables.references import Referring
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import RecordStore, RevisionDraft, State

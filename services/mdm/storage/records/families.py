@@ -11,13 +11,13 @@ from services.mdm.domain.codes.code_map import CodeMaps
 from services.mdm.domain.codes.coding import coded
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship.derivation import Derivation, derive
+from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.survivorship.ranking import Rules
-from services.mdm.domain.survivorship.survivorship import Trust
 from services.mdm.storage.records.golden_reader import GoldenReader
+from services.mdm.storage.records.pin_records import Held, ends, in_force
 from services.mdm.storage.records.working_set import read_statement
 from services.mdm.storage.registration.registry import Landscape
 from services.mdm.storage.tables import crosswalk
-from services.mdm.storage.tables.pin_records import Held, ends, in_force
 from services.mesh.records.store import RecordStore, Revision
 
 

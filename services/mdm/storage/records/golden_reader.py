@@ -17,13 +17,13 @@ from services.mdm.domain.indexing import identifier_paths
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship.derivation import Derivation, derive
 from services.mdm.domain.survivorship.explanation import explain
+from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.survivorship.ranking import DEFAULT, Rules, rules_of
-from services.mdm.domain.survivorship.survivorship import Trust
 from services.mdm.storage.deciding.etag import etag_of
+from services.mdm.storage.records.pin_records import read_pin
 from services.mdm.storage.records.working_set import read_statement
 from services.mdm.storage.registration.registry import RULES, Registry, present_registered
 from services.mdm.storage.tables import crosswalk, record_index
-from services.mdm.storage.tables.pin_records import read_pin
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore, Revision, State
 

@@ -12,10 +12,10 @@ from services.mdm.domain.codes.coding import coded
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
 from services.mdm.domain.survivorship.derivation import derive
-from services.mdm.domain.survivorship.survivorship import Golden
+from services.mdm.domain.survivorship.golden import Golden
+from services.mdm.storage.records.pin_records import in_force
 from services.mdm.storage.records.working_set import read_statement
 from services.mdm.storage.registration.registry import Registry
-from services.mdm.storage.tables.pin_records import in_force
 from services.mesh.records.store import RecordStore, Revision, State
 
 

@@ -14,9 +14,9 @@ from services.mdm.domain.assertions import Restated, Standing
 from services.mdm.domain.grouping import founded_record
 from services.mdm.domain.identifiers import MatchKey, match_keys
 from services.mdm.domain.record_type import RecordType
+from services.mdm.storage.records.pin_records import Held, PinChange, read_active
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables.crosswalk import Crossing
-from services.mdm.storage.tables.pin_records import Held, PinChange, read_active
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head, RecordStore, Revision
 

@@ -14,7 +14,7 @@ from services.mdm.storage.deciding.proposals import OUTPUT_ONLY, Proposals, cann
 from services.mdm.storage.deciding.scope import in_scope, missing
 from services.mdm.storage.reference_data import code_map_runs
 from services.mdm.storage.reference_data.code_map_trial import CodeMapTrial
-from services.mdm.storage.reference_data.reference_data import ReferenceData, require_sound
+from services.mdm.storage.reference_data.code_records import ReferenceData, require_sound
 from services.mdm.storage.registration.registry import CODE_MAP, HUB, Registry
 from services.mesh.errors import ConcordError, Precondition
 from services.mesh.records.leaf import Origin

@@ -15,12 +15,12 @@ from services.mdm.domain.codes.coding import coded
 from services.mdm.storage.matching import match_candidates
 from services.mdm.storage.matching.match_candidates import Question
 from services.mdm.storage.records.families import Families, Ways
+from services.mdm.storage.records.pin_records import Held, ending_pin, in_force
 from services.mdm.storage.records.working_set import read_statement
 from services.mdm.storage.reference_data import code_map_runs
 from services.mdm.storage.registration.registry import Registry
 from services.mdm.storage.tables import coded_values
 from services.mdm.storage.tables.coded_values import Among, Use
-from services.mdm.storage.tables.pin_records import Held, ending_pin, in_force
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore
 

@@ -12,8 +12,8 @@ from concord.mdm.v1 import ledger_pb2, reference_data_pb2, survivorship_pb2, sys
 from services.mdm.domain import stewarding
 from services.mdm.domain.codes.code_map import CodeMaps, by_system
 from services.mdm.domain.matching.model import MatchModel
+from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.survivorship.ranking import DEFAULT, Rules, rules_of
-from services.mdm.domain.survivorship.survivorship import Trust
 from services.mdm.storage.deciding.etag import etag_of
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore, Revision, State

@@ -16,15 +16,14 @@ from services.mdm.storage.deciding.scope import in_scope, missing
 from services.mdm.storage.deciding.second_person import require_second_person
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching.matcher import Matcher
+from services.mdm.storage.records.pin_records import RECORD_TYPE as PINNED
 from services.mdm.storage.records.regrouping import Regrouping, too_many_changes
 from services.mdm.storage.registration.registry import Registry
-from services.mdm.storage.retention import derived_rows as derived
-from services.mdm.storage.retention import holds
+from services.mdm.storage.retention import derived_rows, holds
 from services.mdm.storage.stewardship.change_request_records import RECORD_TYPE as REQUESTED
-from services.mdm.storage.stewardship.stewardship import require_unmerged
+from services.mdm.storage.stewardship.golden_decisions import require_unmerged
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables import match_keys as keys
-from services.mdm.storage.tables.pin_records import RECORD_TYPE as PINNED
 from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.writing.quarantine import sought_under
 from services.mesh.errors import ConcordError
@@ -109,7 +108,7 @@ class Erasure:
             made = self._store.erase(connection, heads, origin)
         except TooManyChangesError as error:
             raise too_many_changes() from error
-        derived.forget(connection, list(made))
+        derived_rows.forget(connection, list(made))
         return Answer(name, made[name].revision)
 
     def erase_alone(self, connection: Connection, name: str, origin: Origin) -> None:
@@ -117,7 +116,7 @@ class Erasure:
         holds.keep_still(connection)
         heads = _present(self._store.lock(connection, [name]).values())
         holds.require_none(connection, self._registry.read(connection), heads)
-        derived.forget(connection, list(self._store.erase(connection, heads, origin)))
+        derived_rows.forget(connection, list(self._store.erase(connection, heads, origin)))
 
     def _loaded(self, connection: Connection, record_type: RecordType, name: str) -> Regrouping:
         """Lock a golden record with its source records, those merged into it, and what may come under their keys."""

@@ -43,7 +43,7 @@ from services.mdm.storage.stewardship.change_request_records import (
     type_of,
 )
 from services.mdm.storage.stewardship.content import only, require_named, require_valid
-from services.mdm.storage.stewardship.stewardship import (
+from services.mdm.storage.stewardship.golden_decisions import (
     Merge,
     Stewardship,
     not_found,

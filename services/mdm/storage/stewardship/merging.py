@@ -25,7 +25,7 @@ from services.mdm.storage.records.regrouping import LinkOrigin, Regrouping, too_
 from services.mdm.storage.records.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.records.working_set import Golden
 from services.mdm.storage.registration.registry import Landscape
-from services.mdm.storage.stewardship.stewardship import not_found, require_unmerged
+from services.mdm.storage.stewardship.golden_decisions import not_found, require_unmerged
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables.references import Question, newly_broken, still_referenced
 from services.mdm.storage.writing.write_path import WritePath

@@ -22,11 +22,7 @@ from services.mdm.storage.deciding.etag import etag_of, require_etag
 from services.mdm.storage.deciding.scope import in_scope
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.appending import append, derived
-from services.mdm.storage.records.working_set import Golden, WorkingSet
-from services.mdm.storage.registration.registry import Landscape, Registry
-from services.mdm.storage.stewardship.stewardship import Law, not_found, require_unmerged
-from services.mdm.storage.tables import record_index
-from services.mdm.storage.tables.pin_records import (
+from services.mdm.storage.records.pin_records import (
     HUB_ITSELF,
     RECORD_TYPE,
     Held,
@@ -38,6 +34,10 @@ from services.mdm.storage.tables.pin_records import (
     sortable,
     type_of,
 )
+from services.mdm.storage.records.working_set import Golden, WorkingSet
+from services.mdm.storage.registration.registry import Landscape, Registry
+from services.mdm.storage.stewardship.golden_decisions import Law, not_found, require_unmerged
+from services.mdm.storage.tables import record_index
 from services.mdm.storage.tables.references import Question, newly_broken, still_referenced
 from services.mesh.contract.governance import clear_restricted
 from services.mesh.errors import ConcordError, FieldViolation

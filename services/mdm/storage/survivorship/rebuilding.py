@@ -11,15 +11,15 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.slot import slots_of
 from services.mdm.domain.survivorship.claim import Contest
 from services.mdm.domain.survivorship.derivation import Derivation
+from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.survivorship.ranking import DEFAULT, rules_of
-from services.mdm.domain.survivorship.survivorship import canonical_digest
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.appending import append
 from services.mdm.storage.records.families import Families, Family, Ways
 from services.mdm.storage.records.golden_reader import GoldenReader, MissingInputError
+from services.mdm.storage.records.pin_records import Held, in_force
 from services.mdm.storage.records.working_set import WorkingSet
 from services.mdm.storage.registration.registry import Landscape, Registry
-from services.mdm.storage.tables.pin_records import Held, in_force
 from services.mesh.postgres.database import driver
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import RecordStore

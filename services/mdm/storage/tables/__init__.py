@@ -1,1 +1,1 @@
-"""What is derived from records, or found by them: a module for each table, and the questions that it answers."""
+"""What is derived from records: a module for each table, and for the filters and lists that are read from them."""

@@ -16,7 +16,7 @@ from services.mdm.domain.record_type import PARENTS, RecordType
 from services.mdm.domain.references import identity_key, parents_path
 from services.mdm.domain.tree import Member, bare
 from services.mdm.storage.registration.registry import HUB
-from services.mdm.storage.stewardship.stewardship import Standing, Stewardship
+from services.mdm.storage.stewardship.golden_decisions import Standing, Stewardship
 from services.mdm.storage.tables import match_keys as keys
 from services.mdm.storage.tables.references import BrokenReference, Question, broken, cycles, newly_broken
 from services.mdm.storage.trees.forest import Contents, Forest, TreeScope, tree_scope

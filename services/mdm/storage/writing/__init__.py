@@ -1,1 +1,1 @@
-"""What systems say on its way in: the one write path, batches and imports, the quarantine of what can't be taken."""
+"""The one write path, and who goes by it: what systems say, imports, quarantine, and records matched anew."""

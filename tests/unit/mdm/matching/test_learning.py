@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from concord.mdm.v1 import match_model_pb2, supplier_pb2
 from services.mdm.domain.matching.columns.population import Pairs, Population, population
 from services.mdm.domain.matching.learning.defaults import VETO, default_model
-from services.mdm.domain.matching.learning.learning import decided, even_odds, learnt
 from services.mdm.domain.matching.learning.regression import Observations, fitted, rising
 from services.mdm.domain.matching.learning.training import trained
+from services.mdm.domain.matching.learning.weights import decided, even_odds, learnt
 from services.mdm.domain.matching.measuring.labels import LabelledSet, decisions
 from services.mdm.domain.matching.measuring.quality import measured
 from services.mdm.domain.matching.model import MatchModel

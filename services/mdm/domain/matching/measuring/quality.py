@@ -10,9 +10,9 @@ import numpy as np
 from services.mdm.domain.matching.columns.lists import Numbers
 from services.mdm.domain.matching.columns.population import Pairs, Population, population
 from services.mdm.domain.matching.grouping.clustering import Cuts, Edge, Node, Partition, clusters, pair_of
-from services.mdm.domain.matching.learning.learning import decided as decided_pairs
-from services.mdm.domain.matching.learning.learning import learnt
 from services.mdm.domain.matching.learning.training import candidate_pairs, trained
+from services.mdm.domain.matching.learning.weights import decided as decided_pairs
+from services.mdm.domain.matching.learning.weights import learnt
 from services.mdm.domain.matching.measuring.labels import Decisions, LabelledSet, Pair, decisions
 from services.mdm.domain.matching.model import MatchModel, forbidding
 from services.mdm.domain.matching.scoring.bulk import likenesses, scores

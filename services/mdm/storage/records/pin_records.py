@@ -12,8 +12,8 @@ from services.mdm.domain import registry as record_types
 from services.mdm.domain.indexing import IndexEntry
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.survivorship.explanation import assertion
+from services.mdm.domain.survivorship.golden import Golden, decided_since
 from services.mdm.domain.survivorship.pinning import Pin, fingerprint, word
-from services.mdm.domain.survivorship.survivorship import Golden, decided_since
 from services.mdm.storage.tables.record_index import Indexed
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import Head, RecordStore, Revision, RevisionDraft, State

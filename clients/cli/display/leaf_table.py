@@ -3,22 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from clients.cli.command import Session
 from clients.cli.display import values
 from clients.cli.display.columns import Column
-from clients.cli.display.output import as_document
+from clients.cli.display.output import Output, as_document
 
 
-def show(session: Session, leaves: Iterable[Any], titles: Sequence[str], nouns: str) -> None:
+def show(output: Output, leaves: Iterable[Any], titles: Sequence[str], nouns: str) -> None:
     """Print leaves as they come: as a JSON array, or as a table with these columns."""
-    with session.output.progress(nouns) as counted:
+    with output.progress(nouns) as counted:
         found = list(counted(leaves))
-    if session.as_json:
-        session.output.document([as_document(entry) for entry in found])
+    if output.as_json:
+        output.document([as_document(entry) for entry in found])
     elif found:
-        session.output.table([Column(title.upper(), tuple(_cell(title, entry) for entry in found)) for title in titles])
+        output.table([Column(title.upper(), tuple(_cell(title, entry) for entry in found)) for title in titles])
     else:
-        session.output.note(f"no {nouns}")
+        output.note(f"no {nouns}")
 
 
 def _cell(title: str, entry: Any) -> str:

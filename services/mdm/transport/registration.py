@@ -45,13 +45,14 @@ def page(registered: Sequence[N], request: Any) -> tuple[Sequence[N], str]:
 
 
 def merging(field: str, said: M, mask: FieldMask) -> Callable[[M], M]:
-    """Return what changes a registration as it stands to what an update's `field` says of it, at the mask's paths.
+    """Return an update's change: given what is registered, it makes that equal to what is said at the mask's paths.
 
-    The contract's constraints count for the name and for what is changed; whatever else is said is not looked at
-    (AIP-134). Raises UNKNOWN_FIELD, FIELD_NOT_WRITABLE, CONSTRAINT_VIOLATED.
+    `field` is the name of what is said in the request; violations begin with it. The contract's constraints count for
+    the name and for what is changed, whatever else is said is not looked at (AIP-134). Raises UNKNOWN_FIELD,
+    FIELD_NOT_WRITABLE, CONSTRAINT_VIOLATED.
     """
     paths = _writable(mask, said)
-    _require_valid(field, said, {"name", *(path.partition(".")[0] for path in paths)})
+    _require_valid(field, said, {"", "name", *map(_top, paths)})
 
     def merge(present: M) -> M:
         apply_mask(said, present, paths)
@@ -62,17 +63,22 @@ def merging(field: str, said: M, mask: FieldMask) -> Callable[[M], M]:
 
 def _writable(mask: FieldMask, said: Message) -> tuple[str, ...]:
     for path in mask.paths:
-        if path in _HUB_SETS:
+        if _top(path) in _HUB_SETS:
             raise ConcordError(
                 reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
                 f"{path} is not yours to set",
                 metadata={"field": path},
                 violations=[FieldViolation(path, "is set by the hub")],
             )
-    return tuple(path for path in resolve_mask(mask, said) if path not in _HUB_SETS)
+    return tuple(path for path in resolve_mask(mask, said) if _top(path) not in _HUB_SETS)
 
 
 def _require_valid(field: str, said: Message, looked_at: set[str]) -> None:
-    found = [broken for broken in violations(said) if re.split(r"[.\[]", broken.field)[0] in looked_at]
+    found = [broken for broken in violations(said) if _top(broken.field) in looked_at]
     if found:
-        raise constraint_violated([replace(broken, field=f"{field}.{broken.field}") for broken in found])
+        raise constraint_violated([replace(broken, field=f"{field}.{broken.field}".rstrip(".")) for broken in found])
+
+
+def _top(path: str) -> str:
+    """Return the top-level field of a path; a rule about the whole message has none."""
+    return re.split(r"[.\[]", path)[0]
