@@ -15,7 +15,7 @@ from concord.mdm.v1 import code_map_proposal_pb2, survivorship_pb2, tree_pb2
 from services.mdm.domain.indexing import IndexEntry
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import etag_of, require_etag
-from services.mdm.storage.deciding.scope import in_scope, missing
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.deciding.second_person import require_second_person
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.tables import record_index
@@ -104,10 +104,7 @@ class Proposals(Generic[P]):
 
     def find(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Revision:
         """Return a proposal's newest revision. Raises RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != self.record_type or not in_scope(revision.entities, entities):
-            raise missing(self.record_type, name)
-        return revision
+        return known(self._store.read(connection, [name]).get(name), self.record_type, name, entities)
 
     def waiting(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Held[P]:
         """Return a proposal that waits for a decision. Raises RECORD_NOT_FOUND, PROPOSAL_SETTLED."""

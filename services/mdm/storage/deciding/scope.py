@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
+from services.mesh.records.store import Revision
 
 
 def in_scope(entities: Sequence[str], scope: frozenset[str] | None) -> bool:
@@ -16,3 +17,13 @@ def missing(kind: str, name: str) -> ConcordError:
     return ConcordError(
         reasons.ERROR_REASON_RECORD_NOT_FOUND, f"there is no {name}", metadata={"name": name}, resource=(kind, name)
     )
+
+
+def known(revision: Revision | None, record_type: str, name: str, scope: frozenset[str] | None) -> Revision:
+    """Return what was read under a name, if it is of the type and a caller within the scope may know of it.
+
+    Raises RECORD_NOT_FOUND.
+    """
+    if revision is None or revision.record_type != record_type or not in_scope(revision.entities, scope):
+        raise missing(record_type, name)
+    return revision

@@ -14,7 +14,7 @@ from services.mdm.domain.decided_pair import Pair
 from services.mdm.domain.indexing import IndexEntry
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import etag_of, require_etag
-from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.tables import record_index
 from services.mesh.errors import ConcordError
@@ -145,15 +145,7 @@ class MatchDecisions:
 
     def find(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Revision:
         """Return a decision's newest revision. Raises RECORD_NOT_FOUND, also for one out of scope."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE or not in_scope(revision.entities, entities):
-            raise ConcordError(
-                reasons.ERROR_REASON_RECORD_NOT_FOUND,
-                f"there is no {name}",
-                metadata={"name": name},
-                resource=(RECORD_TYPE, name),
-            )
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, entities)
 
     def page(self, connection: Connection, question: Question, after: str, limit: int) -> list[match_pb2.MatchDecision]:
         """Return decisions by name, those behind `after`."""

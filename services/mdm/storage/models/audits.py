@@ -14,7 +14,7 @@ from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import etag_of
-from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.deciding.scope import known, missing
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching import match_index
 from services.mdm.storage.matching.decisions import MatchDecisions
@@ -99,10 +99,7 @@ class MatchAudits:
 
     def find(self, connection: Connection, name: str) -> Revision:
         """Return an audit's revision. Raises RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE:
-            raise missing(RECORD_TYPE, name)
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, None)
 
     def page(self, connection: Connection, record_type: str, before: str | None, limit: int) -> list[Revision]:
         """Return audits, newest first (their ids are time-ordered), those behind `before`; "" = of all types."""

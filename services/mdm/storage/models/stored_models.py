@@ -18,7 +18,7 @@ from services.mdm.domain.matching.standardising.profile import matching_of
 from services.mdm.domain.matching.stored import from_message, to_message
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.etag import etag_of
-from services.mdm.storage.deciding.scope import missing
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.matching import match_index
 from services.mdm.storage.models import register
 from services.mdm.storage.models.register import Registered, State
@@ -40,10 +40,7 @@ class StoredModels:
 
     def find(self, connection: Connection, name: str) -> Revision:
         """Return a model's newest revision. Raises RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE:
-            raise missing(RECORD_TYPE, name)
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, None)
 
     def held(self, connection: Connection, name: str) -> tuple[Revision, pb.MatchModelRecord]:
         """Hold a model until the transaction ends; return it. Raises RECORD_NOT_FOUND."""

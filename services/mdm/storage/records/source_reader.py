@@ -4,14 +4,12 @@ from datetime import UTC
 
 from sqlalchemy import Connection
 
-from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.records.working_set import read_statement
 from services.mesh.contract.governance import clear_restricted
-from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore, Revision
 
@@ -34,15 +32,7 @@ class SourceReader:
 
     def find(self, connection: Connection, name: str, scope: frozenset[str] | None, position: int | None) -> Revision:
         """Return the newest revision, or the one published by `position`. Raises ConcordError RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name], position=position).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE or not in_scope(revision.entities, scope):
-            raise ConcordError(
-                reasons.ERROR_REASON_RECORD_NOT_FOUND,
-                f"there is no {name}",
-                metadata={"name": name},
-                resource=(RECORD_TYPE, name),
-            )
-        return revision
+        return known(self._store.read(connection, [name], position=position).get(name), RECORD_TYPE, name, scope)
 
     def page(  # noqa: PLR0913 - a question has many parts
         self, connection: Connection, system: str, golden: str, scope: frozenset[str] | None, after: str, limit: int

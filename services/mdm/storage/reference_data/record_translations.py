@@ -7,7 +7,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.codes.record_translation import Mark, RecordTranslation, marks, translated
 from services.mdm.domain.record_type import RecordType
-from services.mdm.storage.deciding.scope import in_scope, missing
+from services.mdm.storage.deciding.scope import in_scope, known
 from services.mdm.storage.records.golden_reader import GoldenReader
 from services.mdm.storage.registration.registry import Registry
 from services.mesh.errors import ConcordError, FieldViolation
@@ -43,8 +43,7 @@ class RecordTranslations:
             raise ConcordError(reasons.ERROR_REASON_MALFORMED_MESSAGE, message) from error
         named = (golden.name, golden.revision)  # type: ignore[attr-defined] # every master has both
         revision = self._store.read_revisions(connection, [named]).get(named)
-        if revision is None or revision.record_type != record_type.name or not in_scope(revision.entities, entities):
-            raise missing(record_type.name, named[0])
+        revision = known(revision, record_type.name, named[0], entities)
         marked = self._marks(connection, record_type, revision)
         return translated(record_type, golden, system, landscape.code_maps.get(system, {}), marked)
 

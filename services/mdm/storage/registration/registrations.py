@@ -12,7 +12,7 @@ from services.mdm.domain import registry as record_types
 from services.mdm.domain.ledger import structure_violations
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import require_etag
-from services.mdm.storage.deciding.scope import in_scope, missing
+from services.mdm.storage.deciding.scope import in_scope, known, missing
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.registration.registry import Landscape, Registered, Registry, present_registered
 from services.mesh.errors import ConcordError, FieldViolation
@@ -107,9 +107,7 @@ class Registrations:
 
     def _present(self, connection: Connection, kind: str, name: str, etag: str, decision: Decision) -> Revision:
         self._store.lock(connection, [name])
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != kind or not in_scope(revision.entities, decision.entities):
-            raise missing(kind, name)
+        revision = known(self._store.read(connection, [name]).get(name), kind, name, decision.entities)
         require_etag(name, revision.revision, etag)
         return revision
 

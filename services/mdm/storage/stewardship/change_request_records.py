@@ -15,7 +15,7 @@ from services.mdm.domain.indexing import IndexEntry
 from services.mdm.domain.rebasing import SlotChange
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.etag import require_etag
-from services.mdm.storage.deciding.scope import in_scope, missing
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.records.golden_reader import GoldenReader
 from services.mdm.storage.tables import record_index
 from services.mesh.errors import ConcordError
@@ -95,10 +95,7 @@ class ChangeRequestRecords:
 
     def find(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Revision:
         """Return a request's newest revision. Raises RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE or not in_scope(revision.entities, entities):
-            raise missing(RECORD_TYPE, name)
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, entities)
 
     def open(self, connection: Connection, name: str, entities: frozenset[str] | None) -> HeldRequest:
         """Return a request that waits for a decision. Raises RECORD_NOT_FOUND, PROPOSAL_SETTLED."""

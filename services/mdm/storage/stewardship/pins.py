@@ -19,7 +19,7 @@ from services.mdm.domain.validity import violations
 from services.mdm.domain.violation import Violation
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.deciding.etag import etag_of, require_etag
-from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.scope import in_scope, known
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.appending import append, derived
 from services.mdm.storage.records.pin_records import (
@@ -182,15 +182,7 @@ class Pins:
 
     def find(self, connection: Connection, name: str, entities: frozenset[str] | None) -> Revision:
         """Return a pin's newest revision. Raises RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE or not in_scope(revision.entities, entities):
-            raise ConcordError(
-                reasons.ERROR_REASON_RECORD_NOT_FOUND,
-                f"there is no {name}",
-                metadata={"name": name},
-                resource=(RECORD_TYPE, name),
-            )
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, entities)
 
     def page(self, connection: Connection, question: PinQuestion, before: str | None, limit: int) -> list[Revision]:
         """Return pins, newest first (their ids are time-ordered), those behind `before`."""

@@ -2,10 +2,8 @@
 
 from sqlalchemy import Connection
 
-from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mdm.storage.deciding.scope import in_scope
+from services.mdm.storage.deciding.scope import known
 from services.mdm.storage.writing.quarantine import RECORD_TYPE
-from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore, Revision
 
@@ -31,15 +29,7 @@ class QuarantineReader:
 
     def find(self, connection: Connection, name: str, scope: frozenset[str] | None) -> Revision:
         """Return the newest revision. Raises ConcordError RECORD_NOT_FOUND."""
-        revision = self._store.read(connection, [name]).get(name)
-        if revision is None or revision.record_type != RECORD_TYPE or not in_scope(revision.entities, scope):
-            raise ConcordError(
-                reasons.ERROR_REASON_RECORD_NOT_FOUND,
-                f"there is no {name}",
-                metadata={"name": name},
-                resource=(RECORD_TYPE, name),
-            )
-        return revision
+        return known(self._store.read(connection, [name]).get(name), RECORD_TYPE, name, scope)
 
     def page(  # noqa: PLR0913 - a question has many parts
         self,
