@@ -141,6 +141,7 @@ class AuditLog:
 
     def _fill(self) -> None:
         self._fill_to(self._size)
+        self._hub.settle()
         self._progress(f"the log holds {self._leaves():,} leaves")
 
     def _fill_to(self, size: int) -> None:

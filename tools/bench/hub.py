@@ -27,6 +27,7 @@ _PAGE = 1000
 _DRAINED_S = 60.0
 _STARTED_S = 20.0
 
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
 _COMMITTED = """
 SELECT record, revision, extract(epoch FROM pg_xact_commit_timestamp(xid::xid))
 FROM changes JOIN unnest(%s::text[], %s::bigint[]) AS wanted(record, revision) USING (record, revision)
@@ -89,6 +90,19 @@ class Hub:
             self._second = self._mesh.start_beside("mdm", None, _SHARED_CORES)
             give_cores(self._second.process.pid)
         return self._second
+
+    def settle(self) -> None:
+        """End further processes; have PostgreSQL vacuum and write out what there is: no later figure pays for it."""
+        for running in (*self._pair, self._second):
+            if running is not None:
+                running.process.stop()
+        self._pair, self._second = (), None
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            databases = [name for (name,) in connection.execute(_DATABASES)]
+        for name in databases:
+            with psycopg.connect(self.postgres.url(name), autocommit=True) as connection:
+                connection.execute("VACUUM")
+                connection.execute("CHECKPOINT")
 
     def resident_mb(self, running: Running) -> float:
         """Return how much memory a process holds, in MB."""

@@ -32,6 +32,9 @@ EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH = (
 BATCHES, SINGLES, PROOF = "audit_batch", "audit_single", "audit_proof"
 NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH, BATCHES, SINGLES, PROOF)
 
+_BEHIND_ROUNDS = (BULK, MATCH, BATCHES, SINGLES, PROOF)
+"""What is measured behind the rounds, each with a load of its own."""
+
 ROUNDS = 5
 _FEED_ROUNDS = 3
 
@@ -90,6 +93,7 @@ class Programme:
                 one = measured(subject, self._hub, self._progress)
                 self._rounds.setdefault(subject.name, []).append(one)
             self._progress(f"round {number} of {ROUNDS}")
+        self._hub.settle()
         for _ in range(_FEED_ROUNDS if FEED in self._selected else 0):
             self._delays.append(self._follow(median(one.rate for one in self._rounds[UPDATE]) * _SHARE_OF_MAXIMUM))
         return [self._figure(name) for name in NAMES if name in self._selected]
@@ -197,6 +201,8 @@ class Programme:
             SINGLES: lambda: self._audit_log.single_figure(SINGLES),
             PROOF: lambda: self._audit_log.proof_figure(PROOF),
         }
+        if name in _BEHIND_ROUNDS:
+            self._hub.settle()
         return apart[name]() if name in apart else self._call_figure(name)
 
     def _call_figure(self, name: str) -> Figure:
