@@ -32,9 +32,6 @@ EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH = (
 BATCHES, SINGLES, PROOF = "audit_batch", "audit_single", "audit_proof"
 NAMES = (EMPTY, GET, UPDATE, INGESTION, FEED, SECOND, BULK, MATCH, BATCHES, SINGLES, PROOF)
 
-_BEHIND_ROUNDS = (BULK, MATCH, BATCHES, SINGLES, PROOF)
-"""What is measured behind the rounds, each with a load of its own."""
-
 ROUNDS = 5
 _FEED_ROUNDS = 3
 
@@ -93,9 +90,10 @@ class Programme:
                 one = measured(subject, self._hub, self._progress)
                 self._rounds.setdefault(subject.name, []).append(one)
             self._progress(f"round {number} of {ROUNDS}")
-        self._hub.settle()
-        for _ in range(_FEED_ROUNDS if FEED in self._selected else 0):
-            self._delays.append(self._follow(median(one.rate for one in self._rounds[UPDATE]) * _SHARE_OF_MAXIMUM))
+        if FEED in self._selected:
+            self._hub.settle()
+            rate = median(one.rate for one in self._rounds[UPDATE]) * _SHARE_OF_MAXIMUM
+            self._delays.extend(self._follow(rate) for _ in range(_FEED_ROUNDS))
         return [self._figure(name) for name in NAMES if name in self._selected]
 
     def _populate(self) -> None:
@@ -189,6 +187,7 @@ class Programme:
 
     @cached_property
     def _audit_log(self) -> AuditLog:
+        self._hub.settle()
         return AuditLog(self._hub, self._sizes.leaves, self._progress)
 
     def _figure(self, name: str) -> Figure:
@@ -196,13 +195,11 @@ class Programme:
             FEED: self._feed_figure,
             SECOND: self._second_figure,
             BULK: self._bulk_figure,
-            MATCH: lambda: MatchOne(self._hub.postgres, self._sizes.population, self._progress).figure(MATCH),
+            MATCH: self._match_figure,
             BATCHES: lambda: self._audit_log.batch_figure(BATCHES),
             SINGLES: lambda: self._audit_log.single_figure(SINGLES),
             PROOF: lambda: self._audit_log.proof_figure(PROOF),
         }
-        if name in _BEHIND_ROUNDS:
-            self._hub.settle()
         return apart[name]() if name in apart else self._call_figure(name)
 
     def _call_figure(self, name: str) -> Figure:
@@ -214,7 +211,12 @@ class Programme:
         also = {"two_processes_rate": pair.rate, "two_processes_us": pair.service}
         return Figure(name, costs.rate, "records/s", EMPTY, ratio, costs.rate, costs, also)
 
+    def _match_figure(self) -> Figure:
+        self._hub.settle()
+        return MatchOne(self._hub.postgres, self._sizes.population, self._progress).figure(MATCH)
+
     def _bulk_figure(self) -> Figure:
+        self._hub.settle()
         bulk = BulkImport(self._hub, self._sizes.imported, self._progress)
         return bulk.figure(BULK, EMPTY, Costs.of(self._rounds[EMPTY]).service)
 

@@ -14,8 +14,8 @@ _IMPURE_IMPORTS = (
     "psycopg", "psycopg_pool", "random", "secrets", "shutil", "signal", "socket", "sqlalchemy", "subprocess",
     "tempfile", "threading", "time", "urllib.request", "uuid_utils",
     "services.development.issuer", "services.mesh.calling", "services.mesh.configuration", "services.mesh.feed",
-    "services.mesh.identity", "services.mesh.postgres", "services.mesh.process",
-    "services.mesh.records", "services.mesh.server", "services.mesh.telemetry",
+    "services.mesh.identity", "services.mesh.postgres", "services.mesh.process", "services.mesh.records",
+    "services.mesh.server", "services.mesh.telemetry",
 )  # fmt: skip
 _IMPURE_CALLS = (
     "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "input",

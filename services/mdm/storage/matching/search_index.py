@@ -22,6 +22,7 @@ from services.mdm.storage.registration.registry import HUB, Registry
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables.crosswalk import Crossing
 from services.mesh.postgres.database import driver
+from services.mesh.records import positions
 from services.mesh.records.store import RecordStore
 
 AT_ONCE = 200
@@ -39,10 +40,7 @@ PAUSE_S = 0.125
 _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in record_types.RECORD_TYPES if kind.matching)
 """What the index is made by, beside the key's version; where it differs, the feed is followed from its beginning."""
 
-_STANDING = """
-SELECT (SELECT coalesce(max(position), 0) FROM positions),
-    (SELECT position FROM search_progress WHERE declarations = %s)
-"""
+_REACHED = "SELECT position FROM search_progress WHERE declarations = %s"
 _POSITION = "SELECT declarations, position FROM search_progress FOR UPDATE"
 _BEGIN = """
 INSERT INTO search_progress (declarations, position) VALUES (%s, 0)
@@ -85,8 +83,9 @@ class SearchIndex:
 
     def _standing(self, connection: Connection) -> tuple[int, int | None]:
         """Return the newest position, and how far the index has come as it is made now; None = it has not begun."""
-        newest, reached = driver(connection).execute(_STANDING, (self._made_by,), prepare=True).fetchone() or (0, None)
-        return newest, reached
+        newest = positions.newest(connection)
+        row = driver(connection).execute(_REACHED, (self._made_by,), prepare=True).fetchone()
+        return newest, row[0] if row else None
 
     def _step(self, connection: Connection, at_once: int) -> int:
         raw = driver(connection)
