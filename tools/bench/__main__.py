@@ -8,7 +8,7 @@ import sys
 import time
 
 from tools.bench import report
-from tools.bench.audit_log import DEFAULT_SIZE as LEAVES
+from tools.bench.appending import DEFAULT_SIZE as LEAVES
 from tools.bench.bulk import DEFAULT_SIZE, SMALL
 from tools.bench.figures import write
 from tools.bench.hub import running_hub, running_yardstick

@@ -41,8 +41,6 @@ _AS_IN_PRODUCTION = ("shared_buffers=1GB",)
 
 _SHARED_CORES = {f"{mesh.MDM.prefix}_SERVER_OWN_CORE": "false"}
 
-AUDIT_LOG = ServiceKind("audit_log", mesh.AUDIT.module, mesh.AUDIT.prefix, ())
-
 
 def _measured(kind: ServiceKind) -> dict[str, str]:
     """Return the settings of a process that is measured alone."""
@@ -133,9 +131,10 @@ class Hub:
         audit = self._mesh.services["audit"].process.pid
         return every_core(lambda: [self._postmaster, *children(self._postmaster), audit])
 
-    def audit_log(self) -> Running:
-        """Start one more audit, with a log of its own that nothing else writes to."""
-        running = self._mesh.start(AUDIT_LOG, _measured(AUDIT_LOG))
+    def audit_log(self, name: str) -> Running:
+        """Start one more audit, with a log of its own, in a database of this name, that nothing else writes to."""
+        kind = ServiceKind(name, mesh.AUDIT.module, mesh.AUDIT.prefix, ())
+        running = self._mesh.start(kind, _measured(kind))
         give_core(running.process.pid)
         return running
 

@@ -13,7 +13,7 @@ from statistics import median
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.mdm.v1 import supplier_pb2
-from tools.bench.audit_log import AuditLog
+from tools.bench.appending import Appending
 from tools.bench.bulk import BulkImport
 from tools.bench.figures import Costs, Figure, Round, percentile
 from tools.bench.hub import Hub
@@ -186,9 +186,9 @@ class Programme:
         return outcome.rate, at_99
 
     @cached_property
-    def _audit_log(self) -> AuditLog:
+    def _appending(self) -> Appending:
         self._hub.settle()
-        return AuditLog(self._hub, self._sizes.leaves, self._progress)
+        return Appending(self._hub, self._sizes.leaves, self._progress)
 
     def _figure(self, name: str) -> Figure:
         apart: Mapping[str, Callable[[], Figure]] = {
@@ -196,9 +196,9 @@ class Programme:
             SECOND: self._second_figure,
             BULK: self._bulk_figure,
             MATCH: self._match_figure,
-            BATCHES: lambda: self._audit_log.batch_figure(BATCHES),
-            SINGLES: lambda: self._audit_log.single_figure(SINGLES),
-            PROOF: lambda: self._audit_log.proof_figure(PROOF),
+            BATCHES: lambda: self._appending.batch_figure(BATCHES),
+            SINGLES: lambda: self._appending.single_figure(SINGLES),
+            PROOF: lambda: self._appending.proof_figure(PROOF),
         }
         return apart[name]() if name in apart else self._call_figure(name)
 
