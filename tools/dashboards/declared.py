@@ -239,6 +239,11 @@ STEWARDSHIP = Dashboard(
                 ),
                 Panel("Change requests", [("max(concord_change_requests_open)", "open")]),
                 Panel(
+                    "Not yet searchable",
+                    [("max(concord_search_behind)", "changes")],
+                    told="Published changes that the search index follows with.",
+                ),
+                Panel(
                     "Refused records",
                     [('max by (system) (concord_quarantine_open{job="mdm"})', _SYSTEM)],
                     told="In the hub's quarantine.",

@@ -1,4 +1,4 @@
-"""How much waits for people in the hub, as gauges: quarantine, review, change requests, references that do not hold."""
+"""How much waits in the hub, as gauges: for people, and for the search index."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.storage.matching import match_candidates
+from services.mdm.storage.matching.search_index import SearchIndex
 from services.mdm.storage.stewardship import change_request_records
 from services.mdm.storage.tables import references
 from services.mdm.storage.writing import quarantine
@@ -18,6 +19,7 @@ REVIEWS = Gauge("concord.review.open", "{pair}", "Pairs of records that wait for
 REVIEW_AGE = Gauge("concord.review.age", "s", "How long the pair that waits longest has waited.")
 REQUESTS = Gauge("concord.change_requests.open", "{request}", "Change requests that wait for a second person.")
 EXCEPTIONS = Gauge("concord.references.broken", "{reference}", "References of golden records that do not hold.")
+UNSEARCHED = Gauge("concord.search.behind", "{change}", "Published changes that the search index has not taken in.")
 
 # These go over all that waits, the last one over all references that there are.
 _QUEUE_EVERY_S = 15.0
@@ -41,6 +43,7 @@ def depths() -> list[Reading]:
         Reading("quarantine", (QUARANTINED,), _quarantined, _QUEUE_EVERY_S),
         Reading("review", (REVIEWS, REVIEW_AGE), _reviews, _QUEUE_EVERY_S),
         Reading("change requests", (REQUESTS,), _requests, _QUEUE_EVERY_S),
+        Reading("search", (UNSEARCHED,), _unsearched),
         Reading("references", (EXCEPTIONS,), _broken, _REFERENCES_EVERY_S),
     ]
 
@@ -61,6 +64,10 @@ def _reviews(connection: Connection) -> Iterator[Point]:
 def _requests(connection: Connection) -> Iterator[Point]:
     for (count,) in driver(connection).execute(_REQUESTS):
         yield Point(REQUESTS, count)
+
+
+def _unsearched(connection: Connection) -> Iterator[Point]:
+    yield Point(UNSEARCHED, SearchIndex.behind(connection))
 
 
 def _broken(connection: Connection) -> Iterator[Point]:

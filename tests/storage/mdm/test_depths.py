@@ -2,9 +2,10 @@
 
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.registry import RECORD_TYPES
-from services.mdm.storage.depths import EXCEPTIONS, QUARANTINED, REQUESTS, REVIEWS, depths
+from services.mdm.storage.depths import EXCEPTIONS, QUARANTINED, REQUESTS, REVIEWS, UNSEARCHED, depths
 from services.mesh.metrics.gauge import Gauge
 from tests.support.hub import TestHub, statement
+from tests.support.ledger import AuditInMemory, publish_everything
 
 
 def shown(hub: TestHub, gauge: Gauge) -> dict[str, float]:
@@ -28,3 +29,13 @@ def test_what_is_refused_waits_at_its_system_until_it_is_taken_in(hub: TestHub) 
     assert (found["systems/erp"], found["systems/unknown"]) == (1, 1)
     hub.submit(statement("systems/erp", "1", supplier_pb2.Supplier(legal_name="S")))
     assert shown(hub, QUARANTINED)["systems/erp"] == 0
+
+
+def test_what_was_published_waits_for_search_until_the_index_has_taken_it_in(hub: TestHub) -> None:
+    hub.submit(statement("systems/erp", "1", supplier_pb2.Supplier(legal_name="S")))
+    assert shown(hub, UNSEARCHED) == {"": 0}
+    publish_everything(hub.database, AuditInMemory())
+    published = shown(hub, UNSEARCHED)[""]
+    assert published > 0
+    assert hub.parts.search_index.step() == published
+    assert shown(hub, UNSEARCHED) == {"": 0}
