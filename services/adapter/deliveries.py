@@ -145,9 +145,8 @@ class Deliveries:
         documents.put(connection, system, [replace(known, delivered={**known.delivered, **added})])
 
     def _shown(self, document: Document) -> Mapping[str, Value] | None:
-        connector = self._outpost.connector
         try:
             translation = self._outpost.translate(document)
+            return self._outpost.express(translation.record_type, translation.content).values
         except UntranslatableError:
             return None  # nothing of it is submitted before somebody corrects it
-        return connector.express(translation.record_type, translation.content, self._outpost.today()).values

@@ -11,6 +11,7 @@ For every entry, in this order:
 6. Take the written document in, so that the hub knows its echo (and links it, when it was created).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from services.adapter.discrepancies import Discrepancies, Findings
 from services.adapter.domain.delivered import field_of, outstanding
 from services.adapter.domain.effective import next_turn
 from services.adapter.golden import identity, is_in_use, masked_fields, open_golden
+from services.adapter.hub import Translated
 from services.adapter.intake import Intake
 from services.adapter.outpost import Outpost
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
@@ -34,6 +36,8 @@ from services.adapter.storage.agenda import AgendaEntry
 from services.adapter.storage.documents import KnownDocument
 from services.adapter.systems_file import DeliveryMode
 from services.mesh.telemetry import span
+
+_log = logging.getLogger(__name__)
 
 _AT_ONCE = 100
 _MOST_CONFLICTS = 3
@@ -125,18 +129,27 @@ class Delivering:
         return [entry for entry in entries if entry.content] + asked
 
     def _tasks(self, entries: Sequence[AgendaEntry]) -> list[_Task]:
-        hub, tasks = self._outpost.hub, list[_Task]()
-        said = [hub.translated(self._outpost.name, Any.FromString(entry.content)) for entry in entries]
+        tasks = list[_Task]()
+        said = [self._translated(entry) for entry in entries]
         with self._outpost.database.transaction() as connection:
             for entry, translated in zip(entries, said, strict=True):
-                golden = open_golden(translated.golden) if translated else None
-                key = self._key(connection, entry) if golden and is_in_use(golden) else None
-                if translated is None or golden is None or key is None:
+                key = self._key(connection, entry) if translated else None
+                if translated is None or key is None:
                     self._drop(connection, entry)
                     continue
-                desired = self._outpost.connector.express(entry.record_type, golden, self._outpost.today())
+                golden = open_golden(translated.golden)
+                try:
+                    desired = self._outpost.express(entry.record_type, golden)
+                except UntranslatableError as error:
+                    self._give_up(connection, entry, key, error)
+                    continue
                 tasks.append(_Task(entry, golden, key, desired, translated.left_out))
         return tasks
+
+    def _translated(self, entry: AgendaEntry) -> Translated | None:
+        """Return what an entry is in the system's codes; None for what is no longer in use."""
+        packed = Any.FromString(entry.content)
+        return self._outpost.hub.translated(self._outpost.name, packed) if is_in_use(open_golden(packed)) else None
 
     def _key(self, connection: Connection, entry: AgendaEntry) -> str | None:
         """Return the key to deliver to, "" for a document to be created, None for nothing to do."""
@@ -194,9 +207,7 @@ class Delivering:
         self, task: _Task, document: Document, known: KnownDocument, written: list[Document], done: list[_Task]
     ) -> bool:
         """Write what differs; False when the document changed meanwhile."""
-        connector, record_type = self._outpost.connector, task.entry.record_type
-        content = self._outpost.translate(document).content
-        shown = connector.express(record_type, content, self._outpost.today()).values
+        shown = self._outpost.express(task.entry.record_type, self._outpost.translate(document).content).values
         masked = masked_fields(task.golden) | {field_of(path) for path in task.untranslated}
         values = outstanding(task.desired, shown, known.delivered, self._outpost.matches, masked)
         if values:
@@ -281,6 +292,13 @@ class Delivering:
             self._outpost.agenda.defer(connection, entry, turn)
         else:
             self._outpost.agenda.drop(connection, entry)
+
+    def _give_up(self, connection: Connection, entry: AgendaEntry, key: str, error: UntranslatableError) -> None:
+        """Leave a record as the system has it: one that the connector can't say must not keep all others back."""
+        _log.error("%s: %s can't be said there: %s", self._outpost.name, entry.golden_record, error)
+        findings: Findings = {(Discrepancy.KIND_NOT_EXPRESSIBLE, key): (error.field,)}
+        self._discrepancies.settle_with(connection, entry.golden_record, findings)
+        self._outpost.agenda.drop(connection, entry)
 
     def _drop(self, connection: Connection, entry: AgendaEntry) -> None:
         self._deliveries.conclude(connection, entry.golden_record)

@@ -161,7 +161,7 @@ class Hub:
             with _typed_errors():
                 answer = self._translations.TranslateRecord(request, timeout=self._settings.call_timeout_s)
         except ConcordError as error:
-            if error.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND:
+            if error.code is grpc.StatusCode.NOT_FOUND:  # never there, out of sight, or erased
                 return None
             raise
         return Translated(answer.content, tuple(each.path for each in answer.untranslated_values))

@@ -181,7 +181,7 @@ class Intake:
         if not known.delivered or document.deleted:
             return known
         outpost = self._outpost
-        shown = outpost.connector.express(translation.record_type, translation.content, outpost.today()).values
+        shown = outpost.express(translation.record_type, translation.content).values
         paths = echoed(known.delivered, shown, outpost.matches)
         return replace(known, delivered={path: known.delivered[path] for path in paths})
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
+from google.protobuf.message import Message
+
 from concord.mdm.v1.ingest_pb2 import SourceRecord
-from services.adapter.connector import Connector, Document, Translation, UntranslatableError, Value
+from services.adapter.connector import Connector, Document, Expression, Translation, UntranslatableError, Value
 from services.adapter.domain.delivered import canonical
 from services.adapter.hub import Hub
 from services.adapter.storage.agenda import Agenda
@@ -56,6 +58,13 @@ class Outpost:
             raise
         except Exception as error:  # noqa: BLE001 - one odd document must not stop all others; its text may quote it
             raise UntranslatableError("document", f"the connector failed with {type(error).__name__}") from None
+
+    def express(self, record_type: str, content: Message) -> Expression:
+        """Say a record in the system's words, as of today. Raises UntranslatableError, as `translate`."""
+        try:
+            return self.connector.express(record_type, content, self.today())
+        except Exception as error:  # noqa: BLE001 - as above
+            raise UntranslatableError("record", f"the connector failed with {type(error).__name__}") from None
 
     def today(self) -> date:
         """Return the day that effective dates are looked at from."""

@@ -5,7 +5,7 @@ import uuid
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from concord.adapter.v1.adapter_pb2 import ListDeliveriesRequest, SyncSystemRequest, SystemState
-from concord.mdm.v1 import ingest_pb2, supplier_pb2
+from concord.mdm.v1 import erasure_pb2, ingest_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import Explanation
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.systems_file import DeliveryMode
@@ -87,6 +87,26 @@ def test_an_unavailable_system_is_failing_and_loses_nothing(
     system.failure = None
     eventually(lambda: system.rows["vendor/1"].fields["phone"] == "555")
     eventually(lambda: running.state().state == SystemState.STATE_RUNNING)
+
+
+def test_an_erased_record_keeps_no_delivery_back(
+    running: ServedAdapter, mesh: ServedHub, steward: Client, system: FakeSystem
+) -> None:
+    golden = _lookup(steward, "vendor/1")
+    deleted = steward.suppliers.DeleteSupplier(
+        supplier_pb2.DeleteSupplierRequest(name=golden.name, etag=golden.etag, request_id=str(uuid.uuid4()))
+    ).supplier
+    running.settle()
+    mesh.client(subject="officer").erasure.EraseRecord(
+        erasure_pb2.EraseRecordRequest(
+            name=golden.name, etag=deleted.etag, reason="DSR-4", request_id=str(uuid.uuid4())
+        )
+    )
+    _correct(steward, _lookup(steward, "vendor/2"), phone="77")
+    eventually(lambda: system.rows["vendor/2"].fields.get("phone") == "77")
+    running.settle()
+    assert running.state().state == SystemState.STATE_RUNNING
+    assert system.rows["vendor/1"].fields["name"] == "Acme"
 
 
 def test_a_next_process_goes_on_where_the_last_one_was(

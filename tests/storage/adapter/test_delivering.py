@@ -1,8 +1,9 @@
 """Golden changes reach the system once, come back as echoes, and never overwrite what the hub has not seen."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
 from concord.adapter.v1.adapter_pb2 import Delivery, Discrepancy
@@ -10,10 +11,12 @@ from concord.mdm.v1.cost_center_pb2 import CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.adapter.connector import Expression
 from services.adapter.intake import Counts
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.storage.ledger import Content
 from services.adapter.systems_file import DeliveryMode
+from tests.support.fake_connector import FakeConnector
 from tests.support.outposts import ERP, Landscape, Session
 
 ONE = "suppliers/000000001"
@@ -43,6 +46,28 @@ def test_a_correction_is_written_once_and_only_where_it_differs(landscape: Lands
     assert delivery.state == Delivery.STATE_DELIVERED
     assert (delivery.key, list(delivery.paths), delivery.revision) == ("vendor/1", ["legal_name"], 2)
     assert "Acme" not in str(delivery)
+
+
+def test_a_record_that_the_connector_stumbles_over_is_a_discrepancy_and_keeps_no_other_back(
+    landscape: Landscape, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landscape.system.edit("vendor/2", number="000000002", name="Bolt")
+    session.settle()
+    express = FakeConnector.express
+
+    def stumbling(connector: FakeConnector, record_type: str, content: Message, today: date) -> Expression:
+        if getattr(content, "legal_name", "") == "Odd":
+            raise KeyError("Odd")
+        return express(connector, record_type, content, today)
+
+    monkeypatch.setattr(FakeConnector, "express", stumbling)
+    landscape.hub.correct(ONE, legal_name="Odd")
+    landscape.hub.correct("suppliers/000000002", phone="2")
+    session.settle()
+    assert [(key, dict(values)) for key, _, values in landscape.system.written] == [("vendor/2", {"phone": "2"})]
+    found = _only(session, Discrepancy)
+    assert isinstance(found, Discrepancy)
+    assert (found.golden_record, found.kind, list(found.paths)) == (ONE, Discrepancy.KIND_NOT_EXPRESSIBLE, ["record"])
 
 
 def test_what_comes_back_is_named_as_an_echo_and_the_systems_own_word_stands(
