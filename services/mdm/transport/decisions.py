@@ -44,8 +44,8 @@ class MasterDecisions:
     def update(self, request: Any, call: Call) -> Message:
         """Change a record on a steward's word."""
         said = getattr(request, self._type.singular)
-        if not said.name:
-            raise not_found(self._type, "")
+        if not self._type.owns(said.name):
+            raise not_found(self._type, said.name)
         paths = writable_paths(self._type, said, request.update_mask, call)
 
         def merge(present: Message) -> tuple[Message, Sequence[str]]:

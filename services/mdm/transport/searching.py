@@ -1,6 +1,7 @@
 """Searching masters: exactly by an identifier, and by what resembles a record; the check before a create."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import Message
@@ -20,6 +21,8 @@ from services.mesh.contract.validation import constraint_violated
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.records.store import State
 from services.mesh.server import Call
+
+_AT_ONCE = 100
 
 
 class MasterSearch:
@@ -55,17 +58,19 @@ class MasterSearch:
         if seen != content and not may_see_restricted(call):
             message = "RESTRICTED fields can't be searched by callers who may not see them"
             metadata = {"field": self._type.singular}
-            raise ConcordError(reasons.ERROR_REASON_FIELD_NOT_FILTERABLE, message, metadata=metadata)
+            violation = FieldViolation(self._type.singular, message)
+            raise ConcordError(
+                reasons.ERROR_REASON_FIELD_NOT_FILTERABLE, message, metadata=metadata, violations=[violation]
+            )
 
     def _identified(self, request: Any, call: Call) -> Message:
         size, after = page_size(request.page_size), PageToken.decode(request.page_token, request)
 
         def read(connection: Connection) -> Message:
             position = position_at(connection, request)
-            hits = self._hits(connection, request, call, position, after[0] if after else "", size + 1)
-            records = self._visible(connection, [hit.record for hit in hits[:size]], request, call, position)
-            found = [self._hit(records[hit.record], hit.paths) for hit in hits[:size] if hit.record in records]
-            token = PageToken.encode((hits[size - 1].record,), request) if len(hits) > size else ""
+            hits = list(islice(self._seen(connection, request, call, position, after[0] if after else ""), size + 1))
+            found = [self._hit(record, hit.paths) for hit, record in hits[:size]]
+            token = PageToken.encode((hits[size - 1][0].record,), request) if len(hits) > size else ""
             return self._response(call, hits=found, next_page_token=token, read_position=position or 0)
 
         return self._parts.transactions.read(read)
@@ -76,8 +81,8 @@ class MasterSearch:
         def read(connection: Connection) -> Message:
             content = getattr(request, self._type.singular)
             alike = self._parts.duplicates.find(connection, self._type, content, request.text)
-            exact = self._hits(connection, request, call, None, "", size) if request.identifier else []
-            paths = {hit.record: hit.paths for hit in exact}
+            exact = self._seen(connection, request, call, None, "") if request.identifier else iter(())
+            paths = {hit.record: hit.paths for hit, _ in islice(exact, size)}
             names = dict.fromkeys([*paths, *alike.goldens])
             records = self._visible(connection, list(names), request, call, None)
             # What the caller may not know of has no say in what is told of the others.
@@ -89,12 +94,18 @@ class MasterSearch:
 
         return self._parts.transactions.read(read)
 
-    def _hits(  # noqa: PLR0913 - a question has many parts
-        self, connection: Connection, request: Any, call: Call, position: int | None, after: str, limit: int
-    ) -> list[Hit]:
-        clear = may_see_restricted(call)
-        asked = (connection, self._type, request.identifier)
-        return self._parts.reader.search(*asked, clear=clear, position=position, after=after, limit=limit)
+    def _seen(
+        self, connection: Connection, request: Any, call: Call, position: int | None, after: str
+    ) -> Iterator[tuple[Hit, Message]]:
+        """Yield what was found behind a record, as far as the caller may know of it, and as they may see it."""
+        clear, asked = may_see_restricted(call), (connection, self._type, request.identifier)
+        while True:
+            hits = self._parts.reader.search(*asked, clear=clear, position=position, after=after, limit=_AT_ONCE)
+            seen = self._visible(connection, [hit.record for hit in hits], request, call, position)
+            yield from ((hit, seen[hit.record]) for hit in hits if hit.record in seen)
+            if len(hits) < _AT_ONCE:
+                return
+            after = hits[-1].record
 
     def _visible(
         self, connection: Connection, names: Sequence[str], request: Any, call: Call, position: int | None

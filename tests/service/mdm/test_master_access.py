@@ -74,6 +74,24 @@ def test_what_is_out_of_scope_is_not_there_for_any_method(master: Master, shared
     assert "name" not in error.metadata
 
 
+def test_the_name_of_another_types_record_is_not_there_for_any_method(master: Master, shared_mesh: ServedHub) -> None:
+    one = master.created()
+    kinds = [kind for kind in RECORD_TYPES if kind is not master.record_type]
+    foreign = [Master(kind, master.client, shared_mesh).created() for kind in kinds]
+    for verb, request in requests(master, one).items():
+        for name, etag in [(each.name, each.etag) for each in foreign] + [("systems/erp", one.etag), ("", one.etag)]:
+            asked = getattr(request, master.record_type.singular) if verb == "update" else request
+            if "name" not in asked.DESCRIPTOR.fields_by_name:
+                continue
+            asked.name = name
+            if "etag" in request.DESCRIPTOR.fields_by_name:
+                request.etag = etag
+            error = refused(lambda verb=verb, request=request: master.send(verb, request))  # type: ignore[misc]
+            # Most contracts demand the pattern of the type's names.
+            told = {reasons.ERROR_REASON_RECORD_NOT_FOUND, reasons.ERROR_REASON_CONSTRAINT_VIOLATED}
+            assert error.reason in told, (verb, name, error)
+
+
 def test_who_may_not_call_a_method_learns_nothing_from_it(master: Master, shared_mesh: ServedHub) -> None:
     one = master.created()
     plural = master.record_type.plural

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import employee_pb2, item_pb2, party_pb2, search_pb2, supplier_pb2
+from concord.mdm.v1 import cost_center_pb2, employee_pb2, item_pb2, party_pb2, search_pb2, supplier_pb2
 from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
@@ -276,3 +276,25 @@ def test_the_search_index_does_not_write_what_it_holds_already(mesh: ServedHub) 
     supplier(mesh.hub, "systems/erp", "1", **BECTON, status=supplier_pb2.Supplier.STATUS_ON_HOLD)
     indexed(mesh)
     assert list(mesh.hub.rows("SELECT source_record, xmin::text FROM match_nodes")) == held
+
+
+def test_pages_are_of_what_the_caller_may_know_and_tokens_name_nothing_else(mesh: ServedHub) -> None:
+    steward = mesh.client()
+    for ledger in ("south", "north", "group"):
+        for owner in ("south", "north"):
+            ward = cost_center_pb2.CostCenter(
+                entity=f"entities/{ledger}-{owner}", code="900", entities=[f"entities/{owner}"]
+            )
+            steward.cost_centers.CreateCostCenter(
+                cost_center_pb2.CreateCostCenterRequest(cost_center=ward, request_id=rid())
+            )
+    north = mesh.client(entities=["entities/north"])
+    pages: list[list[str]] = []
+    request = cost_center_pb2.SearchCostCentersRequest(identifier="900", page_size=1)
+    while not pages or request.page_token:
+        answer = north.cost_centers.SearchCostCenters(request)
+        pages.append([entity for hit in answer.hits for entity in hit.cost_center.entities])
+        request.page_token = answer.next_page_token
+    assert pages == [["entities/north"]] * 3
+    elsewhere = mesh.client(entities=["entities/elsewhere"])
+    assert elsewhere.cost_centers.SearchCostCenters(request) == cost_center_pb2.SearchCostCentersResponse()

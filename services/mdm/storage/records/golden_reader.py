@@ -28,18 +28,18 @@ from services.mesh.postgres.database import driver
 from services.mesh.records.store import RecordStore, Revision, State
 
 _FOUND_NOW = """
-SELECT record, path FROM record_index
+SELECT record, array_agg(path) FROM record_index
 WHERE record_type = %s AND path = ANY(%s) AND value = ANY(%s) AND to_revision IS NULL AND record > %s
-ORDER BY record LIMIT %s
+GROUP BY record ORDER BY record LIMIT %s
 """
 _FOUND_THEN = """
-SELECT i.record, i.path FROM record_index i
+SELECT i.record, array_agg(i.path) FROM record_index i
 JOIN LATERAL (
     SELECT max(c.revision) AS revision FROM changes c JOIN positions p USING (seq)
     WHERE c.record = i.record AND p.position <= %(position)s
 ) AS shown ON i.from_revision <= shown.revision AND (i.to_revision IS NULL OR i.to_revision > shown.revision)
 WHERE i.record_type = %(type)s AND i.path = ANY(%(paths)s) AND i.value = ANY(%(values)s) AND i.record > %(after)s
-ORDER BY i.record LIMIT %(limit)s
+GROUP BY i.record ORDER BY i.record LIMIT %(limit)s
 """
 
 
@@ -135,10 +135,7 @@ class GoldenReader:
                 values.update(self._store.sealer.tokens(spelt, purpose))
         fields = {path.index_path: path.path for path in wanted}
         rows = self._found(connection, record_type, list(fields), list(values), position, after, limit)
-        hits: dict[str, list[str]] = {}
-        for record, index_path in rows:
-            hits.setdefault(record, []).append(fields[index_path])
-        return [Hit(record, tuple(sorted(set(matched)))) for record, matched in hits.items()]
+        return [Hit(record, tuple(sorted({fields[path] for path in matched}))) for record, matched in rows]
 
     def _found(  # noqa: PLR0913 - the parts of one statement
         self,
@@ -149,10 +146,9 @@ class GoldenReader:
         position: int | None,
         after: str,
         limit: int,
-    ) -> Sequence[tuple[str, str]]:
-        most = limit * max(len(paths), 1)
+    ) -> Sequence[tuple[str, list[str]]]:
         if position is None:
-            arguments = (record_type.name, paths, values, after, most)
+            arguments = (record_type.name, paths, values, after, limit)
             return driver(connection).execute(_FOUND_NOW, arguments, prepare=True).fetchall()
         return (
             driver(connection)
@@ -164,7 +160,7 @@ class GoldenReader:
                     "paths": paths,
                     "values": values,
                     "after": after,
-                    "limit": most,
+                    "limit": limit,
                 },
             )
             .fetchall()

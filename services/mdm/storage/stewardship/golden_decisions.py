@@ -280,6 +280,9 @@ class Stewardship:
     ) -> dict[str, Standing]:
         """Return golden records as decisions find them, by name; each may have to lie within a scope of its own."""
         store = self._path.store
+        for name in scopes:
+            if not record_type.owns(name):
+                raise not_found(record_type, name)
         read = store.read_by(connection, _FAMILIES, {"goldens": text_array(list(scopes))})
         goldens = {name: read.pop(name, None) for name in scopes}
         sources: defaultdict[str, list[Read]] = defaultdict(list)
