@@ -17,6 +17,7 @@ AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
 
 LONGEST_STATED = {PURPOSE_KEY: 255, REASON_KEY: 1024, REQUEST_ID: 128}
+LONGEST_PEER_IDENTITY = 1024
 """In characters, as `concord.audit.v1.Leaf` bounds them."""
 
 UNKNOWN_CALLER = Caller(subject="", client="")

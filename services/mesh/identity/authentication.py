@@ -32,6 +32,7 @@ _TYPES = (TOKEN_TYPE, f"application/{TOKEN_TYPE}")
 _REQUIRED = ["iss", "aud", "exp", "iat", "sub", "client_id", "jti"]
 _OPTIONS: Any = {"require": _REQUIRED, "enforce_minimum_key_length": True}
 _LONGEST_ACT_CHAIN = 8
+_LONGEST_NAME = 255
 _ENTITY = re.compile(r"\*|entities/[^/\s]+")
 
 # A key that its issuer withdraws stops counting after this time at the latest.
@@ -205,7 +206,8 @@ def _actors(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _text(claims: Mapping[str, Any], claim: str, *, check: str = "") -> str:
     value = claims.get(claim)
-    if not isinstance(value, str) or not value.strip():
+    # What is longer, or no text of PostgreSQL's, no leaf can hold: its evidence would never be taken.
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_NAME or "\0" in value:
         raise _invalid(check or claim)
     return value
 

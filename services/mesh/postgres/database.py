@@ -126,8 +126,9 @@ class Database:
             typed = typed_error(error)
             if typed is None:
                 raise
-            if typed.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE:
-                # Its pooled neighbours are most likely gone as well: let nobody else run into them.
+            if typed.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE and not isinstance(error, exc.TimeoutError):
+                # Its pooled neighbours are most likely gone as well: let nobody else run into them. Those of a pool
+                # that is only busy are well, and a new pool beside them would open as many again.
                 self.close()
             raise typed from error
 

@@ -19,7 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.audit.v1.act_pb2 import Denial
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.call import LONGEST_STATED, REQUEST_ID, Call
+from services.mesh.call import LONGEST_PEER_IDENTITY, LONGEST_STATED, REQUEST_ID, Call
 from services.mesh.contract.purpose import PURPOSE_KEY, REASON_KEY
 from services.mesh.errors import ConcordError
 from services.mesh.records.act import Place, act_leaf
@@ -175,6 +175,7 @@ def _first(call: Call, alike: _Alike, now: datetime) -> _Refused:
         Origin.of(call, _cut(call.request_id_header, LONGEST_STATED[REQUEST_ID])),
         actor=alike.actor,
         client=alike.client,
+        peer_identity=_cut(call.peer_identity, LONGEST_PEER_IDENTITY),
         method=alike.method,
         purpose=_cut(call.purpose, LONGEST_STATED[PURPOSE_KEY]),
         reason=_cut(call.reason, LONGEST_STATED[REASON_KEY]),

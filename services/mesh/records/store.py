@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.contract.validation import constraint_violated
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.postgres.arrays import number_array, text_array
 from services.mesh.postgres.database import clock, driver
 from services.mesh.records import statements
@@ -26,15 +27,13 @@ from services.mesh.records.values import flatten
 M = TypeVar("M", bound=Message)
 
 MOST_CHANGES_A_TRANSACTION = 1000
+MOST_ENTITIES = 1000
+"""Of a record, as many as its leaf may name."""
 
 
 _TOO_MANY_CHANGES = "CN001"
 _INPUTS = "inputs"
 _CHANGED = "a record has changed since it was read"
-
-
-class TooManyChangesError(Exception):
-    """A transaction was about to make more than MOST_CHANGES_A_TRANSACTION changes: split the job into chunks."""
 
 
 class State(IntEnum):
@@ -144,7 +143,7 @@ class RecordStore:
 
         A record may come once per call; a later call of the same transaction continues from the returned one's.
         Raises ConcordError RECORD_EXISTS (a first revision of a record that is there), CONCURRENT_CHANGE (a head that
-        is not the newest revision any more); TooManyChangesError; ValueError (a record twice, or under another type).
+        is not the newest revision any more), TOO_MANY_CHANGES; ValueError (a record twice, or under another type).
         """
         if not drafts:
             return {}
@@ -354,14 +353,26 @@ def _columns(made: Sequence[Revision]) -> dict[str, Any]:
     }
 
 
+def too_many_changes() -> ConcordError:
+    """Return the error for a transaction of more than MOST_CHANGES_A_TRANSACTION: its job is to be done in pieces."""
+    return ConcordError(
+        reasons.ERROR_REASON_TOO_MANY_CHANGES,
+        "it changes more records than one transaction may",
+        metadata={"most": str(MOST_CHANGES_A_TRANSACTION)},
+    )
+
+
 def _check(drafts: Sequence[RevisionDraft]) -> None:
     if len(drafts) > MOST_CHANGES_A_TRANSACTION:
-        raise TooManyChangesError(f"{len(drafts)} changes in one transaction")
+        raise too_many_changes()
     if len({draft.record for draft in drafts}) < len(drafts):
         raise ValueError("a record comes twice in one call")
     for draft in drafts:
         if draft.head is not None and (draft.head.record, draft.head.record_type) != (draft.record, draft.record_type):
             raise ValueError(f"{draft.record}: the head is of {draft.head.record}, {draft.head.record_type}")
+        if len(draft.entities) > MOST_ENTITIES:
+            told = f"are {len(draft.entities)}, more than {MOST_ENTITIES}"
+            raise constraint_violated([FieldViolation("entities", told)])
         if any(not entity or "\n" in entity for entity in draft.entities):
             raise ValueError(f"{draft.record}: an entity's name is empty or has a line break")
 
@@ -375,7 +386,7 @@ def _write(raw: psycopg.Connection[tuple[Any, ...]], parameters: dict[str, Any],
         raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED) from error
     except psycopg.DatabaseError as error:
         if error.sqlstate == _TOO_MANY_CHANGES:
-            raise TooManyChangesError(str(error.diag.message_primary)) from error
+            raise too_many_changes() from error
         raise
     if written != (count,):
         raise ConcordError(reasons.ERROR_REASON_CONCURRENT_CHANGE, _CHANGED)

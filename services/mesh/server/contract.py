@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.call import LONGEST_STATED, REQUEST_ID, Call
+from services.mesh.call import LONGEST_PEER_IDENTITY, LONGEST_STATED, REQUEST_ID, Call
 from services.mesh.contract.governance import clear_restricted
 from services.mesh.contract.purpose import PURPOSE_KEY, REASON_KEY
 from services.mesh.contract.validation import constraint_violated, require_valid
@@ -93,7 +93,10 @@ class Contract:
 
 
 def _require_bounded(call: Call) -> None:
-    """Refuse statements that no leaf can hold: the evidence of what the call does would never be taken."""
+    """Refuse what no leaf can hold: the evidence of what the call does would never be taken."""
+    if len(call.peer_identity) > LONGEST_PEER_IDENTITY:
+        message = f"the names in the certificate are longer than {LONGEST_PEER_IDENTITY} characters"
+        raise ConcordError(reasons.ERROR_REASON_CREDENTIALS_INVALID, message, metadata={"check": "certificate"})
     stated = ((PURPOSE_KEY, call.purpose), (REASON_KEY, call.reason), (REQUEST_ID, call.request_id_header))
     broken = [
         FieldViolation(key, f"must be at most {LONGEST_STATED[key]} characters long")

@@ -13,6 +13,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import from_status
+from services.mesh.records import store
 from tests.support.hub import statement
 from tests.support.importing import (
     ERP,
@@ -55,6 +56,20 @@ def test_an_import_drops_no_row_silently(mesh: ServedHub, steward: Client) -> No
         "OUTCOME_REFUSED": 15,
     }
     assert mesh.hub.rows("SELECT count(*) FROM crosswalk") == [(80,)]
+
+
+def test_a_batch_that_moves_more_than_a_transaction_may_change_is_taken_in_by_several(
+    mesh: ServedHub, steward: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_CHANGES_A_TRANSACTION", 7)
+    name = new_import()
+    given = list(batches(name, [supplier_row(str(number)) for number in range(1, 21)], 20))
+    rows = imported(steward, iter(given))
+    assert [row.row for row in rows] == list(range(1, 21))
+    assert Counter(outcomes(rows)) == {"created": 20}
+    changes = mesh.hub.rows(CHANGES)
+    assert imported(steward, iter(given)) == rows
+    assert mesh.hub.rows(CHANGES) == changes
 
 
 def test_a_refused_row_says_why_and_lies_in_quarantine_with_its_original_bytes(steward: Client) -> None:

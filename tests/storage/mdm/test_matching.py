@@ -18,6 +18,7 @@ from services.mdm.storage.stewardship.merging import Marked, Ruling
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
+from services.mesh.records import store
 from tests.support.databases import Databases
 from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
 from tests.support.matched_suppliers import (
@@ -90,6 +91,26 @@ def test_a_population_is_matched_again_piece_by_piece_when_a_model_comes_into_fo
     assert groups(hub, example) == groups(modelled, example)
     assert len(groups(hub, example)) < 12
     assert waiting(hub, example) == waiting(modelled, example)
+    check_consistent(hub)
+
+
+def test_a_piece_that_moves_more_than_a_transaction_may_change_is_matched_in_smaller_ones(
+    hub: TestHub, modelled: TestHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    example = mark()
+    population = [
+        said(example, place, supplier_pb2.Supplier(legal_name=NAMES[place % 5], phone=PHONES[place % 4]))
+        for place in range(15)
+    ]
+    submitted(modelled, *population)
+    submitted(hub, *population)
+    put_in_force(hub, SUPPLIER, default_model(SUPPLIER))
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "MOST_CHANGES_A_TRANSACTION", 8)
+        while hub.parts.rematching.work():
+            pass
+    assert caplog.messages == []
+    assert groups(hub, example) == groups(modelled, example)
     check_consistent(hub)
 
 

@@ -106,9 +106,15 @@ def test_no_database_is_an_unavailable_dependency(migrated: MigratedDatabase, tm
 
 def test_an_exhausted_pool_is_an_unavailable_dependency(migrated: MigratedDatabase) -> None:
     database = Database(replace(migrated.service, pool_size=1, pool_timeout_s=0.05))
-    with database.transaction(), pytest.raises(ConcordError) as caught, database.transaction():
-        pass
-    assert caught.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+    with database.transaction() as connection:
+        for _ in range(3):
+            with pytest.raises(ConcordError) as caught, database.transaction():
+                pass
+            assert caught.value.reason == reasons.ERROR_REASON_DEPENDENCY_UNAVAILABLE
+        held = driver(connection)
+    # No further connection was opened: the next transaction gets the one there is.
+    with database.transaction() as connection:
+        assert driver(connection) is held
     database.close()
 
 

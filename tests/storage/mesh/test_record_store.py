@@ -10,10 +10,11 @@ from concord.audit.v1.audit_pb2 import OPERATION_CREATE, OPERATION_UPDATE, Leaf
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.party_pb2 import TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mesh.contract.validation import violations
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records import inspection, positions
-from services.mesh.records.store import RevisionDraft, State, TooManyChangesError
+from services.mesh.records.store import RevisionDraft, State
 from tests.support.ledger import ORIGIN, AuditInMemory, Ledger, draft, publish_everything
 from tests.support.waiting import eventually
 
@@ -111,15 +112,30 @@ def test_an_entity_that_would_fall_apart_is_refused(ledger: Ledger, database: Da
         ledger.store.append(connection, [replace(draft("suppliers/1", None, SUPPLIER), entities=(entity,))], ORIGIN)
 
 
+def test_a_record_lies_in_no_more_entities_than_its_leaf_may_name(ledger: Ledger, database: Database) -> None:
+    def in_entities(count: int) -> RevisionDraft:
+        return replace(draft("suppliers/1", None, SUPPLIER), entities=tuple(f"entities/{n}" for n in range(count)))
+
+    with database.transaction() as connection:
+        with pytest.raises(ConcordError) as refused:
+            ledger.store.append(connection, [in_entities(1001)], ORIGIN)
+        assert refused.value.reason == reasons.ERROR_REASON_CONSTRAINT_VIOLATED
+        ledger.store.append(connection, [in_entities(1000)], ORIGIN)
+    audit = AuditInMemory()
+    publish_everything(database, audit)
+    (leaf,) = audit.leaves
+    assert violations(Leaf.FromString(leaf)) == []
+
+
 def test_more_than_a_thousand_changes_are_refused_in_one_call(ledger: Ledger) -> None:
-    with pytest.raises(TooManyChangesError):
+    with pytest.raises(ConcordError, match="more records than one transaction may"):
         ledger.write(*(f"suppliers/{number}" for number in range(1001)))
 
 
 def test_more_than_a_thousand_changes_are_refused_over_several_calls(ledger: Ledger, database: Database) -> None:
     with database.transaction() as connection:
         ledger.write_in(connection, *(f"suppliers/{number}" for number in range(600)))
-        with pytest.raises(TooManyChangesError):
+        with pytest.raises(ConcordError, match="more records than one transaction may"):
             ledger.write_in(connection, *(f"suppliers/{number}" for number in range(600, 1001)))
         connection.rollback()
     ledger.write(*(f"suppliers/{number}" for number in range(1000)))

@@ -14,7 +14,7 @@ from services.mdm.storage.registration.registry import Landscape
 from services.mdm.storage.tables import crosswalk
 from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import MOST_CHANGES_A_TRANSACTION, RecordStore, TooManyChangesError
+from services.mesh.records.store import RecordStore
 
 LinkOrigin = ingest_pb2.SourceRecord.LinkOrigin
 
@@ -58,10 +58,7 @@ class Regrouping:
     def append(self, landscape: Landscape, origin: Origin) -> None:
         """Store what changed. Raises TOO_MANY_CHANGES."""
         self.records.regroup()
-        try:
-            append(self._connection, self._store, self.records, landscape, origin)
-        except TooManyChangesError as error:
-            raise too_many_changes() from error
+        append(self._connection, self._store, self.records, landscape, origin)
 
     def _assign(self, group: Collection[str], origin: LinkOrigin.ValueType, new_id: Callable[[], str]) -> str:
         sources = [self.records.sources[name] for name in group]
@@ -83,12 +80,3 @@ class Regrouping:
         revisions = self._store.read(self._connection, sources).values()
         said = (ingest_pb2.SourceRecord.FromString(self._store.inputs(revision)) for revision in revisions)
         return {founded for one in said if (founded := grouping.founded_record(one))}
-
-
-def too_many_changes() -> ConcordError:
-    """Return why a regrouping that is too large for one transaction is refused."""
-    return ConcordError(
-        reasons.ERROR_REASON_TOO_MANY_CHANGES,
-        "it changes more records than one transaction may",
-        metadata={"most": str(MOST_CHANGES_A_TRANSACTION)},
-    )

@@ -17,7 +17,7 @@ from services.mdm.storage.deciding.second_person import require_second_person
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching.matcher import Matcher
 from services.mdm.storage.records.pin_records import RECORD_TYPE as PINNED
-from services.mdm.storage.records.regrouping import Regrouping, too_many_changes
+from services.mdm.storage.records.regrouping import Regrouping
 from services.mdm.storage.registration.registry import Registry
 from services.mdm.storage.retention import derived_rows, holds
 from services.mdm.storage.stewardship.change_request_records import RECORD_TYPE as REQUESTED
@@ -36,7 +36,6 @@ from services.mesh.records.store import (
     RecordStore,
     Revision,
     State,
-    TooManyChangesError,
     require_unerased,
 )
 
@@ -104,10 +103,7 @@ class Erasure:
         beside = self._beside(connection, regrouping)
         heads = [*goldens, *sources, *beside]
         holds.require_none(connection, self._registry.read(connection), heads)
-        try:
-            made = self._store.erase(connection, heads, origin)
-        except TooManyChangesError as error:
-            raise too_many_changes() from error
+        made = self._store.erase(connection, heads, origin)
         derived_rows.forget(connection, list(made))
         return Answer(name, made[name].revision)
 

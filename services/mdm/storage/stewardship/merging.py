@@ -21,7 +21,7 @@ from services.mdm.storage.matching import match_candidates
 from services.mdm.storage.matching.decisions import Kind, MatchDecisions, Verdict
 from services.mdm.storage.matching.matcher import Matcher
 from services.mdm.storage.matching.placing import place
-from services.mdm.storage.records.regrouping import LinkOrigin, Regrouping, too_many_changes
+from services.mdm.storage.records.regrouping import LinkOrigin, Regrouping
 from services.mdm.storage.records.source_reader import RECORD_TYPE as SOURCE
 from services.mdm.storage.records.working_set import Golden
 from services.mdm.storage.registration.registry import Landscape
@@ -31,7 +31,7 @@ from services.mdm.storage.tables.references import Question, newly_broken, still
 from services.mdm.storage.writing.write_path import WritePath
 from services.mesh.errors import ConcordError, FieldViolation, Precondition
 from services.mesh.records.idempotency import Answer
-from services.mesh.records.store import State, TooManyChangesError
+from services.mesh.records.store import State, too_many_changes
 
 T = TypeVar("T")
 
@@ -294,10 +294,7 @@ class Merging:
         goldens = list(regrouping.records.goldens.values())
         entities = tuple(sorted({entity for golden in goldens if golden.head for entity in golden.head.entities}))
         verdict = Verdict(kind, reason, goldens[0].record_type.name, entities)
-        try:
-            return self._decisions.put(connection, pairs, verdict, decision.origin)
-        except TooManyChangesError as error:
-            raise too_many_changes() from error
+        return self._decisions.put(connection, pairs, verdict, decision.origin)
 
     def _overrule(
         self,

@@ -12,15 +12,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.appending import append
 from services.mdm.storage.records.working_set import WorkingSet
 from services.mdm.storage.registration.registry import Landscape, Registry
+from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import driver
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import RecordStore, TooManyChangesError
+from services.mesh.records.store import RecordStore
 
 ITSELF = "concord/mdm/reevaluation"
 """Who decides records anew, in their evidence."""
@@ -98,8 +100,8 @@ class Reevaluation:
             return False
         try:
             return self._transactions.write(lambda connection: self._chunk(connection, record_type, limit))
-        except TooManyChangesError:
-            if limit == 1:
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES or limit == 1:
                 raise
             return self._step(record_type, limit // 2)
 

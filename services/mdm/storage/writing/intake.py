@@ -13,7 +13,6 @@ from services.mdm.storage.deciding.payment_changes import Changes
 from services.mdm.storage.deciding.scope import in_scope
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.records.golden_reader import merged_into
-from services.mdm.storage.records.regrouping import too_many_changes
 from services.mdm.storage.registration.registry import Registry
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.tables.crosswalk import Crossing
@@ -23,7 +22,6 @@ from services.mdm.storage.writing.write_path import Applied, Submission, WritePa
 from services.mesh.errors import ConcordError, FieldViolation, to_status
 from services.mesh.records import idempotency
 from services.mesh.records.leaf import Origin
-from services.mesh.records.store import TooManyChangesError
 
 MOST_IN_A_TRANSACTION = 200
 """Each submission makes up to three changes, of which a transaction may make 1,000."""
@@ -52,6 +50,8 @@ class Postponed:
 
     error: ConcordError
 
+
+_IN_HALVES = (reasons.ERROR_REASON_AUDIT_BEHIND, reasons.ERROR_REASON_TOO_MANY_CHANGES)
 
 Offer = Submission | Refusal
 Taken = Applied | Quarantined
@@ -84,17 +84,18 @@ class Intake:
         """Take in a batch; in halves when matching moves more than one transaction may, or something must wait."""
         try:
             return list(self._transactions.write(lambda connection: self._taken(connection, batch, origin)))
-        except TooManyChangesError:
-            if len(batch) == 1:
-                said = batch[0].said
-                return self._take([Refusal(said, said.SerializeToString(), too_many_changes())], origin)
         except ConcordError as error:
-            if error.reason != reasons.ERROR_REASON_AUDIT_BEHIND:
+            if error.reason not in _IN_HALVES:
                 raise
             if len(batch) == 1:
-                return [Postponed(error)]
+                return self._left_out(batch[0].said, error, origin)
         middle = len(batch) // 2
         return [*self._take(batch[:middle], origin), *self._take(batch[middle:], origin)]
+
+    def _left_out(self, said: ingest_pb2.SourceRecord, error: ConcordError, origin: Origin) -> list[Answer]:
+        if error.reason == reasons.ERROR_REASON_AUDIT_BEHIND:
+            return [Postponed(error)]
+        return self._take([Refusal(said, said.SerializeToString(), error)], origin)
 
     def _taken(self, connection: Connection, batch: Sequence[Offer], origin: Origin) -> list[Taken]:
         """Take in a batch; every answer knows what it has to wait for."""

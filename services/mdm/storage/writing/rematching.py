@@ -6,10 +6,12 @@ It is ingest's own matching over source records that say nothing new. Each piece
 the index itself, so that it goes on after a restart where it stopped.
 """
 
+import logging
 import time
 
 from sqlalchemy import Connection
 
+from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.transactions import Transactions
@@ -21,12 +23,15 @@ from services.mdm.storage.records.working_set import WorkingSet
 from services.mdm.storage.registration.registry import Landscape
 from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.writing.write_path import WritePath
+from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
+
+_log = logging.getLogger(__name__)
 
 ORIGIN = Origin.system("concord/mdm/matching")
 
 AT_ONCE = 100
-"""So many source records a transaction: each makes three changes at most, of which a transaction may make 1,000."""
+"""So many source records a transaction, fewer where what hangs together with them is more than one may change."""
 
 REST_S = 60.0
 """For so many seconds nothing is looked for of a type of which nothing was left."""
@@ -52,11 +57,21 @@ class Rematching:
             revision, until = self._rests.get(name, (0, 0.0))
             if revision == model.revision and time.monotonic() < until:
                 continue
-            matched = self._step(name, ORIGIN, AT_ONCE)
+            matched = self._matched(name)
             if not matched:
                 self._rests[name] = (model.revision, time.monotonic() + REST_S)
             done += matched
         return done > 0
+
+    def _matched(self, name: str) -> int:
+        """Match the next source records of a type; what can't be matched holds up its own type alone."""
+        try:
+            return self._step(name, ORIGIN, AT_ONCE)
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES:
+                raise
+            _log.error("%s: a source record hangs together with more than one transaction may change", name)
+            return 0
 
     def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
         """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""
@@ -64,7 +79,12 @@ class Rematching:
         return sum(self._step(name, origin, at_once) for name in models)
 
     def _step(self, name: str, origin: Origin, at_once: int) -> int:
-        return self._transactions.write(lambda connection: self._match(connection, name, origin, at_once))
+        try:
+            return self._transactions.write(lambda connection: self._match(connection, name, origin, at_once))
+        except ConcordError as error:
+            if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES or at_once == 1:
+                raise
+            return self._step(name, origin, at_once // 2)
 
     def _match(self, connection: Connection, name: str, origin: Origin, at_once: int) -> int:
         landscape = self._path.registry.read(connection)
