@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from services.adapter.hub import Hub
+from services.mesh.errors import ConcordError
 from services.mesh.identity.caller import Caller
 
 _FRESH_S = 30.0
@@ -31,6 +32,17 @@ class Registrations:
             self._owners = owners
             # What is not registered yet is asked for until it is.
             self._asked = time.monotonic() if owners else float("-inf")
+
+    def learn(self, caller: Caller) -> None:
+        """Refresh for a caller; what was learnt before has to do while the hub does not answer.
+
+        Raises ConcordError when nothing is known, of which a scoped caller would be shown nothing.
+        """
+        try:
+            self.refresh()
+        except ConcordError:
+            if not self._owners and not caller.sees_every_entity:
+                raise
 
     def forget(self) -> None:
         """Ask again the next time."""

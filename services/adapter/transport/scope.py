@@ -17,7 +17,12 @@ class Scope:
         self._registrations = registrations
 
     def workers(self, caller: Caller) -> dict[str, Worker]:
-        """Return the workers of the systems that the caller may see, by name of the system."""
+        """Return the workers of the systems that the caller may see, by name of the system.
+
+        A replica that is not elected has nobody else who asks the hub whose they are. Raises ConcordError when none of
+        it is known.
+        """
+        self._registrations.learn(caller)
         return {name: self._workers[name] for name in self._registrations.visible(caller, self._workers)}
 
     def worker(self, caller: Caller, system: str) -> Worker:

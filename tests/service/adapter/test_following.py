@@ -4,7 +4,13 @@ import uuid
 
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from concord.adapter.v1.adapter_pb2 import ListDeliveriesRequest, SyncSystemRequest, SystemState
+from concord.adapter.v1.adapter_pb2 import (
+    ListDeliveriesRequest,
+    ListSystemStatesRequest,
+    PauseSystemRequest,
+    SyncSystemRequest,
+    SystemState,
+)
 from concord.mdm.v1 import erasure_pb2, ingest_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import Explanation
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
@@ -135,6 +141,19 @@ def test_of_two_replicas_one_synchronises_until_it_goes(
         eventually(lambda: system.rows["vendor/1"].fields["phone"] == "1002")
         standby.settle()
     assert len(system.written) == 2
+
+
+def test_a_replica_that_is_not_elected_knows_whose_the_systems_are(
+    databases: Databases, running: ServedAdapter, system: FakeSystem
+) -> None:
+    with served_adapter(databases, running.hub, system, database=running.database) as standby:
+        scoped = standby.client(entities=["entities/north"])
+        assert [each.system for each in scoped.ListSystemStates(ListSystemStatesRequest()).system_states] == [ERP]
+        request = PauseSystemRequest(system=ERP, request_id=str(uuid.uuid4()))
+        standby.client().PauseSystem(request)
+    with running.database.reading() as connection:
+        found = connection.exec_driver_sql("SELECT entities FROM records WHERE record_type = 'system_state'").one()
+    assert found[0] == ["entities/north"]
 
 
 def test_every_revision_of_the_ledger_has_its_evidence(

@@ -1,6 +1,7 @@
 """Alerts, objectives and dashboards: what is committed is what is declared, and asks for what there is."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tools.contracts.generate import GENERATED, IMAGE
 from tools.contracts.image import Contracts, read_contracts
 from tools.dashboards.__main__ import file_of, written
 from tools.dashboards.declared import DASHBOARDS, expressions
+
+CERTIFICATES = PROMETHEUS.parent / "cert-manager"
+_CERTIFICATES_ASKED = re.compile(r'certmanager_\w+\{name=~"([^"]+)"')
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,16 @@ def replace(file: Path, old: str, new: str) -> None:
 
 def test_the_alerts_are_whole() -> None:
     assert list(check_alerts()) == []
+
+
+def test_the_alerts_on_certificates_are_on_those_that_are_deployed() -> None:
+    documents = [each for file in CERTIFICATES.glob("*.yaml") for each in yaml.safe_load_all(file.read_text())]
+    # A patch of every one has no issuer and no name for itself.
+    deployed = {each["metadata"]["name"] for each in documents if "secretName" in each.get("spec", {})}
+    asked = [
+        set(names.split("|")) for names in _CERTIFICATES_ASKED.findall((PROMETHEUS / "rules/alerts.yaml").read_text())
+    ]
+    assert asked == [deployed, deployed]
 
 
 def test_the_objectives_are_those_of_the_contracts(contracts: Contracts) -> None:
