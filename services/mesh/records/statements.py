@@ -97,6 +97,19 @@ LEFT JOIN positions p ON p.seq = c.seq
 {_DETAILS}
 """
 
+# Whoever changed one of these records before, or after, held its lock then: its changes are numbered so.
+READ_LEFT: Final = f"""
+{_COLUMNS}
+FROM (
+    SELECT last.record, max(last.revision) AS revision FROM changes made
+    JOIN changes last ON last.record = ANY(%(names)s) AND (last.seq < made.seq OR last.xid = made.xid)
+    WHERE made.record = %(record)s AND made.revision = %(revision)s GROUP BY last.record
+) AS n
+JOIN changes c USING (record, revision)
+LEFT JOIN positions p ON p.seq = c.seq
+{_DETAILS}
+"""  # noqa: S608 - constants
+
 READ_REVISION: Final = f"""
 {_COLUMNS}
 FROM changes c

@@ -195,6 +195,13 @@ class RecordStore:
             found = _revisions(connection, statements.READ_REVISIONS, parameters)
         return {(each.record, each.revision): each for each in found}
 
+    def read_left(
+        self, connection: Connection, names: Collection[str], record: str, revision: int
+    ) -> dict[str, Revision]:
+        """Read records as the transaction left them that made a revision of one it locked them with, by name."""
+        parameters = {"names": list(names), "record": record, "revision": revision}
+        return {each.record: each for each in _revisions(connection, statements.READ_LEFT, parameters)}
+
     def history(
         self,
         connection: Connection,

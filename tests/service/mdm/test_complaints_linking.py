@@ -59,8 +59,7 @@ class Links:
         request = match_pb2.UnmergeSourceRecordRequest(
             name=source.name,
             etag=golden.etag,
-            request_id=rid(),
-            **{"reason": "two companies", **asked},
+            **{"request_id": rid(), "reason": "two companies", **asked},
         )
         return self.client.stewardship.UnmergeSourceRecord(request)
 
@@ -87,6 +86,18 @@ def test_manual_links_are_not_overwritten_by_what_systems_say_later(links: Links
     links.say("erp", "1", days=1, legal_name="Becton Dickinson", lei=LEI, website="bd.example")
     assert links.golden("legacy", "1").name == parted
     assert links.golden("erp", "1").name == one.name
+
+
+def test_a_repeated_unmerge_gets_the_first_answer_whatever_was_decided_since(links: Links) -> None:
+    links.say("erp", "1", legal_name="Becton Dickinson", lei=LEI)
+    other = links.say("legacy", "1", legal_name="Becton", lei=LEI)
+    one = links.golden("erp", "1")
+    request_id = rid()
+    first = links.unmerge(other, one, request_id=request_id)
+    assert (first.golden_record, first.other_golden_record) == (links.golden("legacy", "1").name, one.name)
+    assert [each.kind for each in first.decisions] == [match_pb2.MatchDecision.KIND_CANNOT_LINK]
+    links.merge(links.golden("erp", "1"), links.golden("legacy", "1"), withdraw_decisions=True)
+    assert links.unmerge(other, one, request_id=request_id) == first
 
 
 def test_the_golden_record_is_rebuilt_when_a_link_changes(links: Links) -> None:

@@ -33,6 +33,10 @@ _STANDING = """
 SELECT DISTINCT record FROM record_index
 WHERE record_type = 'match_decision' AND path = 'standing' AND value = ANY(%s) AND to_revision IS NULL
 """
+_EVER = """
+SELECT DISTINCT record FROM record_index
+WHERE record_type = 'match_decision' AND path = 'source_record' AND value = %s
+"""
 _FOUND = """
 FROM records r WHERE r.record_type = 'match_decision'
 AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)
@@ -106,6 +110,13 @@ class MatchDecisions:
         names = [name for (name,) in driver(connection).execute(_STANDING, (list(sources),), prepare=True)]
         revisions = self._store.read(connection, names)
         return [self.present(revisions[name]) for name in sorted(revisions)]
+
+    def stood(self, connection: Connection, source: str, answer: Answer) -> list[match_pb2.MatchDecision]:
+        """Return the decisions that held about a source record when an answer's transaction was done, by name."""
+        names = [name for (name,) in driver(connection).execute(_EVER, (source,), prepare=True)]
+        left = self._store.read_left(connection, names, answer.record, answer.revision)
+        found = [self.present(left[name]) for name in sorted(left)]
+        return [each for each in found if each.state == State.STATE_STANDING]
 
     def retract(
         self, connection: Connection, decisions: Collection[match_pb2.MatchDecision], reason: str, origin: Origin

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from concord.mdm.v1 import match_pb2
+from concord.mdm.v1 import ingest_pb2, match_pb2
 from services.mdm.domain import grouping
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.decided_pair import Pair, across, pair
@@ -124,11 +124,11 @@ class Merging:
 
         def present(connection: Connection, answer: Answer) -> Unmerged:
             two = self._decisions.answered(connection, answer).source_records
-            goldens = {each: self._golden_of(connection, each) for each in (name, *two)}
+            goldens = self._goldens_left(connection, {name, *two}, answer)
             # A steward's word is in no pair: it goes with the source record that stands for its golden record.
             ours = name if name in two else next((each for each in two if goldens[each] == goldens[name]), two[0])
             (other,) = (each for each in two if each != ours)
-            about = tuple(self._decisions.standing(connection, [ours])[:_MOST_SHOWN])
+            about = tuple(self._decisions.stood(connection, ours, answer)[:_MOST_SHOWN])
             return Unmerged(goldens[name], goldens[other], about)
 
         return self._once(decision, apply, present)
@@ -323,6 +323,13 @@ class Merging:
         if crossing is None:
             raise missing(SOURCE, source)
         return crossing.golden
+
+    def _goldens_left(self, connection: Connection, sources: Collection[str], answer: Answer) -> dict[str, str]:
+        """Return which golden records source records belonged to when an answer's transaction was done."""
+        store = self._path.store
+        left = store.read_left(connection, sources, answer.record, answer.revision)
+        said = {name: ingest_pb2.SourceRecord.FromString(store.inputs(one)) for name, one in left.items()}
+        return {name: one.golden_record for name, one in said.items()}
 
     def _once(
         self, decision: Decision, apply: Callable[[Connection], Answer], present: Callable[[Connection, Answer], T]
