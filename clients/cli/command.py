@@ -53,6 +53,14 @@ class Command(click.Command):
     def __init__(self, name: str | None, params: list[click.Parameter] | None = None, **settings: Any) -> None:
         super().__init__(name, params=[*(params or []), *_common()], **settings)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; a rehearsal looks like what it rehearses, so that it is said what it was."""
+        result = super().invoke(context)
+        session = context.find_object(Session)
+        if context.params.get("validate_only") and session is not None and not session.as_json:
+            session.output.note("nothing was written")
+        return result
+
 
 class Group(click.Group):
     """A group of such commands."""

@@ -128,7 +128,9 @@ def _unpacking(name: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         told = (
-            f"can't be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else "can't be unpacked"
+            f"can't be read: {error.strerror}"
+            if isinstance(error, OSError) and error.strerror
+            else "can't be unpacked: it was damaged or altered after it was made"
         )
         raise UnreadableError(f"{name} {told}") from error
 

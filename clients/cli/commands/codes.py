@@ -243,6 +243,8 @@ def unmapped(session: Session, system: str, code_list: str, limit: int | None, c
     """
     found = session.mesh.every(*_asked("ListUnmappedCodes", **_filter(system, code_list)), limit)
     session.output.records(found, "unmapped codes", columns, _UNMAPPED_COLUMNS)
+    if not session.as_json and next(session.mesh.every(*_asked("ListCodeMapRuns", unfinished_only=True)), None):
+        session.output.note("records still follow a changed map, so that this may change: concord codes progress")
 
 
 @codes.command("progress")

@@ -16,6 +16,7 @@ LEAST_WIDTH = 10
 """Below this width a column tells too little to be worth its place."""
 
 # What every record has, and what tells it from no other.
+_USUAL_STATE = 1
 _BOOKKEEPING = {"etag", "revision", "state", "create_time", "update_time", "entities"}
 _DEEPEST = 2
 _PACKED = "google.protobuf.Any"
@@ -41,9 +42,17 @@ def columns(messages: Sequence[Message], paths: Sequence[str] = (), default: Seq
     descriptor: Any = messages[0].DESCRIPTOR
     for path in paths:
         _require(descriptor, path)
-    chosen = list(paths or default or _candidates(descriptor))
+    chosen = list(paths or default or (*_candidates(descriptor), *_telling_state(messages)))
     found = [Column(_title(path, chosen), _cells(messages, path)) for path in chosen]
     return found if paths else [column for column in found if any(column.cells)]
+
+
+def _telling_state(messages: Sequence[Any]) -> list[str]:
+    """Return the state as a column where it says more than that all are as they usually are."""
+    field = messages[0].DESCRIPTOR.fields_by_name.get("state")
+    if field is None or field.enum_type is None or {each.state for each in messages} <= {_USUAL_STATE}:
+        return []
+    return ["state"]
 
 
 def fitting(found: Sequence[Column], width: int | None) -> list[Column]:

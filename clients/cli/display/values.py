@@ -115,8 +115,11 @@ def _period(period: Any) -> str:
 
 
 def _status(status: Any) -> str:
+    if not status.code:
+        return "ok"
     error = from_status(status)
-    return f"{error.reason_name}: {error.message}" if status.code else "ok"
+    broken = "; ".join(f"{one.field} {one.description}".strip() for one in error.violations)
+    return f"{error.reason_name}: {broken or error.message}"
 
 
 def _json(message: Any) -> str:

@@ -33,6 +33,7 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
     names = [say_item(mesh.hub, "systems/erp", str(number), unit) for number, unit in enumerate(["KT", "KT", "PAL"])]
     given = ("codes", "import", str(files / "erp.csv"), "--list", "units", "--system", "erp")
     tried = concord.done(*given, "--validate-only")
+    assert "nothing was written" in concord(*given, "--validate-only").err
     assert "3 golden records would change" in tried
     assert "1 would have an unmapped code" in tried
     assert tried.splitlines()[1].split()[:3] == ["KT", "CS", "2"]
@@ -48,6 +49,7 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
     concord.log_in(mesh.issuer, EVERYTHING, subject="controller")
     assert "promoted" in concord.done("codes", "promote", name)
     assert "waiting" in concord.done("codes", "progress", "--unfinished")
+    assert "this may change" in concord("codes", "unmapped").err
     work_off(mesh.hub)
     (run,) = concord.asked("codes", "progress")
     assert (run["state"], run["records_changed"]) == ("STATE_FINISHED", "3")
@@ -57,6 +59,7 @@ def test_a_map_is_tried_imported_and_followed(concord: CommandLine, mesh: Served
     assert shown == ["CODE", "CANONICAL", "GOES_OUT", "KT", "CS", "ST", "EA"]
     assert "PAL" in concord.done("codes", "unmapped", "--system", "erp", "--list", "units")
     assert concord.asked("codes", "unmapped", "--system", "legacy") == []
+    assert "this may change" not in concord("codes", "unmapped").err
     explained = concord.done("explain", names[0], "--path", "packs")
     assert "KT is CS in codeMaps/erp:units@1" in explained
     assert "PAL is not mapped in codeMaps/erp:units@1" in concord.done("explain", names[2], "--path", "packs")

@@ -136,7 +136,7 @@ def test_a_source_keeps_its_code_and_the_explanation_shows_both(
     kept = put_map(steward, controller, ERP, {"CA": "CS"})
     name = say_item(mesh.hub, ERP, "1", "CA")
     winner = explained(steward, name, "packs").winner
-    assert winner.value == '{"baseUnit": "CS"}'
+    assert winner.value == '{"base_unit": "CS"}'
     (code,) = winner.codes
     assert (code.field, code.source_code, code.canonical_code) == ("base_unit", "CA", "CS")
     assert (code.unmapped, code.code_map_revision) == (False, f"{kept.name}@1")
@@ -161,8 +161,8 @@ def test_an_old_revision_is_explained_by_the_map_of_its_time(
     work_off(mesh.hub)
     eventually(lambda: not mesh.hub.rows("SELECT 1 FROM spool"))
     (value,) = (each for each in steward.items.ExplainItem(then).explanation.values if each.path == "packs")
-    assert (value.winner.value, value.winner.codes[0].canonical_code) == ('{"baseUnit": "BX"}', "BX")
-    assert explained(steward, name, "packs").winner.value == '{"baseUnit": "CS"}'
+    assert (value.winner.value, value.winner.codes[0].canonical_code) == ('{"base_unit": "BX"}', "BX")
+    assert explained(steward, name, "packs").winner.value == '{"base_unit": "CS"}'
 
 
 def test_an_unmapped_code_is_kept_marked_and_listed_until_it_is_mapped(

@@ -247,6 +247,6 @@ def _require_explained(hub: TestHub, connection: Connection, revision: Revision)
     explanation = hub.parts.reader.explain(connection, ITEM, revision)
     shown = {value.path: value.winner.value for value in explanation.values}
     if shown:
-        assert shown["packs"] == f'{{"baseUnit": "{content.base_unit}"}}'
+        assert shown["packs"] == f'{{"base_unit": "{content.base_unit}"}}'
         traded = {path for path in shown if path.startswith("trade_items")}
         assert traded == {f"trade_items[{each.unit}]" for each in content.trade_items}

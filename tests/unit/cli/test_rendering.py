@@ -19,11 +19,14 @@ from clients.cli.display import outline, values
 from clients.cli.display.columns import Column, columns, cut, fitting
 from clients.cli.display.output import Output
 from clients.cli.mistake import Mistake
+from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.match_queue_pb2 import MatchCandidate
+from concord.mdm.v1.pin_pb2 import Pin
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mesh.errors import ConcordError, FieldViolation, to_status
 
 WIDTH = 80
 MAY_2026 = Date(year=2026, month=5, day=1)
@@ -47,6 +50,22 @@ MAY_2026 = Date(year=2026, month=5, day=1)
 )
 def test_common_messages_have_a_form_of_their_own(message: object, shown: str) -> None:
     assert values.message_text(message) == shown  # type: ignore[arg-type]
+
+
+def test_a_refusal_names_the_fields_that_it_is_about() -> None:
+    broken = [FieldViolation("content.duns", "has a wrong check digit"), FieldViolation("", "says nothing")]
+    error = ConcordError(reasons.ERROR_REASON_CONSTRAINT_VIOLATED, "2 constraints", violations=broken)
+    shown = values.message_text(to_status(error))
+    assert shown == "CONSTRAINT_VIOLATED: content.duns has a wrong check digit; says nothing"
+
+
+def test_a_list_has_a_column_for_states_that_are_not_all_the_usual_one() -> None:
+    def titles(*states: Pin.State.ValueType) -> list[str]:
+        return [column.title for column in columns([Pin(name="pins/1", state=each) for each in states])]
+
+    assert titles(Pin.STATE_ACTIVE, Pin.STATE_ACTIVE) == ["NAME"]
+    assert titles(Pin.STATE_ACTIVE, Pin.STATE_EXPIRED) == ["NAME", "STATE"]
+    assert titles(Pin.STATE_UNPINNED) == ["NAME", "STATE"]
 
 
 def test_an_enum_is_shown_without_its_types_name() -> None:

@@ -54,7 +54,7 @@ def test_a_group_is_shown_as_an_object_and_a_field_bare() -> None:
     content = item_pb2.Item(manufacturer_name="B. Braun", manufacturer_part_number="1", sterile=False)
     values = {value.path: json.loads(value.winner.value) for value in _explained(source(content, "erp")).values}
     assert values == {
-        "manufacture": {"manufacturerName": "B. Braun", "manufacturerPartNumber": "1"},
+        "manufacture": {"manufacturer_name": "B. Braun", "manufacturer_part_number": "1"},
         "sterile": False,
     }
 

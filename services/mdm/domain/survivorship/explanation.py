@@ -77,7 +77,7 @@ def _json(record_type: RecordType, path: str, value: Message) -> str:
     shown = type(value)()
     shown.CopyFrom(value)
     clear_restricted(shown)
-    fields: dict[str, Any] = MessageToDict(shown)
+    fields: dict[str, Any] = MessageToDict(shown, preserving_proto_field_name=True)
     group = group_of(record_type, path)
     if group is None or (len(group.fields) > 1):
         bare: Any = fields
