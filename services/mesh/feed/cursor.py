@@ -7,7 +7,7 @@ from typing import Self
 from uuid import UUID
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
 
 _FORM = struct.Struct(">B16sQ")
 _FORM_1 = 1
@@ -31,7 +31,10 @@ class Cursor:
         """Read the opaque form. Raises ConcordError INVALID_CURSOR."""
         form, check = opaque[: _FORM.size], opaque[_FORM.size :]
         if len(form) != _FORM.size or check != _check(form) or form[0] != _FORM_1:
-            raise ConcordError(reasons.ERROR_REASON_INVALID_CURSOR, "the cursor is not one of ours")
+            violation = FieldViolation("cursor", "is none that the feed gave")
+            raise ConcordError(
+                reasons.ERROR_REASON_INVALID_CURSOR, "the cursor is not one of ours", violations=[violation]
+            )
         _, database, position = _FORM.unpack(form)
         return cls(UUID(bytes=database), position)
 

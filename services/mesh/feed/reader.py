@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from concord.audit.v1.audit_pb2 import Operation
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.feed.cursor import Cursor
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records.identity import database_identity
@@ -110,7 +110,8 @@ class FeedReader:
         if cursor.database != identity or cursor.position > newest:
             metadata = {"database": str(identity)}
             message = "the cursor belongs to another database"
-            raise ConcordError(reasons.ERROR_REASON_INVALID_CURSOR, message, metadata=metadata)
+            violation = FieldViolation("cursor", message)
+            raise ConcordError(reasons.ERROR_REASON_INVALID_CURSOR, message, metadata=metadata, violations=[violation])
         if cursor.position < floor:
             message = "the feed begins above the cursor: take a snapshot, then follow"
             raise ConcordError(reasons.ERROR_REASON_CURSOR_EXPIRED, message, metadata={"floor": str(floor)})

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.mesh.errors import ConcordError
+from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.postgres.database import driver
 
 PUBLISHING_LOCK = 0x434F4E43_00000003
@@ -44,7 +44,12 @@ def resolve(connection: Connection, read_time: datetime) -> int:
     if future or position is None:
         metadata = {"read_time": read_time.isoformat()}
         which = "lies in the future" if future else "is before the first published change"
-        raise ConcordError(reasons.ERROR_REASON_INVALID_READ_TIME, f"the read time {which}", metadata=metadata)
+        raise ConcordError(
+            reasons.ERROR_REASON_INVALID_READ_TIME,
+            f"the read time {which}",
+            metadata=metadata,
+            violations=[FieldViolation("read_time", which)],
+        )
     found: int = position
     return found
 

@@ -51,7 +51,8 @@ NO_TIMES = (Timestamp(seconds=10**18), Timestamp(seconds=-(10**18)), Timestamp(n
 def test_a_wrong_question_is_refused_with_its_reason(
     master: Master, fields: dict[str, Any], reason: reasons.ErrorReason.ValueType
 ) -> None:
-    assert refused(lambda: master.call("list", **fields)).reason == reason
+    error = refused(lambda: master.call("list", **fields))
+    assert (error.reason, [each.field for each in error.violations]) == (reason, list(fields))
     if "page_size" in fields or "page_token" in fields:
         assert refused(lambda: master.call("search", identifier="1", **fields)).reason == reason
         one = master.created()

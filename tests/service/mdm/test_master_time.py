@@ -55,6 +55,7 @@ def test_before_it_was_published_a_record_was_not_there_and_nobody_knows_the_fut
             lambda verb=verb, fields=fields: master.call(verb, read_time=moment(date(2200, 1, 1)), **fields)  # type: ignore[misc]
         )
         assert error.reason == reasons.ERROR_REASON_INVALID_READ_TIME
+        assert [each.field for each in error.violations] == ["read_time"]
 
 
 @sliced

@@ -31,6 +31,7 @@ from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.arrays import text_array
 from services.mesh.postgres.database import driver
+from services.mesh.records.keys import KeyRing, RecordKey, SealBroken, WrappedKey
 from tests.support.databases import Databases
 from tests.support.hub import TestHub, decision, hub_on, statement, test_hub
 
@@ -264,6 +265,25 @@ def test_what_ended_long_ago_is_erased_by_the_hub_itself_but_for_what_is_held(hu
     hub.parts.retention.work(dict.fromkeys(options_pb2.Retention.values(), timedelta(0)))
     waiting = hub.rows(f"SELECT record FROM record_keys WHERE record IN ('{held}', '{bad.name}')")  # noqa: S608 - ours
     assert waiting == []
+
+
+def test_a_record_that_can_not_be_opened_keeps_none_behind_it(
+    hub: TestHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, gone = sorted(founded(hub, f"B{number}", content(f"Ended {number}")) for number in range(2))
+    delete(hub, broken)
+    delete(hub, gone)
+    open_key = KeyRing.unwrap
+
+    def only_some(ring: KeyRing, stored: WrappedKey) -> RecordKey:
+        if stored.record == broken:
+            raise SealBroken("of a version that is in no file any more")
+        return open_key(ring, stored)
+
+    monkeypatch.setattr(KeyRing, "unwrap", only_some)
+    hub.parts.retention.work({options_pb2.RETENTION_RECORD: timedelta(0)})
+    assert refused(lambda: hub.supplier(gone)).reason == reasons.ERROR_REASON_RECORD_ERASED
+    assert f"{broken} stays although its retention is over: it can't be opened" in caplog.messages
 
 
 def test_a_record_that_was_once_merged_with_an_erased_one_lives_on_and_says_what_it_cannot_explain(

@@ -17,6 +17,7 @@ from services.mdm.storage.retention.erasure import Erasure
 from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import driver
+from services.mesh.records.keys import SealBroken
 from services.mesh.records.leaf import Origin
 
 JOB = "retention"
@@ -106,6 +107,10 @@ class Retention:
             if error.reason not in _STAYS:
                 raise
             _log.warning("%s stays although its retention is over: %s", name, reasons.ErrorReason.Name(error.reason))
+            return False
+        except SealBroken:
+            # Of a key that is in no file any more, as a rule: it must not keep all behind it.
+            _log.exception("%s stays although its retention is over: it can't be opened", name)
             return False
         return True
 

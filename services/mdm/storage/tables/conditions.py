@@ -87,8 +87,11 @@ class Conditions:
             case _:
                 self._wanted(expression)
 
-    def require_path(self, path: str) -> None:
-        """Refuse a path that may not be filtered or sorted by: no oracle for what the caller may not see."""
+    def require_path(self, path: str, argument: str) -> None:
+        """Refuse a path that may not be filtered or sorted by: no oracle for what the caller may not see.
+
+        `argument` is the request's field that names it.
+        """
         if path in _OWN_PATHS:
             return
         try:
@@ -98,9 +101,10 @@ class Conditions:
                 reasons.ERROR_REASON_UNKNOWN_FIELD,
                 f"{self.record_type.name} has no field {path}",
                 metadata={"field": path, "type": self.record_type.descriptor.full_name},
+                violations=[FieldViolation(argument, f"names {path}, which {self.record_type.name} has not")],
             ) from error
         if path not in self.record_type.filterable or (is_restricted(self.record_type, path) and not self.clear):
-            raise _not_filterable(path)
+            raise _not_filterable(path, argument)
 
     def _comparison(self, comparison: Comparison, base: Base) -> sa.ColumnElement[bool]:
         wanted, prefix = self._wanted(comparison)
@@ -122,7 +126,7 @@ class Conditions:
 
     def _wanted(self, comparison: Comparison) -> tuple[str, bool]:
         """Return the value that is compared with, as the index spells it, and whether only its beginning counts."""
-        self.require_path(comparison.path)
+        self.require_path(comparison.path, "filter")
         if self._is_restricted(comparison.path) and comparison.operator not in {"=", ":"}:
             raise _not_filterable(comparison.path)
         literal, prefix = comparison.literal, False
@@ -173,9 +177,11 @@ def index_row_holds(base: Base) -> sa.ColumnElement[bool]:
     return sa.and_(index.c.from_revision <= base.revision, ends_later)
 
 
-def _not_filterable(path: str) -> ConcordError:
+def _not_filterable(path: str, argument: str = "filter") -> ConcordError:
+    message = f"{path} can't be filtered or sorted by"
     return ConcordError(
         reasons.ERROR_REASON_FIELD_NOT_FILTERABLE,
-        f"{path} can't be filtered or sorted by",
+        message,
         metadata={"field": path},
+        violations=[FieldViolation(argument, message)],
     )

@@ -94,7 +94,7 @@ class Listing:
         return Page(tuple(row[0] for row in shown), last)
 
     def _key(self, conditions: Conditions, order: Order, base: Base) -> sa.ColumnElement[str]:
-        conditions.require_path(order.path)
+        conditions.require_path(order.path, "order_by")
         pick = sa.func.max if order.descending else sa.func.min
         value = (
             sa.select(pick(index.c.value))
