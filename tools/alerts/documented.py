@@ -17,7 +17,7 @@ FOREIGN = frozenset(
     {
         # Prometheus itself
         "up",
-        # kube-state-metrics
+        # kube-state-metrics and the kubelet
         "kube_cronjob_created",
         "kube_cronjob_status_last_successful_time",
         "kube_deployment_spec_replicas",
@@ -26,6 +26,10 @@ FOREIGN = frozenset(
         "kube_job_failed",
         "kube_job_status_start_time",
         "kube_pod_container_status_restarts_total",
+        "kubelet_volume_stats_available_bytes",
+        "kubelet_volume_stats_capacity_bytes",
+        # CloudNativePG
+        "cnpg_pg_replication_streaming_replicas",
         # cert-manager
         "certmanager_certificate_expiration_timestamp_seconds",
         "certmanager_certificate_ready_status",
