@@ -1,10 +1,8 @@
 """The change request service: who may not write a record asks for it, a second person approves."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
@@ -12,7 +10,6 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_request_pb2 as pb
 from services.mdm.domain import registry as record_types
 from services.mdm.domain.rebasing import Side
-from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.stewardship.change_request_records import (
@@ -28,9 +25,9 @@ from services.mdm.transport.decisions import (
     unpacked_content,
     writable_paths,
 )
+from services.mdm.transport.type_permissions import readable, require_permission
 from services.mesh.contract import validation
 from services.mesh.contract.field_masks import apply_mask
-from services.mesh.contract.governance import method_policy
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call, GrpcService
@@ -82,7 +79,7 @@ class ChangeRequestMethods:
         def read(connection: Connection) -> Message:
             found = self._records.find(connection, request.name, self._deciding.entities_within(connection, call))
             (shown,) = self._requests.present_all(connection, [found], clear=may_see_restricted(call))
-            _require_permission(type_of(shown), "Get", call)
+            require_permission(type_of(shown), "Get", call)
             return pb.GetChangeRequestResponse(change_request=shown)
 
         return self._transactions.read(read)
@@ -139,7 +136,7 @@ class ChangeRequestMethods:
     def approve_request(self, request: pb.ApproveChangeRequestRequest, call: Call) -> Message:
         """Approve a change request and apply it."""
         seen = self._read(request.name, call)
-        _require_permission(type_of(seen), "Update", call)
+        require_permission(type_of(seen), "Update", call)
         for change in seen.changes:
             require_clearance(type_of(seen), change.path, call)
         approved = self._requests.approve(request.name, request.etag, self._deciding.decision(request, call))
@@ -162,7 +159,7 @@ class ChangeRequestMethods:
         record_type = record_types.by_collection(request.golden_record.partition("/")[0])
         if record_type is None:
             raise missing("golden record", request.golden_record)
-        _require_permission(record_type, "Get", call)
+        require_permission(record_type, "Get", call)
         said = unpacked_content(record_type, request.content)
         wrong = []
         if not request.etag:
@@ -194,7 +191,7 @@ class ChangeRequestMethods:
                 metadata={"type_url": request.content.type_url},
                 violations=[FieldViolation("content", "is of no record type")],
             )
-        _require_permission(record_type, "Get", call)
+        require_permission(record_type, "Get", call)
         said = unpacked_content(record_type, request.content)
         stray = {
             "etag": request.etag,
@@ -216,33 +213,10 @@ class ChangeRequestMethods:
             return self._requests.present(found, clear=False)
 
         seen = self._transactions.read(read)
-        _require_permission(type_of(seen), "Get", call)
+        require_permission(type_of(seen), "Get", call)
         return seen
 
 
 def _readable(record_type: str, call: Call) -> Sequence[str]:
     """Return the names of the types that a list is about: those asked for, as far as the caller may read them."""
-    return [
-        each.name
-        for each in record_types.RECORD_TYPES
-        if record_type in {"", each.name} and _permission(each, "Get") in call.caller.permissions
-    ]
-
-
-def _require_permission(record_type: RecordType, verb: str, call: Call) -> None:
-    """Raise PERMISSION_MISSING unless the caller has the permission of a method of the record type's own service."""
-    permission = _permission(record_type, verb)
-    if permission not in call.caller.permissions:
-        raise ConcordError(
-            reasons.ERROR_REASON_PERMISSION_MISSING,
-            f"it is about {record_type.plural}",
-            metadata={"permission": permission},
-        )
-
-
-@functools.cache
-def _permission(record_type: RecordType, verb: str) -> str:
-    service = descriptor_pool.Default().FindServiceByName(record_type.service)
-    policy = method_policy(service.methods_by_name[f"{verb}{record_type.descriptor.name}"])
-    assert policy is not None  # noqa: S101 - the server serves no method without one
-    return policy.permission
+    return [each.name for each in readable(call) if record_type in {"", each.name}]

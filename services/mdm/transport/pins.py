@@ -16,6 +16,7 @@ from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.stewardship.pins import Asked, PinQuestion, Pins
 from services.mdm.transport.deciding import Deciding, may_see_restricted
 from services.mdm.transport.decisions import require_clearance, unpacked_content
+from services.mdm.transport.type_permissions import readable, require_permission
 from services.mesh.contract import validation
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import FieldViolation
@@ -51,6 +52,7 @@ class PinMethods:
         record_type = record_types.by_collection(request.golden_record.partition("/")[0])
         if record_type is None:
             raise missing("golden record", request.golden_record)
+        require_permission(record_type, "Update", call)
         require_clearance(record_type, request.path, call)
         asked = Asked(
             record_type,
@@ -65,47 +67,45 @@ class PinMethods:
 
     def unpin_value(self, request: pin_pb2.UnpinValueRequest, call: Call) -> Message:
         """End a pin."""
-        self._require_clearance(request.name, call)
+        pin = self._pin(request.name, call, "Update")
+        require_clearance(_type_of(pin), pin.path, call)
         ended = self._pins.unpin(request.name, request.etag, self._deciding.decision(request, call))
         return pin_pb2.UnpinValueResponse(pin=ended)
 
     def acknowledge_notice(self, request: pin_pb2.AcknowledgePinNoticeRequest, call: Call) -> Message:
         """Take a notice off the list."""
+        self._pin(request.name, call, "Update")
         seen = self._pins.acknowledge(request.name, request.etag, self._deciding.decision(request, call))
         return pin_pb2.AcknowledgePinNoticeResponse(pin=seen)
 
     def get_pin(self, request: pin_pb2.GetPinRequest, call: Call) -> Message:
         """Return a pin."""
-
-        def read(connection: Connection) -> Message:
-            found = self._pins.find(connection, request.name, self._deciding.entities_within(connection, call))
-            return pin_pb2.GetPinResponse(pin=self._pins.present(found, clear=may_see_restricted(call)))
-
-        return self._transactions.read(read)
+        return pin_pb2.GetPinResponse(pin=self._pin(request.name, call, "Get"))
 
     def list_pins(self, request: pin_pb2.ListPinsRequest, call: Call) -> Message:
         """List pins, newest first."""
         state = pin_pb2.Pin.State.Name(request.state) if request.state else ""
-        pins, token, count = self._page(request, PinQuestion(None, request.golden_record, state), call)
+        pins, token, count = self._page(
+            request, PinQuestion(None, request.golden_record, state, collections=_collections(call)), call
+        )
         return pin_pb2.ListPinsResponse(pins=pins, next_page_token=token, total_count=count)
 
     def list_notices(self, request: pin_pb2.ListPinNoticesRequest, call: Call) -> Message:
         """List the pins that ended by themselves and are not acknowledged, newest first."""
-        question = PinQuestion(None, request.golden_record, with_notice=True)
+        question = PinQuestion(None, request.golden_record, with_notice=True, collections=_collections(call))
         pins, token, count = self._page(request, question, call)
         return pin_pb2.ListPinNoticesResponse(pins=pins, next_page_token=token, total_count=count)
 
-    def _require_clearance(self, name: str, call: Call) -> None:
-        """Refuse to end blindly what holds RESTRICTED fields that the caller may not see."""
+    def _pin(self, name: str, call: Call, verb: str) -> pin_pb2.Pin:
+        """Return a pin as the caller may know it, if they may do this to the records that it is about."""
 
         def read(connection: Connection) -> pin_pb2.Pin:
             found = self._pins.find(connection, name, self._deciding.entities_within(connection, call))
-            return self._pins.present(found, clear=False)
+            return self._pins.present(found, clear=may_see_restricted(call))
 
         pin = self._transactions.read(read)
-        record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
-        if record_type is not None:
-            require_clearance(record_type, pin.path, call)
+        require_permission(_type_of(pin), verb, call)
+        return pin
 
     def _page(
         self, request: pin_pb2.ListPinsRequest | pin_pb2.ListPinNoticesRequest, asked: PinQuestion, call: Call
@@ -120,6 +120,16 @@ class PinMethods:
             return shown, token, self._pins.count(connection, question)
 
         return self._transactions.read(read)
+
+
+def _type_of(pin: pin_pb2.Pin) -> RecordType:
+    record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
+    assert record_type is not None  # noqa: S101 - only values of masters are pinned
+    return record_type
+
+
+def _collections(call: Call) -> tuple[str, ...]:
+    return tuple(each.collection for each in readable(call))
 
 
 def _value(record_type: RecordType, request: pin_pb2.PinValueRequest) -> Message | None:

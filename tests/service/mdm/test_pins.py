@@ -17,7 +17,7 @@ from services.mdm.app import upkeep
 from services.mdm.storage.records.pin_records import HUB_ITSELF
 from services.mdm.storage.writing.write_path import Applied
 from tests.support.hub import A_DAY, statement
-from tests.support.served_hub import WRITER, Client, ServedHub, refused
+from tests.support.served_hub import EVERYTHING, WRITER, Client, ServedHub, refused
 from tests.support.waiting import eventually
 
 State = pin_pb2.Pin.State
@@ -372,6 +372,29 @@ def test_out_of_scope_there_is_neither_record_nor_pin(mesh: ServedHub, steward: 
     ):
         assert refused(call).reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
     assert south.pins.ListPins(pin_pb2.ListPinsRequest()).total_count == 0
+
+
+def test_who_may_not_read_or_change_a_type_may_not_read_or_change_its_pins(
+    mesh: ServedHub, steward: Client, acme: str
+) -> None:
+    pin = asked(steward, acme, named("A"))
+    reader = mesh.client([each for each in EVERYTHING if each != "mdm.suppliers.write"])
+    assert read(reader, pin) == pin
+    assert reader.pins.ListPins(pin_pb2.ListPinsRequest()).total_count == 1
+    stranger = mesh.client([each for each in EVERYTHING if not each.startswith("mdm.suppliers.")])
+    assert stranger.pins.ListPins(pin_pb2.ListPinsRequest()) == pin_pb2.ListPinsResponse()
+    pinning = pin_pb2.PinValueRequest(
+        golden_record=acme, etag=get(steward, acme).etag, path="website", empty=True, reason="x", request_id=rid()
+    )
+    pinning.expire_time.CopyFrom(pin.expire_time)
+    for call, permission in (
+        (lambda: read(stranger, pin), "mdm.suppliers.read"),
+        (lambda: unpinned(reader, pin), "mdm.suppliers.write"),
+        (lambda: reader.pins.PinValue(pinning), "mdm.suppliers.write"),
+    ):
+        error = refused(call)
+        assert error.reason == reasons.ERROR_REASON_PERMISSION_MISSING
+        assert error.metadata["permission"] == permission
 
 
 def test_a_deleted_record_is_not_pinned(steward: Client, acme: str) -> None:

@@ -55,6 +55,10 @@ AND NOT EXISTS (
         AND i.value = asked.value AND i.to_revision IS NULL
     )
 )
+AND EXISTS (
+    SELECT FROM record_index i WHERE i.record_type = 'pin' AND i.record = r.record AND i.path = 'golden_record'
+    AND split_part(i.value, '/', 1) = ANY(%(collections)s) AND i.to_revision IS NULL
+)
 """
 _PAGE = f"SELECT r.record {_ASKED} AND r.record < %(before)s ORDER BY r.record DESC LIMIT %(limit)s"
 _COUNT = f"SELECT count(*) {_ASKED}"
@@ -81,12 +85,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class PinQuestion:
-    """Which pins are asked for; `scope` are the caller's entities, None = all."""
+    """Which pins are asked for; `scope` are the caller's entities, None = all.
+
+    `collections` are those of the golden records that they may be about.
+    """
 
     scope: frozenset[str] | None
     golden: str = ""
     state: str = ""
     with_notice: bool = False
+    collections: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -95,6 +103,7 @@ class PinQuestion:
         pairs = [("golden_record", self.golden), ("state", self.state), ("notice", notice)]
         return {
             "scope": None if self.scope is None else sorted(self.scope),
+            "collections": list(self.collections),
             "paths": [path for path, value in pairs if value],
             "values": [value for _, value in pairs if value],
         }
