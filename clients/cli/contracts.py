@@ -1,6 +1,7 @@
 """The contracts that are installed: their services and methods, found and not listed, so that new ones appear."""
 
 import functools
+import uuid
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from clients.cli.mistake import Mistake, nearest
 
 _ROOT = "concord"
+_REQUEST_ID = "request_id"
 
 
 @functools.cache
@@ -41,8 +43,18 @@ def method(name: str) -> MethodDescriptor:
 
 
 def request_of(asked: MethodDescriptor, **fields: Any) -> Message:
-    """Return a request of a method with these fields; a field whose value is None or empty is left out."""
-    return GetMessageClass(asked.input_type)(**{name: value for name, value in fields.items() if value})
+    """Return a request of a method with these fields; a field whose value is None or empty is left out.
+
+    One that changes something gets an id of its own.
+    """
+    own = {_REQUEST_ID: str(uuid.uuid4())} if _names_itself(asked) else {}
+    return GetMessageClass(asked.input_type)(**own, **{name: value for name, value in fields.items() if value})
+
+
+def _names_itself(asked: MethodDescriptor) -> bool:
+    """Tell whether a method's requests have an id of their own, which makes a repeat one; others ask about requests."""
+    field = asked.input_type.fields_by_name.get(_REQUEST_ID)
+    return field is not None and bool(field.GetOptions().Extensions[validate_pb2.field].string.uuid)
 
 
 def has_field(asked: MethodDescriptor, field: str) -> bool:

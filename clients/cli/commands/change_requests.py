@@ -1,24 +1,24 @@
 """Change requests: what somebody wants a golden record to say, compared, rebased, and decided on by a second person."""
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.cli import contracts, kinds, options
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records, stewarding
+from clients.cli.commands import stewarding
+from clients.cli.connection import records
 from clients.cli.files import record_file
 from clients.cli.kinds import Kind
 from clients.cli.mistake import Mistake
+from clients.cli.service import Service
 from concord.mdm.v1 import change_request_pb2 as pb
 
-_SERVICE = "concord.mdm.v1.ChangeRequestService"
+_SERVICE = Service("concord.mdm.v1.ChangeRequestService")
 _COLUMNS = ("name", "state", "standing", "golden_record", "changes.path", "author", "reason")
 _DIFFERENCE_COLUMNS = ("path", "standing", "base", "present", "wanted")
 
@@ -59,8 +59,9 @@ def create(
     """
     kind = kinds.of_name(target) if "/" in target else kinds.named(target, kinds.masters())
     content = _content(kind, target, path)
-    request: Any = _request(
-        "CreateChangeRequest",
+    method = contracts.method(f"{_SERVICE.name}/CreateChangeRequest")
+    request: Any = contracts.request_of(
+        method,
         reason=_reason(session, "a change request"),
         effective_time=effective_time,
         validate_only=validate_only,
@@ -73,7 +74,7 @@ def create(
             raise Mistake(f"{path} says what {target} says already", "change a field, or name it with --mask")
     stewarding.clear_derived(content)
     request.content.Pack(content)
-    _show(session, "CreateChangeRequest", request)
+    session.output.record(session.mesh.ask(method, request).change_request)
 
 
 @change_requests.command("list")
@@ -96,16 +97,14 @@ def list_requests(
     columns: Sequence[str],
 ) -> None:
     """List the change requests of your entities, newest first."""
-    method = contracts.method(f"{_SERVICE}/ListChangeRequests")
-    wanted = pb.ChangeRequest.State.Value(f"STATE_{state.upper()}") if state else 0
-    request = contracts.request_of(
-        method,
-        golden_record=golden_record,
-        state=wanted,
-        author=author,
-        record_type=kind.record_type if kind else None,
-    )
-    session.output.records(session.mesh.every(method, request, limit), "change requests", columns, _COLUMNS)
+    asked = {
+        "golden_record": golden_record,
+        "state": f"STATE_{state.upper()}" if state else None,
+        "author": author,
+        "record_type": kind.record_type if kind else None,
+    }
+    found = _SERVICE.every(session, "ListChangeRequests", limit, **asked)
+    session.output.records(found, "change requests", columns, _COLUMNS)
 
 
 @change_requests.command("compare")
@@ -118,14 +117,15 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
     It shows what was there when it was written, what is there now, and what
     is wanted. Values in conflict wait for a choice: see rebase.
     """
-    method = contracts.method(f"{_SERVICE}/CompareChangeRequest")
-    answer: Any = session.mesh.ask(method, contracts.request_of(method, name=name))
+    # Read before: what is compared is as it was then, or a later one, which this etag does not approve.
+    etag = records.fetch(session.mesh, name).etag
+    answer = _SERVICE.ask(session, "CompareChangeRequest", name=name)
     if session.as_json:
         session.output.record(answer)
         return
     session.output.records(answer.differences, "differences", columns, _DIFFERENCE_COLUMNS, whole=not columns)
     beside = f"{answer.golden_record}, revision {answer.golden_revision}" if answer.golden_record else "a new record"
-    session.output.note(f"beside {beside}")
+    session.output.note(f"beside {beside}; the request's etag is {etag}")
 
 
 @change_requests.command("rebase")
@@ -152,15 +152,17 @@ def rebase(session: Session, name: str, wanted: Sequence[str], present: Sequence
 
 @change_requests.command("approve")
 @click.argument("name")
+@click.option("--etag", default="", metavar="ETAG", help="The request as you saw it; default: as it is now.")
 @options.stated
 @options.rehearsed
 @pass_session
-def approve(session: Session, name: str, validate_only: bool) -> None:
+def approve(session: Session, name: str, etag: str, validate_only: bool) -> None:
     """Approve a request and apply it at once.
 
-    Its author can't: it takes a second person.
+    Its author can't: it takes a second person. compare tells the etag of
+    what it shows: who names it approves nothing that was rebased since.
     """
-    _settle(session, "ApproveChangeRequest", name, validate_only=validate_only)
+    _settle(session, "ApproveChangeRequest", name, etag=etag, validate_only=validate_only)
 
 
 @change_requests.command("reject")
@@ -206,14 +208,4 @@ def _reason(session: Session, what: str) -> str:
 
 
 def _settle(session: Session, method_name: str, name: str, **asked: Any) -> None:
-    etag = records.fetch(session.mesh, name).etag
-    _show(session, method_name, _request(method_name, name=name, etag=etag, **asked))
-
-
-def _request(method_name: str, **asked: Any) -> Message:
-    return contracts.request_of(contracts.method(f"{_SERVICE}/{method_name}"), request_id=str(uuid.uuid4()), **asked)
-
-
-def _show(session: Session, method_name: str, request: Message) -> None:
-    answer: Any = session.mesh.ask(contracts.method(f"{_SERVICE}/{method_name}"), request)
-    session.output.record(answer.change_request)
+    session.output.record(_SERVICE.decide(session, method_name, name, **asked).change_request)

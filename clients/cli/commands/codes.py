@@ -1,30 +1,34 @@
 """Reference data: code lists, systems' code maps, what is not mapped, how far a changed map has come."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from clients.cli import contracts, options
+from clients.cli import options, proposals
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.display.columns import Column
 from clients.cli.files import code_file
 from clients.cli.kinds import qualified
 from clients.cli.mistake import Mistake
+from clients.cli.proposals import Proposals
+from clients.cli.service import Service
 from concord.mdm.v1 import code_map_proposal_pb2, what_if_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 
-_SERVICE = "concord.mdm.v1.ReferenceDataService"
-_PROPOSALS = "concord.mdm.v1.CodeMapProposalService"
+_SERVICE = Service("concord.mdm.v1.ReferenceDataService")
+_PROPOSALS = Proposals(
+    Service("concord.mdm.v1.CodeMapProposalService"),
+    code_map_proposal_pb2.CodeMapProposal,
+    ("name", "state", "author", "code_map", "retires", "rationale"),
+)
 _LISTS, _MAPS = "codeLists", "codeMaps"
 _LIST_COLUMNS = ("name", "display_name", "update_time")
 _MAP_COLUMNS = ("name", "system", "code_list", "update_time")
 _UNMAPPED_COLUMNS = ("source_code", "system", "code_list", "source_records", "since", "example", "canonical_code")
 _RUN_COLUMNS = ("code_map", "state", "records_visited", "records_total", "records_changed", "update_time")
-_PROPOSAL_COLUMNS = ("name", "state", "author", "code_map", "retires", "rationale")
 _EFFECT_COLUMNS = ("source_code", "canonical_before", "canonical_after", "records", "example")
 
 
@@ -49,7 +53,7 @@ def _preferring(command: Callable[..., Any]) -> Callable[..., Any]:
 @pass_session
 def lists(session: Session, limit: int | None, columns: Sequence[str]) -> None:
     """List the code lists; concord codes show NAME shows one."""
-    found = session.mesh.every(*_asked("ListCodeLists"), limit)
+    found = _SERVICE.every(session, "ListCodeLists", limit)
     session.output.records(found, "code lists", columns, _LIST_COLUMNS)
 
 
@@ -60,7 +64,7 @@ def lists(session: Session, limit: int | None, columns: Sequence[str]) -> None:
 @pass_session
 def maps(session: Session, system: str, code_list: str, limit: int | None, columns: Sequence[str]) -> None:
     """List the code maps of your entities' systems."""
-    found = session.mesh.every(*_asked("ListCodeMaps", **_filter(system, code_list)), limit)
+    found = _SERVICE.every(session, "ListCodeMaps", limit, **_filter(system, code_list))
     session.output.records(found, "code maps", columns, _MAP_COLUMNS)
 
 
@@ -174,27 +178,25 @@ def retire(session: Session, name: str, validate_only: bool) -> None:
     concord codes retire erp:units --validate-only
     concord codes retire units --reason T-19
     """
-    asked: dict[str, Any] = {"request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    asked: dict[str, Any] = {"validate_only": validate_only}
     found = records.fetch(session.mesh, qualified(_MAPS if ":" in name else _LISTS, name))
     if isinstance(found, pb.CodeMap):
         wanted = code_map_proposal_pb2.CodeMapProposal(system=found.system, code_list=found.code_list, retires=True)
-        answer = session.mesh.ask(*_proposing("CreateCodeMapProposal", code_map_proposal=wanted, **asked))
+        answer = _PROPOSALS.create(session, wanted, validate_only=validate_only)
         _tell_proposed(session, answer, validate_only=validate_only)
     else:
-        answer = session.mesh.ask(*_asked("DeleteCodeList", name=found.name, etag=found.etag, **asked))
+        answer = _SERVICE.ask(session, "DeleteCodeList", name=found.name, etag=found.etag, **asked)
         session.output.record(answer.code_list)
 
 
 @codes.command("proposals")
-@click.option("--state", type=click.Choice(("proposed", "promoted", "withdrawn")), help="Only those in this state.")
+@proposals.in_state
 @options.limit
 @options.tabular
 @pass_session
-def proposals(session: Session, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
+def list_proposals(session: Session, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
     """List the proposals of maps, newest first."""
-    wanted = code_map_proposal_pb2.CodeMapProposal.State.Value(f"STATE_{state.upper()}") if state else 0
-    found = session.mesh.every(*_proposing("ListCodeMapProposals", state=wanted), limit)
-    session.output.records(found, "proposals", columns, _PROPOSAL_COLUMNS)
+    _PROPOSALS.show_every(session, state, limit, columns)
 
 
 @codes.command("compare")
@@ -202,7 +204,7 @@ def proposals(session: Session, state: str | None, limit: int | None, columns: S
 @pass_session
 def compare(session: Session, name: str) -> None:
     """Tell what a proposed map would touch; nothing is written."""
-    answer = session.mesh.ask(*_proposing("CompareCodeMapProposal", name=name))
+    answer = _PROPOSALS.service.ask(session, "CompareCodeMapProposal", name=name)
     _tell_effect(session, answer.effect)
 
 
@@ -217,7 +219,7 @@ def promote(session: Session, name: str, validate_only: bool) -> None:
     Its author can't: it takes a second person. Golden records that exist
     follow in the background; concord codes progress tells how far they are.
     """
-    _settle(session, "PromoteCodeMapProposal", name, validate_only=validate_only)
+    _PROPOSALS.promote(session, name, validate_only=validate_only)
 
 
 @codes.command("withdraw")
@@ -227,7 +229,7 @@ def promote(session: Session, name: str, validate_only: bool) -> None:
 @pass_session
 def withdraw(session: Session, name: str, validate_only: bool) -> None:
     """Give a proposal up."""
-    _settle(session, "WithdrawCodeMapProposal", name, validate_only=validate_only)
+    _PROPOSALS.withdraw(session, name, validate_only=validate_only)
 
 
 @codes.command("unmapped")
@@ -241,9 +243,9 @@ def unmapped(session: Session, system: str, code_list: str, limit: int | None, c
     Golden records show them as the system says them. One with a
     CANONICAL_CODE is mapped, but another code of the same record leads to the same place.
     """
-    found = session.mesh.every(*_asked("ListUnmappedCodes", **_filter(system, code_list)), limit)
+    found = _SERVICE.every(session, "ListUnmappedCodes", limit, **_filter(system, code_list))
     session.output.records(found, "unmapped codes", columns, _UNMAPPED_COLUMNS)
-    if not session.as_json and next(session.mesh.every(*_asked("ListCodeMapRuns", unfinished_only=True)), None):
+    if not session.as_json and next(_SERVICE.every(session, "ListCodeMapRuns", unfinished_only=True), None):
         session.output.note("records still follow a changed map, so that this may change: concord codes progress")
 
 
@@ -254,7 +256,7 @@ def unmapped(session: Session, system: str, code_list: str, limit: int | None, c
 @pass_session
 def progress(session: Session, unfinished_only: bool, limit: int | None, columns: Sequence[str]) -> None:
     """Tell how far golden records follow changed maps."""
-    found = session.mesh.every(*_asked("ListCodeMapRuns", unfinished_only=unfinished_only), limit)
+    found = _SERVICE.every(session, "ListCodeMapRuns", limit, unfinished_only=unfinished_only)
     session.output.records(found, "runs", columns, _RUN_COLUMNS)
 
 
@@ -273,14 +275,12 @@ def propose_map(
     wanted = code_map_proposal_pb2.CodeMapProposal(
         system=qualified("systems", system), code_list=qualified(_LISTS, code_list)
     )
-    maps = session.mesh.every(*_asked("ListCodeMaps", system=wanted.system, code_list=wanted.code_list))
+    maps = _SERVICE.every(session, "ListCodeMaps", system=wanted.system, code_list=wanted.code_list)
     present = None if replace else next(maps, None)
     for entry in _entries(present, said, removed, preferred, hint=f"concord codes show {system}:{code_list}"):
         wanted.entries.append(entry)
-    asked = {"code_map_proposal": wanted, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    _tell_proposed(
-        session, session.mesh.ask(*_proposing("CreateCodeMapProposal", **asked)), validate_only=validate_only
-    )
+    answer = _PROPOSALS.create(session, wanted, validate_only=validate_only)
+    _tell_proposed(session, answer, validate_only=validate_only)
 
 
 def _entries(
@@ -299,12 +299,6 @@ def _entries(
             yield pb.CodeMapEntry(source_code=code, canonical_code=canonical, preferred=goes_out)
 
 
-def _settle(session: Session, method_name: str, name: str, *, validate_only: bool) -> None:
-    etag = records.fetch(session.mesh, name).etag
-    asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(session.mesh.ask(*_proposing(method_name, **asked)).code_map_proposal)
-
-
 def _tell_proposed(session: Session, answer: Any, *, validate_only: bool) -> None:
     if session.as_json:
         session.output.record(answer)
@@ -319,7 +313,7 @@ def _change_list(
     session: Session, code_list: str, said: Mapping[str, str], replace: bool, *, validate_only: bool
 ) -> None:
     name = qualified(_LISTS, code_list)
-    present = next((each for each in session.mesh.every(*_asked("ListCodeLists")) if each.name == name), None)
+    present = next((each for each in _SERVICE.every(session, "ListCodeLists") if each.name == name), None)
     known = {each.code: each.display_name for each in present.values} if present and not replace else {}
     wanted = pb.CodeList(name=name, display_name=present.display_name if present else name.partition("/")[2])
     for code, text in sorted({**known, **said}.items()):
@@ -334,10 +328,10 @@ def _change_list(
 
 def _put_list(session: Session, present: pb.CodeList | None, wanted: pb.CodeList, *, validate_only: bool) -> Any:
     """Create what is not there, or change what is."""
-    asked = {"code_list": wanted, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    asked = {"code_list": wanted, "validate_only": validate_only}
     if present is None:
-        return session.mesh.ask(*_asked("CreateCodeList", **asked))
-    return session.mesh.ask(*_asked("UpdateCodeList", **asked, etag=present.etag, update_mask={"paths": ["values"]}))
+        return _SERVICE.ask(session, "CreateCodeList", **asked)
+    return _SERVICE.ask(session, "UpdateCodeList", **asked, etag=present.etag, update_mask={"paths": ["values"]})
 
 
 def _tell_effect(session: Session, effect: pb.CodeMapEffect) -> None:
@@ -364,16 +358,6 @@ def tell_consequences(
     for each in unaffected:
         subject = what_if_pb2.Unaffected.Subject.Name(each.subject).removeprefix("SUBJECT_")
         session.output.note(f"{subject.lower().replace('_', ' ')} stay: {each.why}")
-
-
-def _asked(method_name: str, **asked: Any) -> tuple[Any, Any]:
-    method = contracts.method(f"{_SERVICE}/{method_name}")
-    return method, contracts.request_of(method, **asked)
-
-
-def _proposing(method_name: str, **asked: Any) -> tuple[Any, Any]:
-    method = contracts.method(f"{_PROPOSALS}/{method_name}")
-    return method, contracts.request_of(method, **asked)
 
 
 def _filter(system: str, code_list: str) -> dict[str, str]:

@@ -1,12 +1,10 @@
 """Erasing records for good."""
 
-import uuid
-
 import click
 
 from clients.cli import contracts, options
 from clients.cli.command import Command, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.mistake import Mistake
 
 _METHOD = "concord.mdm.v1.ErasureService/EraseRecord"
@@ -36,7 +34,6 @@ def erase(session: Session, name: str, etag: str | None, validate_only: bool) ->
         name=name,
         etag=etag or records.newest(session.mesh, name).etag,
         reason=session.reason,
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
     session.output.record(session.mesh.ask(method, request))

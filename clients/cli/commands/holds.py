@@ -1,6 +1,5 @@
 """Legal holds: what they cover is neither erased nor pruned."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +37,6 @@ def place(session: Session, subject: str, validate_only: bool) -> None:
         method,
         subject=subject,
         reason=_reason(session, "a hold"),
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
     session.output.record(_hold(session, method, request))
@@ -58,7 +56,6 @@ def release(session: Session, name: str, etag: str, validate_only: bool) -> None
         name=name,
         etag=etag,
         reason=_reason(session, "a release"),
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
     session.output.record(_hold(session, method, request))

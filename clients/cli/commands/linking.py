@@ -1,19 +1,18 @@
 """Who belongs to whom: merging and unmerging records, and decisions on pairs of source records."""
 
-import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from clients.cli import contracts, kinds, options
 from clients.cli.command import Command, Group, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.kinds import Kind
 from clients.cli.mistake import Mistake
+from clients.cli.service import Service
 from concord.mdm.v1 import match_pb2
 
-_SERVICE = "concord.mdm.v1.StewardshipService"
+SERVICE = Service("concord.mdm.v1.StewardshipService")
 _DECISION_COLUMNS = ("name", "kind", "state", "source_records", "author", "reason")
 withdrawing = click.option(
     "--withdraw-decisions", is_flag=True, help="Withdraw what stewards decided to the contrary before."
@@ -48,7 +47,6 @@ def merge(session: Session, name: str, other: str, withdraw_decisions: bool, val
             other_etag=two.etag,
             reason=said_why(session),
             withdraw_decisions=withdraw_decisions,
-            request_id=str(uuid.uuid4()),
             validate_only=validate_only,
         ),
     )
@@ -72,14 +70,13 @@ def unmerge(session: Session, source_record: str, along_with: Sequence[str], val
     concord unmerge systems/erp/sourceRecords/019352f2-… --reason T-17
     """
     golden = records.fetch(session.mesh, source_record).golden_record
-    answer = ask(
+    answer = SERVICE.ask(
         session,
         "UnmergeSourceRecord",
         name=source_record,
         etag=records.newest(session.mesh, golden).etag,
         along_with=along_with,
         reason=said_why(session),
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
     session.output.record(answer)
@@ -106,14 +103,15 @@ def list_(
     columns: Sequence[str],
 ) -> None:
     """List the decisions on pairs of source records."""
-    method = contracts.method(f"{_SERVICE}/ListMatchDecisions")
-    request = contracts.request_of(
-        method,
+    found = SERVICE.every(
+        session,
+        "ListMatchDecisions",
+        limit,
         source_record=source_record,
         record_type=kind.record_type if kind else "",
         show_withdrawn=withdrawn,
     )
-    session.output.records(session.mesh.every(method, request, limit), "decisions", columns, _DECISION_COLUMNS)
+    session.output.records(found, "decisions", columns, _DECISION_COLUMNS)
 
 
 @decisions.command("must-link")
@@ -147,16 +145,8 @@ def cannot_link(session: Session, /, source_record: str, other: str, **asked: bo
 @pass_session
 def withdraw(session: Session, name: str, validate_only: bool) -> None:
     """Let a decision hold no longer; links stay as they are."""
-    etag = records.fetch(session.mesh, name).etag
-    answer = ask(
-        session,
-        "WithdrawMatchDecision",
-        name=name,
-        etag=etag,
-        reason=said_why(session),
-        request_id=str(uuid.uuid4()),
-        validate_only=validate_only,
-    )
+    reason = said_why(session)
+    answer = SERVICE.decide(session, "WithdrawMatchDecision", name, reason=reason, validate_only=validate_only)
     session.output.record(answer.match_decision)
 
 
@@ -167,13 +157,7 @@ def said_why(session: Session) -> str:
     return session.reason
 
 
-def ask(session: Session, method_name: str, /, **asked: Any) -> Any:
-    """Ask the stewardship service."""
-    method = contracts.method(f"{_SERVICE}/{method_name}")
-    return session.mesh.ask(method, contracts.request_of(method, **asked))
-
-
 def _decide(session: Session, kind: int, pair: tuple[str, str], **asked: bool) -> None:
     decision = {"source_records": pair, "kind": kind, "reason": said_why(session)}
-    answer = ask(session, "CreateMatchDecision", match_decision=decision, request_id=str(uuid.uuid4()), **asked)
+    answer = SERVICE.ask(session, "CreateMatchDecision", match_decision=decision, **asked)
     session.output.record(answer.match_decision)

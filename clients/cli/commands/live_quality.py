@@ -1,13 +1,12 @@
 """How good automatic links are, told from stewards' decisions; and the samples that these are made on."""
 
-import uuid
 from collections.abc import Sequence
 
 import click
 
 from clients.cli import contracts, options
 from clients.cli.command import Command, Session, pass_session
-from clients.cli.commands.modelling import ask, bits
+from clients.cli.commands.modelling import SERVICE, bits
 from clients.cli.display.columns import Column
 from clients.cli.kinds import Kind
 from concord.mdm.v1 import match_quality_pb2 as pb
@@ -30,7 +29,7 @@ def quality(session: Session, kind: Kind) -> None:
     \b
     concord model quality suppliers
     """
-    found = ask(session, "GetMatchQuality", record_type=kind.record_type).match_quality
+    found = SERVICE.ask(session, "GetMatchQuality", record_type=kind.record_type).match_quality
     if session.as_json:
         session.output.record(found)
         return
@@ -74,12 +73,11 @@ def draw(session: Session, kind: Kind, size: int | None, validate_only: bool) ->
     Decide on each pair: concord decisions must-link when they are one
     thing, concord unmerge when they are two.
     """
-    answer = ask(
+    answer = SERVICE.ask(
         session,
         "DrawMatchAudit",
         record_type=kind.record_type,
         size=size,
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
     _show(session, answer.match_audit)
@@ -103,7 +101,7 @@ def audits(session: Session, kind: Kind | None, limit: int | None, columns: Sequ
 @pass_session
 def audit(session: Session, name: str) -> None:
     """Show a sample's pairs, and what was decided on them."""
-    _show(session, ask(session, "GetMatchAudit", name=name).match_audit)
+    _show(session, SERVICE.ask(session, "GetMatchAudit", name=name).match_audit)
 
 
 def _show(session: Session, shown: pb.MatchAudit) -> None:

@@ -2,24 +2,23 @@
 
 import math
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from clients.cli import contracts, options
+from clients.cli import options
 from clients.cli.command import Session, pass_session
-from clients.cli.commands import records
 from clients.cli.display.columns import Column
 from clients.cli.kinds import Kind
 from clients.cli.later import LaterGroup
+from clients.cli.service import Service
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_quality_pb2, match_trial_pb2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SERVICE = "concord.mdm.v1.MatchModelService"
+SERVICE = Service("concord.mdm.v1.MatchModelService")
 _COLUMNS = ("name", "state", "author", "model.link_millibits", "model.record_count", "update_time")
 _STATES = tuple(name.removeprefix("STATE_").lower() for name in pb.MatchModelRecord.State.keys()[1:])
 _BITS = 1000
@@ -66,10 +65,9 @@ def model() -> None:
 @pass_session
 def list_(session: Session, kind: Kind | None, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
     """List match models by type, newest first."""
-    method = contracts.method(f"{_SERVICE}/ListMatchModels")
-    wanted = pb.MatchModelRecord.State.Value(f"STATE_{state.upper()}") if state else 0
-    request = contracts.request_of(method, record_type=kind.record_type if kind else "", state=wanted)
-    session.output.records(session.mesh.every(method, request, limit), "match models", columns, _COLUMNS)
+    wanted = f"STATE_{state.upper()}" if state else None
+    found = SERVICE.every(session, "ListMatchModels", limit, record_type=kind.record_type if kind else "", state=wanted)
+    session.output.records(found, "match models", columns, _COLUMNS)
 
 
 @model.command("show")
@@ -84,7 +82,7 @@ def show(session: Session, name: str) -> None:
     \b
     concord model show matchModels/supplier-3
     """
-    shown = ask(session, "GetMatchModel", name=name).match_model
+    shown = SERVICE.ask(session, "GetMatchModel", name=name).match_model
     if session.as_json:
         session.output.record(shown)
         return
@@ -131,7 +129,7 @@ def train(
     concord whatif model matchModels/supplier-4
     """
     promise = match_quality_pb2.MatchPromise(precision_permille=_permille(precision), recall_permille=_permille(recall))
-    ordered = ask(
+    ordered = SERVICE.ask(
         session,
         "TrainMatchModel",
         record_type=kind.record_type,
@@ -139,7 +137,6 @@ def train(
         tuning=tuning_of(**cuts),
         promise=promise,
         rationale=rationale,
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     ).match_model
     if wait and not validate_only:
@@ -186,7 +183,7 @@ def score(session: Session, source_records: tuple[str, str], match_model: str) -
       systems/legacy/sourceRecords/019352f7-… --model matchModels/supplier-2
     """
     asked = [_revision(each) for each in source_records]
-    answer = ask(session, "ScoreSourceRecords", source_revisions=asked, match_model=match_model)
+    answer = SERVICE.ask(session, "ScoreSourceRecords", source_revisions=asked, match_model=match_model)
     if session.as_json:
         session.output.record(answer)
         return
@@ -208,20 +205,12 @@ def _trained(session: Session, ordered: pb.MatchModelRecord) -> pb.MatchModelRec
     with session.output.waiting(f"{ordered.name} is being trained"):
         while ordered.state == pb.MatchModelRecord.STATE_TRAINING:
             time.sleep(_PAUSE_S)
-            ordered = ask(session, "GetMatchModel", name=ordered.name).match_model
+            ordered = SERVICE.ask(session, "GetMatchModel", name=ordered.name).match_model
     return ordered
 
 
-def _settle(session: Session, method: str, name: str, *, validate_only: bool) -> None:
-    etag = records.fetch(session.mesh, name).etag
-    asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(ask(session, method, **asked).match_model)
-
-
-def ask(session: Session, method_name: str, /, **asked: Any) -> Any:
-    """Ask the match model service."""
-    method = contracts.method(f"{_SERVICE}/{method_name}")
-    return session.mesh.ask(method, contracts.request_of(method, **asked))
+def _settle(session: Session, method_name: str, name: str, *, validate_only: bool) -> None:
+    session.output.record(SERVICE.decide(session, method_name, name, validate_only=validate_only).match_model)
 
 
 def tuning_of(

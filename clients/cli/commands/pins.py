@@ -1,23 +1,21 @@
 """Pins: a steward's values that stand before what survivorship would choose, and the notices of their end."""
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from google.protobuf import any_pb2
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from clients.cli import contracts, kinds, options
+from clients.cli import kinds, options
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.files import record_file
 from clients.cli.mistake import Mistake
-from concord.mdm.v1 import pin_pb2
+from clients.cli.service import Service
 
-_SERVICE = "concord.mdm.v1.PinService"
+_SERVICE = Service("concord.mdm.v1.PinService")
 _COLUMNS = ("name", "state", "path", "golden_record", "expire_time", "author", "reason")
 _NOTICE_COLUMNS = ("name", "state", "path", "golden_record", "end_time", "beaten.value", "overtaken_by.value")
 
@@ -67,21 +65,19 @@ def set_(
         raise Mistake("a pin needs a value or --empty, and not both", "give the value with --file")
     if not session.reason:
         raise Mistake("a pin needs a reason", "say it with --reason")
-    method = contracts.method(f"{_SERVICE}/PinValue")
-    request: Any = contracts.request_of(
-        method,
+    answer = _SERVICE.ask(
+        session,
+        "PinValue",
         golden_record=name,
         etag=etag or records.newest(session.mesh, name).etag,
         path=path,
+        content=_packed(name, file) if file is not None else None,
         empty=empty,
         reason=session.reason,
         expire_time=until,
-        request_id=str(uuid.uuid4()),
         validate_only=validate_only,
     )
-    if file is not None:
-        request.content.CopyFrom(_packed(name, file))
-    session.output.record(session.mesh.ask(method, request).pin)
+    session.output.record(answer.pin)
 
 
 @pins.command("list")
@@ -94,10 +90,9 @@ def list_pins(
     session: Session, golden_record: str | None, state: str | None, limit: int | None, columns: Sequence[str]
 ) -> None:
     """List the pins of your entities, newest first."""
-    method = contracts.method(f"{_SERVICE}/ListPins")
-    wanted = pin_pb2.Pin.State.Value(f"STATE_{state.upper()}") if state else 0
-    request = contracts.request_of(method, golden_record=golden_record, state=wanted)
-    session.output.records(session.mesh.every(method, request, limit), "pins", columns, _COLUMNS)
+    wanted = f"STATE_{state.upper()}" if state else None
+    found = _SERVICE.every(session, "ListPins", limit, golden_record=golden_record, state=wanted)
+    session.output.records(found, "pins", columns, _COLUMNS)
 
 
 @pins.command("notices")
@@ -111,9 +106,8 @@ def notices(session: Session, golden_record: str | None, limit: int | None, colu
     Their time was over, or the value that they beat has moved. Pin anew, or
     let it be; then take the notice off the list with acknowledge.
     """
-    method = contracts.method(f"{_SERVICE}/ListPinNotices")
-    request = contracts.request_of(method, golden_record=golden_record)
-    session.output.records(session.mesh.every(method, request, limit), "notices", columns, _NOTICE_COLUMNS)
+    found = _SERVICE.every(session, "ListPinNotices", limit, golden_record=golden_record)
+    session.output.records(found, "notices", columns, _NOTICE_COLUMNS)
 
 
 @pins.command("end")
@@ -137,12 +131,7 @@ def acknowledge(session: Session, name: str, validate_only: bool) -> None:
 
 
 def _settle(session: Session, method_name: str, name: str, *, validate_only: bool) -> None:
-    method = contracts.method(f"{_SERVICE}/{method_name}")
-    etag = records.fetch(session.mesh, name).etag
-    request = contracts.request_of(
-        method, name=name, etag=etag, request_id=str(uuid.uuid4()), validate_only=validate_only
-    )
-    session.output.record(session.mesh.ask(method, request).pin)
+    session.output.record(_SERVICE.decide(session, method_name, name, validate_only=validate_only).pin)
 
 
 def _packed(name: str, file: Path) -> any_pb2.Any:

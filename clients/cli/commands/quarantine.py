@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from clients.cli import contracts, kinds, options
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.connection.mesh import RefusedError
 from clients.cli.display import outline, refusal
 from clients.cli.display.outline import Line
@@ -102,7 +101,7 @@ def replay(session: Session, name: str, corrected: Path | None, validate_only: b
     """
     kind = _kind(name)
     method = kind.method("Replay")
-    request: Any = contracts.request_of(method, name=name, request_id=str(uuid.uuid4()), validate_only=validate_only)
+    request: Any = contracts.request_of(method, name=name, validate_only=validate_only)
     if corrected is not None and kind.is_in_hub:
         record_file.read_into(corrected, request.corrected)
     elif corrected is not None:

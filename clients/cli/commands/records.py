@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
-from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from clients.cli import contracts, kinds, options
+from clients.cli import kinds, options
 from clients.cli.command import Command, Session, pass_session
-from clients.cli.connection.mesh import Mesh
+from clients.cli.connection import records
 from clients.cli.display import values
 from clients.cli.display.columns import Column
 from clients.cli.display.comparison import Difference, compare
@@ -59,11 +59,13 @@ def get(
     if revision and (read_time or effective_time or system):
         raise Mistake("--revision names the revision already", "leave out the other options")
     if system is not None:
-        found = _look_up(session.mesh, name, system=system, key=key, read_time=read_time, effective_time=effective_time)
+        found = records.look_up(
+            session.mesh, name, system=system, key=key, read_time=read_time, effective_time=effective_time
+        )
     elif revision:
-        found = numbered(session.mesh, name, revision)
+        found = records.numbered(session.mesh, name, revision)
     else:
-        found = fetch(session.mesh, name, read_time=read_time, effective_time=effective_time)
+        found = records.fetch(session.mesh, name, read_time=read_time, effective_time=effective_time)
     session.output.record(found)
 
 
@@ -93,7 +95,7 @@ def list_(session: Session, /, kind: Kind, limit: int | None, columns: Sequence[
     trailing * begins with), joined by AND, OR and NOT.
     """
     method = kind.method("List")
-    request = _request(kind, method, {name.rstrip("_"): value for name, value in asked.items()})
+    request = records.request_for(kind, method, {name.rstrip("_"): value for name, value in asked.items()})
     session.output.records(session.mesh.every(method, request, limit), kind.nouns, columns)
 
 
@@ -123,7 +125,7 @@ def search(
     concord search items 00380740000011
     """
     method = kind.method("Search")
-    request = _request(
+    request = records.request_for(
         kind, method, {"identifier": identifier, "read_time": read_time, "effective_time": effective_time}
     )
     hits = session.mesh.every(method, request, limit)
@@ -151,7 +153,7 @@ def explain(session: Session, name: str, paths: Sequence[str], read_time: Timest
     """
     kind = kinds.of_name(name)
     method = kind.method("Explain")
-    answer = session.mesh.ask(method, _request(kind, method, {"name": name, "read_time": read_time}))
+    answer = session.mesh.ask(method, records.request_for(kind, method, {"name": name, "read_time": read_time}))
     explanation = answer.explanation
     if paths:
         kept = [value for value in explanation.values if value.path.startswith(tuple(paths))]
@@ -179,7 +181,7 @@ def history(session: Session, name: str, limit: int | None) -> None:
     concord get suppliers/019352f2-… --revision 3
     """
     # One further revision tells what the last one shown has changed.
-    found = list(revisions(session.mesh, name, limit + 1 if limit else None))
+    found = list(records.revisions(session.mesh, name, limit + 1 if limit else None))
     shown = found[:limit] if limit else found
     if session.as_json:
         session.output.document([as_document(one) for one in shown])
@@ -212,11 +214,11 @@ def diff(session: Session, name: str, before: int | None, after: int | None) -> 
     concord diff suppliers/019352f2-… 3 7
     """
     if before is None:
-        newest = list(revisions(session.mesh, name, _NEWEST_TWO))
+        newest = list(records.revisions(session.mesh, name, _NEWEST_TWO))
         new, old = newest[0], newest[-1]
     else:
-        old = numbered(session.mesh, name, before)
-        new = numbered(session.mesh, name, after) if after else fetch(session.mesh, name)
+        old = records.numbered(session.mesh, name, before)
+        new = records.numbered(session.mesh, name, after) if after else records.fetch(session.mesh, name)
     differences = compare(old, new)
     if session.as_json:
         told = [{"path": one.path, "before": one.before, "after": one.after} for one in differences]
@@ -226,54 +228,6 @@ def diff(session: Session, name: str, before: int | None, after: int | None) -> 
     session.output.outline(line for one in differences for line in _difference(one))
     if not differences:
         session.output.note("they say the same")
-
-
-def fetch(mesh: Mesh, name: str, **asked: Any) -> Any:
-    """Return the record of a name, wherever it is kept. Raises Mistake, RefusedError."""
-    kind = kinds.of_name(name)
-    method = kind.method("Get")
-    adapter = "" if kind.is_in_hub or not kind.pattern.startswith("^systems/") else mesh.adapter_of(_system(name))
-    return getattr(mesh.ask(method, _request(kind, method, {"name": name, **asked}), adapter), kind.field.name)
-
-
-def revisions(mesh: Mesh, name: str, limit: int | None = None) -> Iterator[Any]:
-    """Yield the revisions of a record, newest first."""
-    method = kinds.of_name(name).method("Revisions")
-    return mesh.every(method, contracts.request_of(method, name=name), limit)
-
-
-def newest(mesh: Mesh, name: str) -> Any:
-    """Return the newest revision of a record, also of a deleted one."""
-    return next(revisions(mesh, name, 1))
-
-
-def numbered(mesh: Mesh, name: str, revision: int) -> Any:
-    """Return one revision of a record. Raises Mistake when there is none of this number."""
-    newest = 0
-    for one in revisions(mesh, name):
-        newest = max(newest, one.revision)
-        if one.revision == revision:
-            return one
-    raise Mistake(f"{name} has no revision {revision}", f"the newest is {newest}: concord history {name}")
-
-
-def _look_up(mesh: Mesh, type_name: str, **asked: Any) -> Any:
-    kind = kinds.named(type_name, kinds.masters())
-    method = kind.method("Lookup")
-    return getattr(mesh.ask(method, _request(kind, method, asked)), kind.field.name)
-
-
-def _request(kind: Kind, method: MethodDescriptor, asked: dict[str, Any]) -> Message:
-    """Make a request of what was asked for. Raises Mistake for what the type does not offer."""
-    for field, value in asked.items():
-        if value and not contracts.has_field(method, field):
-            option = f"--{field.replace('_', '-')}"
-            raise Mistake(f"{option} is not offered for {kind.nouns}", "leave it out")
-    return contracts.request_of(method, **asked)
-
-
-def _system(name: str) -> str:
-    return "/".join(name.split("/")[:2])
 
 
 def _explained(value: Any) -> Iterator[Line]:

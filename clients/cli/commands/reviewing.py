@@ -1,6 +1,5 @@
 """The stewards' queue: pairs of source records that matching will not decide alone."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,8 @@ import click
 
 from clients.cli import contracts, options
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import linking, records
+from clients.cli.commands import linking
+from clients.cli.connection import records
 from clients.cli.display import values
 from clients.cli.display.columns import Column
 from clients.cli.display.comparison import compare
@@ -93,8 +93,8 @@ def show(session: Session, name: str) -> None:
 @pass_session
 def claim(session: Session, name: str, seconds: int | None, validate_only: bool) -> None:
     """Keep a pair for yourself, so that no two work on it."""
-    asked = {"name": name, "seconds": seconds, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(linking.ask(session, "ClaimMatchCandidate", **asked).match_candidate)
+    asked = {"name": name, "seconds": seconds, "validate_only": validate_only}
+    session.output.record(linking.SERVICE.ask(session, "ClaimMatchCandidate", **asked).match_candidate)
 
 
 @review.command("release")
@@ -103,8 +103,8 @@ def claim(session: Session, name: str, seconds: int | None, validate_only: bool)
 @pass_session
 def release(session: Session, name: str, validate_only: bool) -> None:
     """Give a pair back that you claimed."""
-    asked = {"name": name, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(linking.ask(session, "ReleaseMatchCandidate", **asked).match_candidate)
+    asked = {"name": name, "validate_only": validate_only}
+    session.output.record(linking.SERVICE.ask(session, "ReleaseMatchCandidate", **asked).match_candidate)
 
 
 @review.command("decide")
@@ -120,13 +120,12 @@ def decide(session: Session, /, name: str, decision: str, **asked: Any) -> None:
     \b
     concord review decide matchCandidates/019… accept --reason T-17
     """
-    answer = linking.ask(
+    answer = linking.SERVICE.ask(
         session,
         "DecideMatchCandidate",
         name=name,
         kind=_DECISIONS[decision],
         reason=linking.said_why(session),
-        request_id=str(uuid.uuid4()),
         **asked,
     )
     session.output.record(answer)

@@ -1,6 +1,5 @@
 """What stewards decide: create, update, close, delete and undelete records of every master."""
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.cli import contracts, kinds, options
 from clients.cli.command import Command, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.files import record_file
 from clients.cli.kinds import Kind
 from clients.cli.mistake import Mistake
@@ -52,7 +51,7 @@ def create(session: Session, kind: Kind, path: Path, validate_only: bool) -> Non
     concord create suppliers -f acme.yaml --reason T-17
     """
     method = kind.method("Create")
-    request: Any = contracts.request_of(method, request_id=str(uuid.uuid4()), validate_only=validate_only)
+    request: Any = contracts.request_of(method, validate_only=validate_only)
     _record(request, kind).SetInParent()
     record_file.read_into(path, _record(request, kind))
     clear_derived(_record(request, kind))
@@ -89,9 +88,7 @@ def update(
     kind = kinds.of_name(name)
     method = kind.method("Update")
     current = records.fetch(session.mesh, name)
-    request: Any = contracts.request_of(
-        method, request_id=str(uuid.uuid4()), validate_only=validate_only, **_dated(kind, method, effective_time)
-    )
+    request: Any = contracts.request_of(method, validate_only=validate_only, **_dated(kind, method, effective_time))
     wanted = _record(request, kind)
     record_file.read_into(path, wanted)
     if wanted.name not in {"", name}:
@@ -163,7 +160,7 @@ def _decide(session: Session, verb: str, name: str, etag: str | None, **asked: A
     kind = kinds.of_name(name)
     method = kind.method(verb)
     decided_on = etag or records.newest(session.mesh, name).etag
-    request = contracts.request_of(method, name=name, etag=decided_on, request_id=str(uuid.uuid4()), **asked)
+    request = contracts.request_of(method, name=name, etag=decided_on, **asked)
     session.output.record(_record(session.mesh.ask(method, request), kind))
 
 

@@ -1,7 +1,6 @@
 """Synchronisation with the systems: how it stands, now, pause, resume; what was delivered, and what does not fit."""
 
 import itertools
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -145,7 +144,7 @@ def _every(session: Session, name: str, adapter: str, **asked: Any) -> Iterator[
 
 
 def _operated(session: Session, method: str, system: str, *, validate_only: bool) -> Any:
-    asked = {"system": system, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
+    asked = {"system": system, "validate_only": validate_only}
     return _operate(session, method, **asked).system_state
 
 

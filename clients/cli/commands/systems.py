@@ -6,7 +6,7 @@ import click
 
 from clients.cli import contracts, kinds, options
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records
+from clients.cli.connection import records
 from clients.cli.kinds import qualified
 
 _SYSTEM_COLUMNS = ("name", "display_name", "kind", "entity", "trust_rank", "region")

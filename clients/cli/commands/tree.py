@@ -1,7 +1,6 @@
 """Trees: how records hang together in named hierarchies, rolled up, and changed by proposals."""
 
 import csv
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,21 +9,23 @@ from typing import Any, TypeVar
 import click
 from google.type import money_pb2
 
-from clients.cli import contracts, options
+from clients.cli import options, proposals
 from clients.cli.command import Group, Session, pass_session
-from clients.cli.commands import records
 from clients.cli.display import values
 from clients.cli.display.columns import Column
-from clients.cli.files import record_file
 from clients.cli.kinds import Kind
 from clients.cli.mistake import Mistake
+from clients.cli.proposals import Proposals
+from clients.cli.service import Service
 from concord.mdm.v1 import tree_pb2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SERVICE = "concord.mdm.v1.TreeService"
+_SERVICE = Service("concord.mdm.v1.TreeService")
 _DIFFERENCE_COLUMNS = ("key", "kind", "parent_before", "parent_after", "name")
-_PROPOSAL_COLUMNS = ("name", "state", "author", "hierarchy", "scope", "effective_date", "rationale")
+_PROPOSALS = Proposals(
+    _SERVICE, tree_pb2.TreeProposal, ("name", "state", "author", "hierarchy", "scope", "effective_date", "rationale")
+)
 _NANOS = 9
 
 
@@ -79,7 +80,7 @@ def show(session: Session, /, kind: Kind, depth: int | None, **asked: Any) -> No
     concord tree show cost-centers management --scope entities/mercy
     concord tree show accounts reporting --scope ledgers/us --depth 2
     """
-    answer = _ask(session, "GetTree", record_type=kind.record_type, **asked)
+    answer = _SERVICE.ask(session, "GetTree", record_type=kind.record_type, **asked)
     if not answer.nodes:
         _require_hierarchy(session, kind, asked["hierarchy"], asked["scope"])
     if session.as_json:
@@ -116,7 +117,7 @@ def roll_up(session: Session, /, kind: Kind, amounts: Path, **asked: Any) -> Non
       --amounts q3.csv --effective-time 2026-09-30 --read-time 2026-10-05
     """
     booked = list(_amounts(amounts))
-    answer = _ask(session, "RollUpTree", record_type=kind.record_type, amounts=booked, **asked)
+    answer = _SERVICE.ask(session, "RollUpTree", record_type=kind.record_type, amounts=booked, **asked)
     if not answer.totals:
         _require_hierarchy(session, kind, asked["hierarchy"], asked["scope"])
     if session.as_json:
@@ -133,15 +134,7 @@ def roll_up(session: Session, /, kind: Kind, amounts: Path, **asked: Any) -> Non
 
 
 @tree.command("propose")
-@click.option(
-    "--file",
-    "-f",
-    "path",
-    required=True,
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="The proposal in YAML or JSON; - reads the input.",
-)
+@proposals.from_file
 @options.stated
 @options.rehearsed
 @pass_session
@@ -157,23 +150,17 @@ def propose(session: Session, path: Path, validate_only: bool) -> None:
       - {key: "106010", parent_key: "106000"}
     rationale: Emergency reports to acute care
     """
-    method = contracts.method(f"{_SERVICE}/CreateTreeProposal")
-    request: Any = contracts.request_of(method, request_id=str(uuid.uuid4()), validate_only=validate_only)
-    record_file.read_into(path, request.tree_proposal)
-    session.output.record(session.mesh.ask(method, request).tree_proposal)
+    _PROPOSALS.show(session, _PROPOSALS.create(session, _PROPOSALS.read(path), validate_only=validate_only))
 
 
 @tree.command("proposals")
-@click.option("--state", type=click.Choice(("proposed", "promoted", "withdrawn")), help="Only those in this state.")
+@proposals.in_state
 @options.limit
 @options.tabular
 @pass_session
-def proposals(session: Session, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
+def list_proposals(session: Session, state: str | None, limit: int | None, columns: Sequence[str]) -> None:
     """List the proposals of your entities, newest first."""
-    method = contracts.method(f"{_SERVICE}/ListTreeProposals")
-    wanted = tree_pb2.TreeProposal.State.Value(f"STATE_{state.upper()}") if state else 0
-    found = session.mesh.every(method, contracts.request_of(method, state=wanted), limit)
-    session.output.records(found, "proposals", columns, _PROPOSAL_COLUMNS)
+    _PROPOSALS.show_every(session, state, limit, columns)
 
 
 @tree.command("compare")
@@ -185,7 +172,7 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
 
     What stands in the way of promoting it is told as well.
     """
-    answer = _ask(session, "CompareTreeProposal", name=name)
+    answer = _SERVICE.ask(session, "CompareTreeProposal", name=name)
     if session.as_json:
         session.output.record(answer)
         return
@@ -205,7 +192,7 @@ def promote(session: Session, name: str, validate_only: bool) -> None:
 
     Its author can't: it takes a second person.
     """
-    _settle(session, "PromoteTreeProposal", name, validate_only=validate_only)
+    _PROPOSALS.promote(session, name, validate_only=validate_only)
 
 
 @tree.command("withdraw")
@@ -215,18 +202,11 @@ def promote(session: Session, name: str, validate_only: bool) -> None:
 @pass_session
 def withdraw(session: Session, name: str, validate_only: bool) -> None:
     """Give a proposal up."""
-    _settle(session, "WithdrawTreeProposal", name, validate_only=validate_only)
-
-
-def _settle(session: Session, method: str, name: str, *, validate_only: bool) -> None:
-    etag = records.fetch(session.mesh, name).etag
-    asked = {"name": name, "etag": etag, "request_id": str(uuid.uuid4()), "validate_only": validate_only}
-    session.output.record(_ask(session, method, **asked).tree_proposal)
+    _PROPOSALS.withdraw(session, name, validate_only=validate_only)
 
 
 def _hierarchies(session: Session, kind: Kind, scope: str) -> list[str]:
-    method = contracts.method(f"{_SERVICE}/ListHierarchies")
-    return list(session.mesh.every(method, contracts.request_of(method, record_type=kind.record_type, scope=scope)))
+    return list(_SERVICE.every(session, "ListHierarchies", record_type=kind.record_type, scope=scope))
 
 
 def _require_hierarchy(session: Session, kind: Kind, wanted: str, scope: str) -> None:
@@ -235,11 +215,6 @@ def _require_hierarchy(session: Session, kind: Kind, wanted: str, scope: str) ->
     if wanted not in there:
         hint = f"there is {', '.join(there)}" if there else "nothing of this scope stands in any"
         raise Mistake(f"there is no hierarchy {wanted} of {kind.nouns} in {scope}", hint)
-
-
-def _ask(session: Session, method_name: str, /, **asked: Any) -> Any:
-    method = contracts.method(f"{_SERVICE}/{method_name}")
-    return session.mesh.ask(method, contracts.request_of(method, **asked))
 
 
 def _keys(nodes: Sequence[Any], top: int) -> Column:

@@ -28,6 +28,7 @@ def test_a_change_is_asked_for_compared_rebased_and_approved_by_a_second_person(
     as_somebody_else(concord, mesh, "second")
     concord.done("update", acme, "-f", "-", given="legal_name: Is")
     shown = concord.done(NAMES, "compare", name)
+    first_look = concord(NAMES, "compare", name).err
     assert all(each in shown for each in ("legal_name", "conflict", "Wanted", "phone", "untouched"))
     name_compared, phone = concord.asked(NAMES, "compare", name)["differences"]
     assert (name_compared["present"]["legal_name"], phone["wanted"]["phone"]) == ("Is", "2")
@@ -36,7 +37,11 @@ def test_a_change_is_asked_for_compared_rebased_and_approved_by_a_second_person(
     rebased = concord.asked(NAMES, "rebase", name, "--present", "legal_name")
     assert [change["path"] for change in rebased["changes"]] == ["phone"]
     as_somebody_else(concord, mesh, "third")
-    assert "approved" in concord.done(NAMES, "approve", name, "--reason", "T-17")
+    # Who looked before it was rebased approves nothing.
+    compared, now_compared = first_look.rpartition(" ")[2].strip(), concord(NAMES, "compare", name).err
+    assert "(ETAG_MISMATCH)" in concord(NAMES, "approve", name, "--etag", compared).err
+    etag = now_compared.rpartition(" ")[2].strip()
+    assert "approved" in concord.done(NAMES, "approve", name, "--etag", etag, "--reason", "T-17")
     now = concord.asked("get", acme)
     assert (now["legal_name"], now["phone"]) == ("Is", "2")
 
