@@ -2,7 +2,7 @@
 
 A connector reads documents from its system and writes values to it; it decides nothing. What goes to the hub, what is
 the hub's own word come back, what is written, when, and what to do about failures is the runtime's part
-(`services.adapter`), the same for every system. Every connector passes `tests/support/connector_suite.py`.
+(`services.adapter`), the same for every system. Every connector passes `tests/support/adapter/connector_suite.py`.
 
 Two kinds of method. `translate` and `express` are pure: no I/O, no clock, callable from any thread. The others talk to
 the system; the runtime never makes two of those calls at once for one connector. They raise `RemoteError` when the

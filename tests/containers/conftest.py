@@ -9,7 +9,7 @@ from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from tests.containers import podman
 from tests.containers.mesh import ContainerMesh, running
 from tests.containers.steward import Steward
-from tests.support.served_hub import Client
+from tests.support.hub.served import Client
 from tools.image import building, debian
 from tools.image.engine import Engine, ImageError
 

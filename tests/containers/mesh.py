@@ -23,8 +23,8 @@ from services.mesh.telemetry import Telemetry
 from tests.containers import podman
 from tests.containers.cluster import Cluster, Replica, ready
 from tests.containers.volumes import Secrets, Volumes
-from tests.support.mounted_secrets import MountedSecrets
-from tests.support.secrets_server import secrets_server
+from tests.support.server.mounted_secrets import MountedSecrets
+from tests.support.server.secrets_server import secrets_server
 from tools.manifests.edges import DEPLOY
 from tools.manifests.manifests import Manifests
 from tools.manifests.rendering import parse, render

@@ -11,9 +11,9 @@ from concord.audit.v1.bundle_pb2 import ExportBundleRequest
 from concord.audit.v1.bundle_pb2_grpc import BundleServiceStub
 from concord.mdm.v1 import supplier_pb2
 from concord.mdm.v1.supplier_pb2 import Supplier
-from tests.support.first_leaf import has_first_leaf
-from tests.support.served_hub import Client
-from tests.support.write_load import ENTITY, register
+from tests.support.audit.first_leaf import has_first_leaf
+from tests.support.hub.served import Client
+from tests.support.processes.write_load import ENTITY, register
 
 
 @dataclass(frozen=True)

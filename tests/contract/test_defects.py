@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.defects import DEFECTS, Defect
+from tests.support.project.defects import DEFECTS, Defect
 from tools.contracts.generate import ROOT
 
 

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.support.checkout import copy_project, run_python
+from tests.support.project.checkout import copy_project, run_python
 
 SEVENTH = Path(__file__).parent / "seventh_master"
 PLACES = {"asset.proto": "protos/concord/mdm/v1", "asset.py": "services/mdm/domain/types"}

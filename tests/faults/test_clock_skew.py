@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from services.mesh.calling.client import FixedToken, open_channel
-from tests.support.served_hub import EVERYTHING, Client
+from tests.support.hub.served import EVERYTHING, Client
+from tests.support.mesh.whole_evidence import Evidence
+from tests.support.processes.write_load import WriteLoad, decide, register, tell, under_load
 from tests.support.waiting import eventually
-from tests.support.whole_evidence import Evidence
-from tests.support.write_load import WriteLoad, decide, register, tell, under_load
 from tools.mesh import AUDIT, MDM, LocalMesh
 from tools.postgres import PostgresServer
 

@@ -12,10 +12,19 @@ import pytest
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, test_hub
-from tests.support.matched_suppliers import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting
-from tests.support.modelling import put_in_force
+from tests.support.database.databases import Databases
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.stored import TestHub, test_hub
+from tests.support.matching.matched_suppliers import (
+    NAMES,
+    PHONES,
+    check_consistent,
+    groups,
+    mark,
+    said,
+    submitted,
+    waiting,
+)
 from tools.postgres import PostgresServer
 
 SECONDS = float(os.environ.get("CONCORD_FAULTS_SECONDS", "60"))

@@ -18,10 +18,10 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import supplier_pb2
 from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
-from tests.support.served_hub import EVERYTHING, Client
+from tests.support.hub.served import EVERYTHING, Client
+from tests.support.mesh.whole_evidence import Evidence
+from tests.support.processes.write_load import ENTITY, WriteLoad, decide, register, under_load
 from tests.support.waiting import eventually
-from tests.support.whole_evidence import Evidence
-from tests.support.write_load import ENTITY, WriteLoad, decide, register, under_load
 from tools.mesh import AUDIT, MDM, LocalMesh
 from tools.postgres import PostgresServer
 

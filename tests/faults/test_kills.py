@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.killing import killed_at_random, running_mesh
+from tests.support.processes.killing import killed_at_random, running_mesh
 
 KILLS = int(os.environ.get("CONCORD_FAULTS_KILLS", "1000"))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkout import copy_project, run_python
-from tests.support.defects import DEFECTS, Defect
+from tests.support.project.checkout import copy_project, run_python
+from tests.support.project.defects import DEFECTS, Defect
 
 _SOME_FAILED = 1
 

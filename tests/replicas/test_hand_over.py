@@ -29,9 +29,10 @@ from services.mdm.app import reconcile, retain
 from services.mdm.settings import PREFIX, MdmSettings
 from services.mesh.configuration import load
 from services.mesh.errors import from_rpc_error
-from tests.support.importing import batches, new_import, supplier_row
-from tests.support.leaves import history
-from tests.support.replicas import (
+from tests.support.audit.leaves import history
+from tests.support.hub.importing import batches, new_import, supplier_row
+from tests.support.hub.served import Client
+from tests.support.mesh.replicas import (
     Replica,
     Replicas,
     creation,
@@ -40,9 +41,8 @@ from tests.support.replicas import (
     running_replicas,
     silent_system,
 )
-from tests.support.served_hub import Client
+from tests.support.processes.write_load import SYSTEM, WriteLoad, decide, under_load
 from tests.support.waiting import eventually
-from tests.support.write_load import SYSTEM, WriteLoad, decide, under_load
 from tools.mesh import AUDIT, ERP_ADAPTER, MDM, SAAS_ADAPTER, WITNESS, Running
 
 HAND_OVER_S = 5.0

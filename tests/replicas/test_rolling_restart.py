@@ -14,7 +14,7 @@ import pytest
 
 from concord.mdm.v1.supplier_pb2 import CreateSupplierRequest, CreateSupplierResponse, Supplier
 from services.mesh.calling.client import FixedToken, open_channel
-from tests.support.quick_server import quick_server
+from tests.support.database.quick_server import quick_server
 from tests.support.waiting import eventually
 from tests.system.test_kills import POINTS, WAITING, held
 from tools.drill.calls import Calls, Stream

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.databases import Databases
-from tests.support.quick_server import quick_server
+from tests.support.database.databases import Databases
+from tests.support.database.quick_server import quick_server
 from tools.postgres import debian_binaries, embedded_binaries
 
 BINARIES = {"postgresql18": embedded_binaries(), "debian15": debian_binaries()}

@@ -18,9 +18,9 @@ from concord.mdm.v1.party_pb2 import BankAccount, PaymentTerms
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.errors import ConcordError, from_rpc_error
-from tests.support.served_hub import EVERYTHING, Client, refused
+from tests.support.hub.served import EVERYTHING, Client, refused
+from tests.support.processes.write_load import register
 from tests.support.waiting import eventually
-from tests.support.write_load import register
 from tools.mesh import AUDIT, MDM, LocalMesh
 from tools.postgres import PostgresServer
 

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from concord.mdm.v1 import supplier_pb2
-from tests.support.killing import Mesh, killed_at_random, running_mesh, runs
+from tests.support.processes.killing import Mesh, killed_at_random, running_mesh, runs
+from tests.support.processes.write_load import ENTITY, Acknowledged, WriteLoad
 from tests.support.waiting import eventually
-from tests.support.write_load import ENTITY, Acknowledged, WriteLoad
 from tools.postgres import PostgresServer
 
 KILLS = 20

@@ -11,8 +11,8 @@ from concord.mdm.v1.cost_center_pb2 import CostCenter
 from services.adapter.connector import Value
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from services.saas_adapter.connectors.scim.reading import OVERLAP
-from tests.support.connector_suite import ConnectorSuite, Subject
-from tests.support.scim_workforce import CATALOGUE, ENTITIES, Workforce, golden_record, running
+from tests.support.adapter.connector_suite import ConnectorSuite, Subject
+from tests.support.systems.scim_workforce import CATALOGUE, ENTITIES, Workforce, golden_record, running
 
 
 @pytest.fixture(scope="module")

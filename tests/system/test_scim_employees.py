@@ -17,8 +17,8 @@ from services.adapter.domain.effective import in_effect, slice_in_effect
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.mesh.contract.validation import violations
 from services.saas_adapter.connectors.scim.cursor import Cursor
-from tests.support.connector_suite import TODAY, ConnectorSuite, Subject
-from tests.support.scim_workforce import CATALOGUE, ENTITIES, Workforce, running
+from tests.support.adapter.connector_suite import TODAY, ConnectorSuite, Subject
+from tests.support.systems.scim_workforce import CATALOGUE, ENTITIES, Workforce, running
 from tools.demo.catalogue import WorkforceUser
 
 PRIVATE: dict[str, Any] = {

@@ -15,7 +15,7 @@ from services.adapter.connector import Value
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.saas_adapter.connectors.scim.connector import ScimConnector
 from services.saas_adapter.connectors.scim.resource import quoted
-from tests.support.scim_workforce import CATALOGUE, DEADLINE_S, Workforce, golden_record, running
+from tests.support.systems.scim_workforce import CATALOGUE, DEADLINE_S, Workforce, golden_record, running
 from tools.systems.scim import ScimServer
 
 

@@ -19,11 +19,11 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.development.authority import Authority, Identity
 from services.development.workloads import WORKLOADS
 from services.mesh.records.keys import new_key_line
-from tests.support.first_leaf import has_first_leaf
-from tests.support.secured_mesh import SecuredMesh
-from tests.support.served_hub import Client, refused
+from tests.support.audit.first_leaf import has_first_leaf
+from tests.support.hub.served import Client, refused
+from tests.support.mesh.secured import SecuredMesh
+from tests.support.processes.write_load import register
 from tests.support.waiting import eventually
-from tests.support.write_load import register
 from tools.postgres import PostgresServer
 
 

@@ -13,7 +13,7 @@ from services.adapter.connector import Connector, Document, Value, Writing
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton import reading
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
-from tests.support.tryton_erp import EVERY, Erp, running
+from tests.support.systems.tryton_erp import EVERY, Erp, running
 from tools.postgres import PostgresServer
 
 TODAY = date(2026, 11, 24)

@@ -17,8 +17,8 @@ from concord.mdm.v1.party_pb2 import Classification, PaymentTerms, SupplierSite,
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.connector import Value
-from tests.support.connector_suite import ConnectorSuite, Subject
-from tests.support.tryton_erp import Erp, running
+from tests.support.adapter.connector_suite import ConnectorSuite, Subject
+from tests.support.systems.tryton_erp import Erp, running
 from tools.postgres import PostgresServer
 
 

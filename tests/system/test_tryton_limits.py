@@ -14,7 +14,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton.connector import TrytonConnector
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
-from tests.support.tryton_erp import EVERY, options
+from tests.support.systems.tryton_erp import EVERY, options
 from tools.demo import catalogue
 from tools.demo.catalogue import Catalogue
 from tools.postgres import PostgresServer

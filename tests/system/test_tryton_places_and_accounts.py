@@ -13,7 +13,7 @@ from concord.mdm.v1.location_pb2 import Location, LocationSlice
 from services.adapter.connector import Document, UntranslatableError, Value, Writing
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton import reading
-from tests.support.tryton_erp import EVERY, Erp, running
+from tests.support.systems.tryton_erp import EVERY, Erp, running
 from tools.postgres import PostgresServer
 
 TODAY = date(2026, 11, 24)

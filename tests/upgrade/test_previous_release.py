@@ -9,12 +9,12 @@ import grpc
 import pytest
 
 from services.mesh.calling.client import FixedToken, open_channel
-from tests.support.quick_server import quick_server
-from tests.support.served_hub import EVERYTHING, Client
-from tests.support.standard_calls import require_standard_calls
+from tests.support.database.quick_server import quick_server
+from tests.support.hub.served import EVERYTHING, Client
+from tests.support.hub.standard_calls import require_standard_calls
+from tests.support.mesh.whole_evidence import Evidence
+from tests.support.processes.write_load import WriteLoad, decide, register, tell, under_load
 from tests.support.waiting import eventually
-from tests.support.whole_evidence import Evidence
-from tests.support.write_load import WriteLoad, decide, register, tell, under_load
 from tools.drill.evidence import differences
 from tools.mesh import AUDIT, MDM, WITNESS, LocalMesh, Running
 from tools.upgrade.previous import NoPreviousReleaseError, configured, find, unpack

@@ -16,7 +16,7 @@ from clients.cli.files import labelled_set
 from services.mdm.domain.matching.measuring.quality import measured
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import by_name
-from tests.support.publication import PUBLICATION
+from tests.support.samples.publication import PUBLICATION
 from tools.quality.sets import DATA, SETS, GivenSet
 
 RESULT = Path(__file__).resolve().parents[2] / "build" / "quality.json"

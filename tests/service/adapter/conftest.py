@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import Databases
-from tests.support.fake_connector import FakeSystem
-from tests.support.hub import test_hub
-from tests.support.served_adapter import ServedAdapter, served_adapter
-from tests.support.served_hub import Client, ServedHub, served
+from tests.support.adapter.fake_connector import FakeSystem
+from tests.support.adapter.served import ServedAdapter, served_adapter
+from tests.support.database.databases import Databases
+from tests.support.hub.served import Client, ServedHub, served
+from tests.support.hub.stored import test_hub
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.systems_file import DeliveryMode
 from services.mesh.records.inspection import revisions_without_change
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.databases import Databases
-from tests.support.fake_connector import FakeSystem
-from tests.support.served_adapter import ERP, ServedAdapter, served_adapter
-from tests.support.served_hub import Client, ServedHub
+from tests.support.adapter.fake_connector import FakeSystem
+from tests.support.adapter.served import ERP, ServedAdapter, served_adapter
+from tests.support.database.databases import Databases
+from tests.support.hub.served import Client, ServedHub
 from tests.support.waiting import eventually
 
 

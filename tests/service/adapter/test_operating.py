@@ -12,10 +12,10 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.supplier_pb2 import LookupSupplierRequest
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.mesh.errors import from_status
-from tests.support.databases import Databases
-from tests.support.fake_connector import FakeSystem
-from tests.support.served_adapter import ERP, OPERATOR, ServedAdapter, served_adapter
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.adapter.fake_connector import FakeSystem
+from tests.support.adapter.served import ERP, OPERATOR, ServedAdapter, served_adapter
+from tests.support.database.databases import Databases
+from tests.support.hub.served import Client, ServedHub, refused
 from tests.support.waiting import eventually
 
 SECRET = "Planted-IBAN-4711"

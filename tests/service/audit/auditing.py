@@ -19,8 +19,8 @@ from concord.audit.v1.bundle_pb2 import ExportBundleRequest
 from concord.audit.v1.bundle_pb2_grpc import BundleServiceStub
 from services.mesh.calling.client import FixedToken, open_channel
 from tests.service.audit.conftest import APPEND, Clients
-from tests.support import evidence
-from tests.support.evidence import LOG_KEY, WITNESS_KEY
+from tests.support.audit import evidence
+from tests.support.audit.evidence import LOG_KEY, WITNESS_KEY
 
 EXPORT = "audit.bundles.export"
 

@@ -23,8 +23,8 @@ from services.mesh.postgres.database import Database
 from services.mesh.records.denial_log import DenialLog
 from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.log_keys import SIGNER
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import Databases, MigratedDatabase
 
 GRACE_S = 5.0
 APPEND, READ, PROVE = "audit.leaves.append", "audit.leaves.read", "audit.log.read"

@@ -12,7 +12,7 @@ from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.development.issuer import DevelopmentIssuer
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
-from tests.support.leaves import leaf_bytes
+from tests.support.audit.leaves import leaf_bytes
 
 APPEND_LEAVES = "/concord.audit.v1.AuditService/AppendLeaves"
 CALLS: dict[str, Callable[[AuditServiceStub], object]] = {

@@ -19,8 +19,8 @@ from services.audit.domain.leaf import leaf_hash
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.postgres.database import Database, driver
 from tests.service.audit.conftest import APPEND, READ, WRITER, Clients, refusal, replica
-from tests.support.databases import MigratedDatabase
-from tests.support.leaves import history, leaf_bytes
+from tests.support.audit.leaves import history, leaf_bytes
+from tests.support.database.databases import MigratedDatabase
 from tests.support.waiting import eventually
 
 RECORDS = 12

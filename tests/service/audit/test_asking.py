@@ -19,7 +19,7 @@ from concord.audit.v1.audit_pb2 import (
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1 import error_reason_pb2 as reasons
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
-from tests.support.leaves import BEGINNING, history, leaf_bytes
+from tests.support.audit.leaves import BEGINNING, history, leaf_bytes
 
 LEAVES = [
     *history("suppliers/one", (1, 2), at=BEGINNING, entities=["entities/east"]),

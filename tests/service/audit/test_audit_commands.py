@@ -10,9 +10,9 @@ from concord.audit.v1.audit_pb2 import AppendLeavesRequest
 from concord.audit.v1.audit_pb2_grpc import AuditServiceStub
 from concord.governance.v1.options_pb2 import AUDIT_CATEGORY_ADMINISTRATION
 from tests.service.audit.conftest import READ, Clients
-from tests.support.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
+from tests.support.audit.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
+from tests.support.audit.leaves import leaf_bytes
 from tests.support.command_line import CommandLine
-from tests.support.leaves import leaf_bytes
 
 GET = "/concord.mdm.v1.SupplierService/GetSupplier"
 REGISTER = "/concord.mdm.v1.SystemService/RegisterSystem"

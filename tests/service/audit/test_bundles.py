@@ -18,12 +18,12 @@ from services.audit.domain.bundle import PIECE_BYTES
 from services.mesh.postgres.database import Database, driver
 from tests.service.audit.auditing import EXPORT, Auditor, Service, exported
 from tests.service.audit.conftest import READ, Clients, refusal
-from tests.support import witnesses
+from tests.support.audit import witnesses
+from tests.support.audit.evidence import WITNESS
+from tests.support.audit.leaves import BEGINNING, history, leaf_bytes
+from tests.support.audit.log_keys import KEY
 from tests.support.command_line import CommandLine
-from tests.support.databases import MigratedDatabase
-from tests.support.evidence import WITNESS
-from tests.support.leaves import BEGINNING, history, leaf_bytes
-from tests.support.log_keys import KEY
+from tests.support.database.databases import MigratedDatabase
 
 NORTH, SOUTH = ({"entities": [f"entities/{name}"]} for name in ("north", "south"))
 

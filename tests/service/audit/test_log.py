@@ -17,10 +17,10 @@ from services.audit.domain.signed_note import SignedNote
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.configuration import ConfigurationError
 from tests.service.audit.conftest import APPEND, PROVE, Clients, refusal, replica
-from tests.support.databases import MigratedDatabase
-from tests.support.leaves import history, leaf_bytes
-from tests.support.log_keys import KEY, NEWER_KEY, ORIGIN, SIGNER
-from tests.support.naive_tree import naive_root
+from tests.support.audit.leaves import history, leaf_bytes
+from tests.support.audit.log_keys import KEY, NEWER_KEY, ORIGIN, SIGNER
+from tests.support.database.databases import MigratedDatabase
+from tests.support.merkle.naive_tree import naive_root
 
 LEAVES = history("suppliers/one", range(1, 301))
 HASHES = [leaf_hash(leaf) for leaf in LEAVES]

@@ -18,10 +18,10 @@ from services.audit.storage.pruning import JOB
 from services.development.issuer import DevelopmentIssuer
 from services.mesh.postgres.elected import election
 from tests.service.audit.conftest import APPEND, READ, Clients
-from tests.support.checkpoints import recomputed
-from tests.support.databases import OWNER, SERVICE, Databases, MigratedDatabase
-from tests.support.leaves import history, leaf_bytes
-from tests.support.log_keys import KEY, ORIGIN
+from tests.support.audit.checkpoints import recomputed
+from tests.support.audit.leaves import history, leaf_bytes
+from tests.support.audit.log_keys import KEY, ORIGIN
+from tests.support.database.databases import OWNER, SERVICE, Databases, MigratedDatabase
 
 COMMAND = (sys.executable, "-m", "services.audit")
 KILLS = 2

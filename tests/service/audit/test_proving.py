@@ -11,10 +11,10 @@ from services.audit.domain.leaf import leaf_hash
 from services.audit.domain.signed_note import SignedNote, sign
 from services.audit.domain.tile import TileAddress, path
 from tests.service.audit.conftest import PROVE, READ, Clients
+from tests.support.audit.leaves import history
+from tests.support.audit.log_keys import KEY, ORIGIN
 from tests.support.command_line import CommandLine
-from tests.support.leaves import history
-from tests.support.log_keys import KEY, ORIGIN
-from tests.support.naive_tree import naive_root
+from tests.support.merkle.naive_tree import naive_root
 
 LEAVES = history("suppliers/one", range(1, 601))
 HASHES = [leaf_hash(leaf) for leaf in LEAVES]

@@ -11,8 +11,8 @@ from services.audit.storage.pruning import LeafPruning
 from services.mesh.postgres.database import Database
 from tests.service.audit.auditing import Auditor, Service
 from tests.service.audit.conftest import READ, Clients
-from tests.support.leaves import history
-from tests.support.log_keys import SIGNER
+from tests.support.audit.leaves import history
+from tests.support.audit.log_keys import SIGNER
 
 
 def test_a_pruned_leaf_is_shown_as_such_and_a_bundle_with_it_is_proven_offline(

@@ -15,8 +15,8 @@ from concord.governance.v1.options_pb2 import AUDIT_CATEGORY_ADMINISTRATION, AUD
 from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.contract.purpose import with_purpose
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
-from tests.support.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
-from tests.support.leaves import BEGINNING, leaf_bytes
+from tests.support.audit.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
+from tests.support.audit.leaves import BEGINNING, leaf_bytes
 from tests.support.waiting import eventually
 
 HOUR = timedelta(hours=1)

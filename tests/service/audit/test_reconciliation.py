@@ -30,11 +30,11 @@ from services.mesh.server import ServerSettings, build_server
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.service.audit.conftest import APPEND, READ, Clients, refusal
 from tests.storage.mesh.conftest import MIGRATIONS
-from tests.support.acts import denial
+from tests.support.audit.acts import denial
+from tests.support.audit.leaves import BEGINNING, leaf_bytes
 from tests.support.command_line import CommandLine
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.leaves import BEGINNING, leaf_bytes
-from tests.support.ledger import ORIGIN, Ledger
+from tests.support.database.databases import Databases, MigratedDatabase
+from tests.support.database.record_service import ORIGIN, Ledger
 from tests.support.waiting import eventually
 
 RECONCILE, ASK = "audit.leaves.reconcile", "evidence.reconcile"

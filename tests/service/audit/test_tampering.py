@@ -17,10 +17,10 @@ from services.audit.storage.leaf_log import LeafLog
 from services.mesh.postgres.database import Database, DatabaseSettings, driver
 from tests.service.audit.auditing import Auditor, Service
 from tests.service.audit.conftest import Clients
-from tests.support import witnesses
-from tests.support.databases import Databases
-from tests.support.leaves import history, incoming, leaf_bytes
-from tests.support.log_keys import SIGNER
+from tests.support.audit import witnesses
+from tests.support.audit.leaves import history, incoming, leaf_bytes
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import Databases
 from tests.support.waiting import eventually
 
 FIRST, SECOND = history("suppliers/one", range(1, 7)), history("suppliers/two", range(1, 5))

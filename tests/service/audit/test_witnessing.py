@@ -15,10 +15,10 @@ from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
 from tests.service.audit.test_process import completed, environment
-from tests.support import witnesses
-from tests.support.databases import SERVICE, Databases
-from tests.support.leaves import history, incoming
-from tests.support.log_keys import SIGNER
+from tests.support.audit import witnesses
+from tests.support.audit.leaves import history, incoming
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import SERVICE, Databases
 from tests.support.waiting import eventually
 from tools.postgres import free_port
 

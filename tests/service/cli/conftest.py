@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from concord.mdm.v1 import supplier_pb2
+from tests.support.adapter.fake_connector import FakeSystem
+from tests.support.adapter.served import OPERATOR, ServedAdapter, served_adapter
 from tests.support.command_line import CommandLine
-from tests.support.databases import Databases
-from tests.support.fake_connector import FakeSystem
-from tests.support.hub import test_hub
-from tests.support.served_adapter import OPERATOR, ServedAdapter, served_adapter
-from tests.support.served_hub import EVERYTHING, ServedHub, served
+from tests.support.database.databases import Databases
+from tests.support.hub.served import EVERYTHING, ServedHub, served
+from tests.support.hub.stored import test_hub
 
 LEI = "9999009KEQ3R1RWIXO06"
 

@@ -3,7 +3,7 @@
 import json
 
 from tests.support.command_line import CommandLine
-from tests.support.served_hub import EVERYTHING, ServedHub
+from tests.support.hub.served import EVERYTHING, ServedHub
 
 NAMES = "change-requests"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.codes import say_item, unit_of, work_off
 from tests.support.command_line import CommandLine
-from tests.support.served_hub import EVERYTHING, ServedHub
+from tests.support.hub.codes import say_item, unit_of, work_off
+from tests.support.hub.served import EVERYTHING, ServedHub
 
 UNITS = "display_name,code\neach,EA\ncase,CS\n"
 MAP = "source_code,canonical_code\nST,EA\nKT,CS\n"

@@ -2,7 +2,7 @@
 
 from tests.service.cli.test_change_requests import as_somebody_else
 from tests.support.command_line import CommandLine
-from tests.support.served_hub import ServedHub
+from tests.support.hub.served import ServedHub
 
 
 def test_a_record_is_held_released_and_erased_by_a_second_person(

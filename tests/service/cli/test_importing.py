@@ -16,7 +16,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2, ingest_pb2
 from services.mesh.errors import ConcordError
 from tests.support.command_line import CommandLine, Said
-from tests.support.served_hub import ServedHub
+from tests.support.hub.served import ServedHub
 
 LEI = "9999009KEQ3R1RWIXO06"
 MAPPING = {

@@ -8,9 +8,9 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from tests.support.command_line import CommandLine
-from tests.support.hub import statement
-from tests.support.modelling import put_in_force
-from tests.support.served_hub import ServedHub
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.served import ServedHub
+from tests.support.hub.stored import statement
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from clients.cli.connection import device_flow
 from clients.cli.connection.credentials import Grant
 from clients.cli.mistake import Mistake
 from tests.support.command_line import CONTEXT, CommandLine
-from tests.support.device_issuer import USER_CODE, DeviceIssuer, serving_devices
-from tests.support.served_hub import READER, ServedHub
+from tests.support.hub.served import READER, ServedHub
+from tests.support.server.device_issuer import USER_CODE, DeviceIssuer, serving_devices
 
 
 @pytest.fixture

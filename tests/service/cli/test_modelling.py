@@ -9,8 +9,8 @@ from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.postgres.elected import Elected
 from tests.support.command_line import CommandLine, too_wide
-from tests.support.modelling import put_in_force, supplier
-from tests.support.served_hub import EVERYTHING, ServedHub
+from tests.support.hub.modelling import put_in_force, supplier
+from tests.support.hub.served import EVERYTHING, ServedHub
 
 
 @pytest.fixture

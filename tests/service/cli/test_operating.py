@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from concord.mdm.v1.supplier_pb2 import Supplier
+from tests.support.adapter.fake_connector import FakeSystem
+from tests.support.adapter.served import ERP, OPERATOR, ServedAdapter
 from tests.support.command_line import CommandLine
-from tests.support.fake_connector import FakeSystem
-from tests.support.hub import statement
-from tests.support.served_adapter import ERP, OPERATOR, ServedAdapter
-from tests.support.served_hub import READER, ServedHub
+from tests.support.hub.served import READER, ServedHub
+from tests.support.hub.stored import statement
 from tests.support.waiting import eventually
 
 

@@ -7,8 +7,8 @@ from google.protobuf.json_format import ParseDict
 
 from concord.mdm.v1 import account_pb2, ledger_pb2
 from tests.support.command_line import CommandLine
-from tests.support.hub import GROUP
-from tests.support.served_hub import ServedHub
+from tests.support.hub.served import ServedHub
+from tests.support.hub.stored import GROUP
 from tests.unit.mdm.test_ledger import STRUCTURE
 
 

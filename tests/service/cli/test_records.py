@@ -20,9 +20,9 @@ from concord.mdm.v1 import cost_center_pb2, supplier_pb2
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.service.cli.conftest import LEI
 from tests.support.command_line import CommandLine, too_wide
-from tests.support.hub import statement
-from tests.support.periods import period_message
-from tests.support.served_hub import READER, ServedHub
+from tests.support.hub.served import READER, ServedHub
+from tests.support.hub.stored import statement
+from tests.support.samples.periods import period_message
 from tests.support.waiting import eventually
 
 

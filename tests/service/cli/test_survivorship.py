@@ -9,8 +9,8 @@ from concord.mdm.v1 import supplier_pb2
 from services.mdm.app import upkeep
 from services.mesh.records.store import RevisionDraft
 from tests.support.command_line import CommandLine
-from tests.support.hub import A_DAY, ORIGIN, statement
-from tests.support.served_hub import EVERYTHING, ServedHub
+from tests.support.hub.served import EVERYTHING, ServedHub
+from tests.support.hub.stored import A_DAY, ORIGIN, statement
 from tests.support.waiting import eventually
 
 UNTIL = ("--until", "2099-01-01")

@@ -6,8 +6,8 @@ import pytest
 
 from concord.mdm.v1 import cost_center_pb2
 from tests.support.command_line import CommandLine
-from tests.support.hub import statement
-from tests.support.served_hub import EVERYTHING, ServedHub
+from tests.support.hub.served import EVERYTHING, ServedHub
+from tests.support.hub.stored import statement
 
 TREE = ("cost-centers", "management", "--scope", "entities/north")
 PROPOSAL = """

@@ -22,7 +22,7 @@ from services.development.workloads import MDM, WORKLOADS
 from services.mesh.configuration import ConfigurationError
 from services.mesh.records.keys import KeyRing
 from services.witness.domain.signing_key import SigningKey
-from tests.support.secrets_server import NAMESPACE, SecretsServer, secrets_server
+from tests.support.server.secrets_server import NAMESPACE, SecretsServer, secrets_server
 
 ORIGIN, WITNESS = "audit.example.org/log", "witness.example.org"
 

@@ -23,7 +23,7 @@ from services.mesh.identity.followed_files import FollowedFiles
 from services.mesh.identity.https import trusting
 from services.mesh.server import ServerTls
 from services.mesh.server.http_server import HttpServer
-from tests.support.certificates import Authority
+from tests.support.server.certificates import Authority
 
 SECRETS = {MDM: "mdm's own", ERP_ADAPTER: "erp's own"}
 

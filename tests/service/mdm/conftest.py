@@ -8,11 +8,11 @@ import pytest
 from concord.mdm.v1 import ledger_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from tests.support.databases import Databases
-from tests.support.hub import test_hub
-from tests.support.masters import Master, rid
-from tests.support.samples import LEDGER
-from tests.support.served_hub import Client, ServedHub, served
+from tests.support.database.databases import Databases
+from tests.support.hub.masters import Master, rid
+from tests.support.hub.served import Client, ServedHub, served
+from tests.support.hub.stored import test_hub
+from tests.support.samples.contents import LEDGER
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, item_pb2, party_pb2, supplier_pb2
 from concord.mdm.v1 import change_request_pb2 as pb
-from tests.support.masters import rid
-from tests.support.requesting import NORTH, Requester, packed, person
-from tests.support.served_hub import EVERYTHING, WRITER, ServedHub, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.requesting import NORTH, Requester, packed, person
+from tests.support.hub.served import EVERYTHING, WRITER, ServedHub, refused
 
 Supplier = supplier_pb2.Supplier
 SECRET = "DE02120300000000202051"

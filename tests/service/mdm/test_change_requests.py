@@ -14,11 +14,11 @@ from concord.mdm.v1 import change_request_pb2 as pb
 from concord.mdm.v1 import cost_center_pb2, ingest_pb2, match_pb2, merge_pb2, party_pb2, supplier_pb2
 from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.masters import Master, numbers, rid
-from tests.support.periods import period_message
-from tests.support.requesting import GROUP, Requester, person
-from tests.support.samples import for_stewards, said, wording
-from tests.support.served_hub import ServedHub, refused
+from tests.support.hub.masters import Master, numbers, rid
+from tests.support.hub.requesting import GROUP, Requester, person
+from tests.support.hub.served import ServedHub, refused
+from tests.support.samples.contents import for_stewards, said, wording
+from tests.support.samples.periods import period_message
 from tests.support.waiting import eventually
 
 State, Standing = pb.ChangeRequest.State, pb.ChangeRequest.Standing

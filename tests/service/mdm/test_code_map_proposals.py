@@ -9,7 +9,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, item_pb2, pin_pb2, what_if_pb2
 from concord.mdm.v1 import code_map_proposal_pb2 as proposal_pb
 from concord.mdm.v1 import reference_data_pb2 as pb
-from tests.support.codes import (
+from tests.support.hub.codes import (
     create_list,
     listed,
     promote_map,
@@ -20,7 +20,7 @@ from tests.support.codes import (
     unit_of,
     work_off,
 )
-from tests.support.served_hub import WRITER, Client, ServedHub, refused
+from tests.support.hub.served import WRITER, Client, ServedHub, refused
 
 ERP, LEGACY = "systems/erp", "systems/legacy"
 Proposal = proposal_pb.CodeMapProposal

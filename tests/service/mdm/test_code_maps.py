@@ -11,7 +11,7 @@ from concord.mdm.v1 import change_pb2, item_pb2, merge_pb2, pack_pb2, record_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 from concord.mdm.v1.code_map_proposal_pb2 import CreateCodeMapProposalRequest
 from services.mdm.storage.reference_data.recoding import ACTOR
-from tests.support.codes import (
+from tests.support.hub.codes import (
     create_list,
     listed,
     propose_map,
@@ -22,8 +22,8 @@ from tests.support.codes import (
     unit_of,
     work_off,
 )
-from tests.support.hub import statement
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import statement
 from tests.support.waiting import eventually
 
 ERP, LEGACY, WORKFORCE = "systems/erp", "systems/legacy", "systems/workforce"

@@ -14,11 +14,11 @@ from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.writing.write_path import Applied, LinkOrigin
 from services.mesh.errors import from_rpc_error
-from tests.support.hub import A_DAY, statement
-from tests.support.masters import Master, rid
-from tests.support.modelling import put_in_force
-from tests.support.served_hub import Client, ServedHub, refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, rid
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import A_DAY, statement
+from tests.support.hub.submitting import submit
 
 LEI = "529900T8BM49AURSDO55"
 Kind = match_pb2.MatchDecision.Kind

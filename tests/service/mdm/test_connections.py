@@ -9,12 +9,12 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mesh.postgres.database import Database
 from services.mesh.records.sealing import Sealer
 from tests.service.mdm.test_ingest import supplier
-from tests.support.databases import Databases
-from tests.support.hub import TestHub
-from tests.support.ledger import RING
-from tests.support.masters import rid
-from tests.support.served_hub import served
-from tests.support.submitting import submit
+from tests.support.database.databases import Databases
+from tests.support.database.record_service import RING
+from tests.support.hub.masters import rid
+from tests.support.hub.served import served
+from tests.support.hub.stored import TestHub
+from tests.support.hub.submitting import submit
 
 
 def test_every_call_of_a_scoped_caller_makes_do_with_one_connection(databases: Databases, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, erasure_pb2, hold_pb2, supplier_pb2
 from services.mdm.storage.writing.write_path import Applied
-from tests.support.hub import statement
-from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.served import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.stored import statement
 
 
 def rid() -> str:

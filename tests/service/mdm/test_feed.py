@@ -12,10 +12,10 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, supplier_pb2
 from services.mesh.errors import from_rpc_error
 from services.mesh.feed.reader import FeedReader
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, statement, test_hub
-from tests.support.served_hub import Client, ServedHub, served
-from tests.support.submitting import submit
+from tests.support.database.databases import Databases
+from tests.support.hub.served import Client, ServedHub, served
+from tests.support.hub.stored import TestHub, statement, test_hub
+from tests.support.hub.submitting import submit
 
 Watched = list[tuple[int, str, int]]
 

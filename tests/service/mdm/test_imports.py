@@ -14,8 +14,7 @@ from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import from_status
 from services.mesh.records import store
-from tests.support.hub import statement
-from tests.support.importing import (
+from tests.support.hub.importing import (
     ERP,
     Row,
     batches,
@@ -25,8 +24,9 @@ from tests.support.importing import (
     supplier_row,
     violations,
 )
-from tests.support.modelling import put_in_force
-from tests.support.served_hub import READER, Client, ServedHub, refused
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.served import READER, Client, ServedHub, refused
+from tests.support.hub.stored import statement
 
 LEI = "9999009KEQ3R1RWIXO06"
 CHANGES = "SELECT count(*) FROM changes"

@@ -8,10 +8,10 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2, item_pb2, party_pb2, supplier_pb2, system_pb2
 from services.mesh.errors import ConcordError, from_status
-from tests.support.hub import TestHub, decision, statement
-from tests.support.masters import rid
-from tests.support.served_hub import READER, WRITER, Client, ServedHub, refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import rid
+from tests.support.hub.served import READER, WRITER, Client, ServedHub, refused
+from tests.support.hub.stored import TestHub, decision, statement
+from tests.support.hub.submitting import submit
 from tests.support.waiting import eventually
 
 Response = ingest_pb2.SubmitSourceRecordsResponse

@@ -10,8 +10,8 @@ from google.type.date_pb2 import Date
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import account_pb2, cost_center_pb2, ledger_pb2, tree_pb2
-from tests.support.hub import GROUP, statement
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import GROUP, statement
 from tests.support.waiting import eventually
 from tests.unit.mdm.test_ledger import STRUCTURE
 

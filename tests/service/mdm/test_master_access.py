@@ -13,9 +13,9 @@ from services.mdm.transport.deciding import RESTRICTED
 from services.mdm.transport.decisions import restricted_fields
 from tests.service.mdm.test_master_decisions import decisions, moment
 from tests.service.mdm.test_master_feed import cursor
-from tests.support.masters import Master, numbers
-from tests.support.samples import BEGINNING, for_stewards, said, sample, values, wording
-from tests.support.served_hub import EVERYTHING, READER, WRITER, Client, ServedHub, refused
+from tests.support.hub.masters import Master, numbers
+from tests.support.hub.served import EVERYTHING, READER, WRITER, Client, ServedHub, refused
+from tests.support.samples.contents import BEGINNING, for_stewards, said, sample, values, wording
 
 GUARDED = [record_type for record_type in RECORD_TYPES if holds_restricted(record_type.descriptor)]
 guarded = pytest.mark.parametrize("record_type", GUARDED, ids=lambda record_type: record_type.name)

@@ -15,11 +15,11 @@ from services.mesh.errors import from_rpc_error
 from tests.service.mdm.test_master_access import others, requests
 from tests.service.mdm.test_master_decisions import moment
 from tests.service.mdm.test_master_ingest import CASES, Spoil
-from tests.support.hub import statement
-from tests.support.masters import Master, numbers, rid
-from tests.support.samples import for_stewards, misspelt, wording
-from tests.support.served_hub import refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, numbers, rid
+from tests.support.hub.served import refused
+from tests.support.hub.stored import statement
+from tests.support.hub.submitting import submit
+from tests.support.samples.contents import for_stewards, misspelt, wording
 
 STRICT = [record_type for record_type in RECORD_TYPES if record_type.strict_validators]
 NAMED = ("get", "explain", "list_revisions", "delete", "undelete", "close")

@@ -12,9 +12,9 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain import validity
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from tests.support.masters import Master, numbers, rid
-from tests.support.samples import BEGINNING, END, for_stewards, known, said, wording
-from tests.support.served_hub import refused
+from tests.support.hub.masters import Master, numbers, rid
+from tests.support.hub.served import refused
+from tests.support.samples.contents import BEGINNING, END, for_stewards, known, said, wording
 
 PERIODIC = [record_type for record_type in RECORD_TYPES if record_type.period_field]
 periodic = pytest.mark.parametrize("record_type", PERIODIC, ids=lambda record_type: record_type.name)

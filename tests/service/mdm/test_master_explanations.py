@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from concord.mdm.v1 import record_pb2
-from tests.support.hub import statement
-from tests.support.masters import Master, numbers
-from tests.support.samples import identified, wording
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, numbers
+from tests.support.hub.stored import statement
+from tests.support.hub.submitting import submit
+from tests.support.samples.contents import identified, wording
 
 Rule = record_pb2.ValueExplanation.Rule
 EARLY, LATE = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from concord.mdm.v1 import change_pb2
 from services.mdm.domain.registry import RECORD_TYPES
-from tests.support.hub import statement
-from tests.support.masters import Master, numbers
-from tests.support.samples import identified, independent, wording
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, numbers
+from tests.support.hub.stored import statement
+from tests.support.hub.submitting import submit
+from tests.support.samples.contents import identified, independent, wording
 
 Operation = change_pb2.Change.Operation
 

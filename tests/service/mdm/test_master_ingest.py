@@ -12,10 +12,10 @@ from services.mdm.domain import validity
 from services.mdm.domain.record_type import METADATA, RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mesh.errors import from_status
-from tests.support.hub import statement
-from tests.support.masters import Master, numbers, rid
-from tests.support.samples import said, sample, wording
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, numbers, rid
+from tests.support.hub.stored import statement
+from tests.support.hub.submitting import submit
+from tests.support.samples.contents import said, sample, wording
 
 Spoil = Callable[[RecordType, Any], str]
 Response = ingest_pb2.SubmitSourceRecordsResponse

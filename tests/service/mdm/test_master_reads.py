@@ -5,11 +5,11 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
-from tests.support.hub import statement
-from tests.support.masters import Master, numbers
-from tests.support.samples import identified, known, literal, said, sample, values, wording
-from tests.support.served_hub import Client, ServedHub, refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import Master, numbers
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import statement
+from tests.support.hub.submitting import submit
+from tests.support.samples.contents import identified, known, literal, said, sample, values, wording
 
 FILTERABLE = [
     pytest.param(record_type, path, id=f"{record_type.name}.{path}")

@@ -9,9 +9,9 @@ from services.mdm.domain.effective import period_of
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from tests.service.mdm.test_master_decisions import moment
-from tests.support.masters import Master, numbers
-from tests.support.samples import BEGINNING, END, GAP, RETURN, values, wording
-from tests.support.served_hub import refused
+from tests.support.hub.masters import Master, numbers
+from tests.support.hub.served import refused
+from tests.support.samples.contents import BEGINNING, END, GAP, RETURN, values, wording
 
 SLICED = [record_type for record_type in RECORD_TYPES if record_type.slice_field]
 sliced = pytest.mark.parametrize("record_type", SLICED, ids=lambda record_type: record_type.name)

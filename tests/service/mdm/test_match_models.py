@@ -13,9 +13,9 @@ from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.matching.stored import from_message
 from services.mdm.domain.types.supplier import SUPPLIER as TYPE
 from services.mesh.postgres.database import driver
-from tests.support.masters import rid
-from tests.support.modelling import SUPPLIER, model, promote, put_in_force, supplier, train
-from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.modelling import SUPPLIER, model, promote, put_in_force, supplier, train
+from tests.support.hub.served import EVERYTHING, Client, ServedHub, refused
 
 State = pb.MatchModelRecord.State
 ACME = {"legal_name": "Acme Surgical Supply, Incorporated"}

@@ -12,9 +12,9 @@ from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.models import quality_watch
 from services.mdm.storage.models.quality_watch import QualityWatch
-from tests.support.masters import rid
-from tests.support.modelling import put_in_force, supplier
-from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.modelling import put_in_force, supplier
+from tests.support.hub.served import EVERYTHING, Client, ServedHub, refused
 
 Decision = match_pb2.MatchDecision
 NAMES = ("Abbott Laboratories", "Becton Dickinson", "Cardinal Health", "Draeger Medical", "Edwards Lifesciences")

@@ -8,9 +8,9 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import match_model_service_pb2 as pb
 from concord.mdm.v1 import match_pb2, match_trial_pb2, supplier_pb2
 from services.mdm.storage.models import trial
-from tests.support.masters import rid
-from tests.support.modelling import supplier, train
-from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.modelling import supplier, train
+from tests.support.hub.served import EVERYTHING, Client, ServedHub, refused
 
 Decision = match_pb2.MatchDecision
 Told = match_trial_pb2.CompareMatchModelResponse

@@ -13,10 +13,10 @@ from concord.mdm.v1 import cost_center_pb2, ingest_pb2, supplier_pb2
 from services.mesh.contract.pagination import PageToken
 from services.mesh.errors import from_status
 from tests.service.mdm.test_ingest import supplier
-from tests.support.hub import GROUP
-from tests.support.masters import rid
-from tests.support.served_hub import Client, refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import rid
+from tests.support.hub.served import Client, refused
+from tests.support.hub.stored import GROUP
+from tests.support.hub.submitting import submit
 
 Response = ingest_pb2.SubmitSourceRecordsResponse
 NUL = "a\0b"

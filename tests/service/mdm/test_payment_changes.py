@@ -24,14 +24,14 @@ from services.mesh.feed.receipts import Receipts, ReceiptSettings
 from services.mesh.records import positions
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import backlog
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, statement
-from tests.support.importing import batches, imported, new_import, outcomes
-from tests.support.ledger import RING
-from tests.support.masters import rid
-from tests.support.requesting import person
-from tests.support.served_hub import Client, ServedHub, refused, served
-from tests.support.submitting import submit
+from tests.support.database.databases import Databases
+from tests.support.database.record_service import RING
+from tests.support.hub.importing import batches, imported, new_import, outcomes
+from tests.support.hub.masters import rid
+from tests.support.hub.requesting import person
+from tests.support.hub.served import Client, ServedHub, refused, served
+from tests.support.hub.stored import TestHub, statement
+from tests.support.hub.submitting import submit
 from tests.support.waiting import eventually
 
 Submitted = ingest_pb2.SubmitSourceRecordsResponse

@@ -16,8 +16,8 @@ from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.app import upkeep
 from services.mdm.storage.records.pin_records import HUB_ITSELF
 from services.mdm.storage.writing.write_path import Applied
-from tests.support.hub import A_DAY, statement
-from tests.support.served_hub import EVERYTHING, WRITER, Client, ServedHub, refused
+from tests.support.hub.served import EVERYTHING, WRITER, Client, ServedHub, refused
+from tests.support.hub.stored import A_DAY, statement
 from tests.support.waiting import eventually
 
 State = pin_pb2.Pin.State

@@ -9,9 +9,9 @@ from google.type.date_pb2 import Date
 
 from concord.mdm.v1 import cost_center_pb2, tree_pb2
 from services.mesh.errors import ConcordError
-from tests.support.hub import statement
-from tests.support.periods import period_message
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import statement
+from tests.support.samples.periods import period_message
 
 NORTH = "entities/north"
 CODES = [f"W{number}" for number in range(12)]

@@ -6,9 +6,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import cost_center_pb2, employee_pb2, stewardship_pb2, workforce_pb2
-from tests.support.hub import statement
-from tests.support.periods import period_message
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import statement
+from tests.support.samples.periods import period_message
 
 Request = stewardship_pb2.ListReferenceExceptionsRequest
 

@@ -7,9 +7,9 @@ from google.protobuf import field_mask_pb2
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ledger_pb2, reference_data_pb2, system_pb2
-from tests.support.hub import GROUP
-from tests.support.masters import rid
-from tests.support.served_hub import Client, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.served import Client, refused
+from tests.support.hub.stored import GROUP
 
 
 def test_what_is_read_can_be_changed(steward: Client) -> None:

@@ -7,10 +7,10 @@ from concord.mdm.v1 import ingest_pb2
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.errors import ConcordError
 from tests.service.mdm.test_ingest import supplier
-from tests.support.hub import ORIGIN, STEWARD
-from tests.support.masters import rid
-from tests.support.served_hub import Client, ServedHub, refused
-from tests.support.submitting import submit
+from tests.support.hub.masters import rid
+from tests.support.hub.served import Client, ServedHub, refused
+from tests.support.hub.stored import ORIGIN, STEWARD
+from tests.support.hub.submitting import submit
 from tests.support.waiting import eventually
 
 

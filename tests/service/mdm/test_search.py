@@ -13,10 +13,10 @@ from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.matching import search_index
 from services.mesh.errors import ConcordError
-from tests.support.hub import statement
-from tests.support.masters import rid
-from tests.support.modelling import put_in_force, supplier
-from tests.support.served_hub import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.masters import rid
+from tests.support.hub.modelling import put_in_force, supplier
+from tests.support.hub.served import EVERYTHING, Client, ServedHub, refused
+from tests.support.hub.stored import statement
 from tests.support.told_clock import ToldClock
 from tests.support.waiting import eventually
 

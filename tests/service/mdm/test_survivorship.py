@@ -9,9 +9,9 @@ from concord.audit.v1 import audit_pb2
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, pin_pb2, rebuild_pb2, supplier_pb2, survivorship_pb2, what_if_pb2
 from concord.mdm.v1.record_pb2 import ValueExplanation
-from tests.support.hub import A_DAY, statement
-from tests.support.ruling import Criterion, rule, settle
-from tests.support.served_hub import READER, Client, ServedHub, refused
+from tests.support.hub.ruling import Criterion, rule, settle
+from tests.support.hub.served import READER, Client, ServedHub, refused
+from tests.support.hub.stored import A_DAY, statement
 from tests.support.waiting import eventually
 
 Proposal = survivorship_pb2.SurvivorshipProposal

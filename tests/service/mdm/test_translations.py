@@ -7,8 +7,8 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import item_pb2, system_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
 from concord.mdm.v1 import translation_pb2 as translation_pb
-from tests.support.codes import create_list, listed, put_map, say_item, work_off
-from tests.support.served_hub import Client, ServedHub, refused
+from tests.support.hub.codes import create_list, listed, put_map, say_item, work_off
+from tests.support.hub.served import Client, ServedHub, refused
 
 ERP, LEGACY = "systems/erp", "systems/legacy"
 Untranslated = translation_pb.UntranslatedValue

@@ -10,9 +10,9 @@ from google.type.money_pb2 import Money
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import change_pb2, cost_center_pb2, employee_pb2, ledger_pb2, tree_pb2, workforce_pb2
-from tests.support.hub import GROUP, TestHub, statement
-from tests.support.periods import period_message
-from tests.support.served_hub import WRITER, Client, ServedHub, refused
+from tests.support.hub.served import WRITER, Client, ServedHub, refused
+from tests.support.hub.stored import GROUP, TestHub, statement
+from tests.support.samples.periods import period_message
 from tests.support.waiting import eventually
 
 NORTH = "entities/north"

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from tests.storage.mdm.test_concurrency import catalogue, links
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, test_hub
-from tests.support.served_hub import EVERYTHING, ServedHub, served
-from tests.support.submitter import write_records
+from tests.support.database.databases import Databases
+from tests.support.hub.served import EVERYTHING, ServedHub, served
+from tests.support.hub.stored import TestHub, test_hub
+from tests.support.processes.submitter import write_records
 from tools.guarded_process import GuardedProcess
 
 _LONGEST_S = 180.0
@@ -19,7 +19,7 @@ def submitting(replica: ServedHub, records: Path, directory: Path) -> GuardedPro
     command: list[str | Path] = [
         sys.executable,
         "-m",
-        "tests.support.submitter",
+        "tests.support.processes.submitter",
         f"127.0.0.1:{replica.port}",
         token_file,
         records,

@@ -11,7 +11,7 @@ from services.mesh.logs import start_logging
 from services.mesh.process import run, serve
 from services.mesh.server import Call, ServerSettings, build_server
 from services.mesh.telemetry import Telemetry
-from tests.support.serving import Tokens, service
+from tests.support.server.serving import Tokens, service
 
 
 def watch(_request: change_pb2.WatchChangesRequest, call: Call) -> Iterator[change_pb2.WatchChangesResponse]:

@@ -17,7 +17,7 @@ from services.mesh.errors import from_rpc_error
 from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator
 from services.mesh.server import Call, MeshServer, ServerSettings, build_server
 from services.mesh.telemetry import Telemetry
-from tests.support.serving import GRACE_S, service
+from tests.support.server.serving import GRACE_S, service
 
 READ = "audit.leaves.read"
 REASON = "Überprüfung 50 %, ticket #7"

@@ -16,8 +16,8 @@ from services.mesh.calling.client import ClientTls, FixedToken, TokenFile, open_
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call, GrpcService, MeshServer, ServerTls
 from services.mesh.telemetry import Telemetry, TelemetrySettings, current_traceparent, span
-from tests.support.certificates import Authority
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.certificates import Authority
+from tests.support.server.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
 AUDIT = "concord.audit.v1.AuditService"

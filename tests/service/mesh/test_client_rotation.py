@@ -18,9 +18,9 @@ from services.mesh.calling.following_channel import FollowingChannel
 from services.mesh.errors import ConcordError
 from services.mesh.identity.followed_files import FollowedFiles
 from services.mesh.server import Call, MeshServer, ServerTls
-from tests.support.certificates import Authority
-from tests.support.served_hub import refused
-from tests.support.serving import Tokens, service, serving
+from tests.support.hub.served import refused
+from tests.support.server.certificates import Authority
+from tests.support.server.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
 TOKENS = Tokens()

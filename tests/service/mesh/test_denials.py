@@ -10,7 +10,7 @@ from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.serving import Tokens, service, serving
 
 AUDIT = "concord.audit.v1.AuditService"
 FEED = "concord.mdm.v1.ChangeService"

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
 from services.mesh.server import Call, MeshServer
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
 AUDIT = "concord.audit.v1.AuditService"

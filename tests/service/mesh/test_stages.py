@@ -14,7 +14,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import party_pb2, supplier_pb2, supplier_pb2_grpc
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call, Handler
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.serving import Tokens, service, serving
 
 AUDIT = "concord.audit.v1.AuditService"
 SUPPLIERS = "concord.mdm.v1.SupplierService"

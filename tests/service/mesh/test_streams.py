@@ -12,7 +12,7 @@ from concord.mdm.v1 import change_pb2, change_pb2_grpc, ingest_pb2, ingest_pb2_g
 from services.mesh.configuration import ConfigurationError
 from services.mesh.errors import ConcordError, from_rpc_error
 from services.mesh.server import Call, GrpcService
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
 INGEST = "concord.mdm.v1.IngestService"

@@ -16,8 +16,8 @@ from concord.mdm.v1 import change_pb2, change_pb2_grpc
 from services.mesh.logs import JsonLines
 from services.mesh.server import Call
 from services.mesh.telemetry import Telemetry, TelemetrySettings, span
-from tests.support.scraping import scrape, values
-from tests.support.serving import Tokens, service, serving
+from tests.support.server.scraping import scrape, values
+from tests.support.server.serving import Tokens, service, serving
 from tests.support.waiting import eventually
 
 AUDIT = "concord.audit.v1.AuditService"

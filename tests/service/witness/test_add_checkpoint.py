@@ -14,10 +14,10 @@ from clients.verifier.checkpoint import Checkpoint, cosignatures
 from clients.verifier.note import VerifierKey
 from services.witness.storage.state_directory import StateDirectory
 from services.witness.transport.add_checkpoint import LARGEST_BODY_BYTES
-from tests.support.evidence import WITNESS, WITNESS_KEY, base64_of, checkpoint, hashes
-from tests.support.log_keys import KEY
-from tests.support.naive_proofs import consistency_path
-from tests.support.witnesses import witness
+from tests.support.audit.evidence import WITNESS, WITNESS_KEY, base64_of, checkpoint, hashes
+from tests.support.audit.log_keys import KEY
+from tests.support.audit.witnesses import witness
+from tests.support.merkle.naive_proofs import consistency_path
 
 LEAVES = [str(number).encode() for number in range(20)]
 

@@ -13,10 +13,10 @@ from services.audit.witness_client import WitnessClient, WitnessSettings, Witnes
 from services.mesh.configuration import ConfigurationError
 from services.mesh.server import ServerTls
 from services.mesh.server.http_server import Handler, HttpServer
-from tests.support.certificates import Authority
-from tests.support.evidence import WITNESS, checkpoint
+from tests.support.audit.evidence import WITNESS, checkpoint
+from tests.support.audit.witnesses import GRACE_S, witness
+from tests.support.server.certificates import Authority
 from tests.support.waiting import eventually
-from tests.support.witnesses import GRACE_S, witness
 
 LEAVES = [str(number).encode() for number in range(20)]
 

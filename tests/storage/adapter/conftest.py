@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from services.adapter.storage.schema import MIGRATIONS
-from tests.support.databases import Databases
-from tests.support.outposts import Landscape
+from tests.support.adapter.outposts import Landscape
+from tests.support.database.databases import Databases
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from concord.mdm.v1.ingest_pb2 import SourceRecord, SubmitSourceRecordsResponse
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.storage.schema import MIGRATIONS
 from services.mesh.postgres.database import Database
-from tests.support.databases import Databases
-from tests.support.fake_connector import VENDOR_FIELDS
-from tests.support.fake_hub import FakeHub, LocalHub
-from tests.support.outposts import ERP, Landscape, Session
+from tests.support.adapter.fake_connector import VENDOR_FIELDS
+from tests.support.adapter.fake_hub import FakeHub, LocalHub
+from tests.support.adapter.outposts import ERP, Landscape, Session
+from tests.support.database.databases import Databases
 
 NUMBERS = ("000000001",)
 PATHS = ("legal_name", "phone")

@@ -8,7 +8,7 @@ from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.storage.ledger import Content
 from services.adapter.systems_file import DeliveryMode
-from tests.support.outposts import ERP, Landscape, Session
+from tests.support.adapter.outposts import ERP, Landscape, Session
 
 ONE = "suppliers/000000001"
 

@@ -16,8 +16,8 @@ from services.adapter.intake import Counts
 from services.adapter.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.storage.ledger import Content
 from services.adapter.systems_file import DeliveryMode
-from tests.support.fake_connector import FakeConnector
-from tests.support.outposts import ERP, Landscape, Session
+from tests.support.adapter.fake_connector import FakeConnector
+from tests.support.adapter.outposts import ERP, Landscape, Session
 
 ONE = "suppliers/000000001"
 

@@ -10,8 +10,8 @@ from concord.mdm.v1.ingest_pb2 import SourceRecord, SubmitSourceRecordsResponse
 from services.adapter.intake import Counts
 from services.adapter.storage import synchronizations
 from services.mesh.errors import ConcordError
-from tests.support.fake_hub import LocalHub
-from tests.support.outposts import ERP, Landscape, Session
+from tests.support.adapter.fake_hub import LocalHub
+from tests.support.adapter.outposts import ERP, Landscape, Session
 
 
 def test_everything_is_read_once_and_then_only_what_changed(landscape: Landscape) -> None:

@@ -3,7 +3,7 @@
 from services.adapter.storage.schema import OPERATIONAL_TABLES as OWN
 from services.mesh.records.inspection import tables_without_change_trigger
 from services.mesh.records.schema import OPERATIONAL_TABLES as LEDGER
-from tests.support.outposts import Landscape
+from tests.support.adapter.outposts import Landscape
 
 
 def test_every_mutable_table_has_the_trigger_or_a_reason(landscape: Landscape) -> None:

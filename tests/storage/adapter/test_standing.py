@@ -6,8 +6,8 @@ from services.adapter.storage.agenda import Depth
 from services.adapter.tally import Tally
 from services.mesh.postgres.database import driver
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.outposts import ERP, Landscape, Session
-from tests.support.scraping import scrape
+from tests.support.adapter.outposts import ERP, Landscape, Session
+from tests.support.server.scraping import scrape
 
 ONE = "suppliers/000000001"
 

@@ -8,8 +8,8 @@ from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.mesh.postgres.database import Database
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.log_keys import SIGNER
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import Databases, MigratedDatabase
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from services.audit.domain.sequencing import Appended, LeafConflictError
 from services.audit.storage.leaf_log import LeafLog
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, DatabaseSettings, driver
-from tests.support.checkpoints import recomputed
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.leaves import history, incoming, leaf_bytes
-from tests.support.log_keys import SIGNER
+from tests.support.audit.checkpoints import recomputed
+from tests.support.audit.leaves import history, incoming, leaf_bytes
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import Databases, MigratedDatabase
 from tests.support.waiting import eventually
 
 RECORDS = 20

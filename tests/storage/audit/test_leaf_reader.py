@@ -12,7 +12,7 @@ from services.audit.domain.leaf import LeafKey
 from services.audit.domain.question import HeldLeaf, LeafCount, LeafFilter, Scope, Stretch
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
-from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
+from tests.support.audit.leaves import BEGINNING, history, incoming, leaf_bytes
 
 EVERYTHING = LeafFilter()
 END = 2**63 - 1

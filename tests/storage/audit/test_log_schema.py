@@ -10,9 +10,9 @@ from services.audit.domain.leaf import leaf_hash
 from services.audit.storage import MIGRATIONS
 from services.audit.storage.leaf_log import LeafLog
 from services.mesh.postgres.database import Database, driver
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.leaves import BEGINNING, history, incoming
-from tests.support.log_keys import SIGNER
+from tests.support.audit.leaves import BEGINNING, history, incoming
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import Databases, MigratedDatabase
 
 INSERT = """
 INSERT INTO leaves (leaf_index, source_service, record, revision, record_type, actor, entities, occurred_at, leaf,

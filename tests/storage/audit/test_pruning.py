@@ -18,9 +18,9 @@ from services.audit.storage.tree_reader import TreeReader
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
-from tests.support.databases import MigratedDatabase
-from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
-from tests.support.log_keys import SIGNER
+from tests.support.audit.leaves import BEGINNING, history, incoming, leaf_bytes
+from tests.support.audit.log_keys import SIGNER
+from tests.support.database.databases import MigratedDatabase
 
 AT_ONCE = timedelta(0)
 """A retention after which everything that was received is due."""

@@ -11,8 +11,8 @@ from services.audit.storage import term_index
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.mesh.postgres.database import Database, driver
-from tests.support.databases import MigratedDatabase
-from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
+from tests.support.audit.leaves import BEGINNING, history, incoming, leaf_bytes
+from tests.support.database.databases import MigratedDatabase
 
 INSERT = """
 INSERT INTO leaves (leaf_index, source_service, record, revision, record_type, actor, entities, occurred_at, leaf,

@@ -21,10 +21,10 @@ from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.tree_reader import TreeReader
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
-from tests.support.databases import MigratedDatabase
-from tests.support.leaves import BEGINNING, history, incoming, leaf_bytes
-from tests.support.log_keys import KEY, ORIGIN, SIGNER
-from tests.support.naive_tree import naive_root
+from tests.support.audit.leaves import BEGINNING, history, incoming, leaf_bytes
+from tests.support.audit.log_keys import KEY, ORIGIN, SIGNER
+from tests.support.database.databases import MigratedDatabase
+from tests.support.merkle.naive_tree import naive_root
 from tests.support.waiting import eventually
 
 SEQUENCER_LOCK = 0x434F4E43_00000101

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, test_hub
+from tests.support.database.databases import Databases
+from tests.support.hub.stored import TestHub, test_hub
 
 
 @pytest.fixture

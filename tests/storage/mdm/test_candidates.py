@@ -14,10 +14,19 @@ from services.mdm.domain.matching.standardising.profile import Profile, profile
 from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.matching import match_index, matcher
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, test_hub
-from tests.support.matched_suppliers import NAMES, PHONES, check_consistent, groups, mark, said, submitted, waiting
-from tests.support.modelling import put_in_force
+from tests.support.database.databases import Databases
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.stored import TestHub, test_hub
+from tests.support.matching.matched_suppliers import (
+    NAMES,
+    PHONES,
+    check_consistent,
+    groups,
+    mark,
+    said,
+    submitted,
+    waiting,
+)
 
 MODEL = default_model(SUPPLIER)
 contents = st.builds(

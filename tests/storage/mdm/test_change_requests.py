@@ -22,9 +22,9 @@ from services.mdm.storage.deciding.etag import etag_of
 from services.mdm.storage.stewardship.change_requests import Target
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, decision, statement, test_hub
-from tests.support.strategies import contents
+from tests.support.database.databases import Databases
+from tests.support.hub.stored import TestHub, decision, statement, test_hub
+from tests.support.samples.strategies import contents
 
 State = pb.ChangeRequest.State
 keys = itertools.count(1)

@@ -22,10 +22,10 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.transport.submissions import SubmissionCheck
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.store import Revision, State
-from tests.support.codes import keep_map, listed, say_item, unit_of, work_off
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.hub import ORIGIN, STEWARD, TestHub, decision, statement, test_hub
-from tests.support.ledger import RING
+from tests.support.database.databases import Databases, MigratedDatabase
+from tests.support.database.record_service import RING
+from tests.support.hub.codes import keep_map, listed, say_item, unit_of, work_off
+from tests.support.hub.stored import ORIGIN, STEWARD, TestHub, decision, statement, test_hub
 from tests.support.waiting import eventually
 from tools.guarded_process import GuardedProcess
 
@@ -52,7 +52,7 @@ def run(hub: TestHub) -> tuple[object, ...]:
 
 
 def recoder(database: MigratedDatabase, directory: Path) -> GuardedProcess:
-    command = [sys.executable, "-m", "tests.support.recoder", database.service.url, str(CHUNK)]
+    command = [sys.executable, "-m", "tests.support.processes.recoder", database.service.url, str(CHUNK)]
     return GuardedProcess.start(command, log=directory / "recoder.log")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from stdnum.iso7064 import mod_97_10
 
 from concord.mdm.v1 import ingest_pb2, supplier_pb2
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, statement, test_hub
+from tests.support.database.databases import Databases
+from tests.support.hub.stored import TestHub, statement, test_hub
 
 
 def lei(number: int) -> str:

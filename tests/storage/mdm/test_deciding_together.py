@@ -16,7 +16,7 @@ from services.mdm.domain.types.supplier import SUPPLIER
 from services.mesh.errors import ConcordError
 from services.mesh.records.idempotency import RequestKey
 from services.mesh.records.leaf import Origin
-from tests.support.hub import TestHub, decision, statement
+from tests.support.hub.stored import TestHub, decision, statement
 from tests.support.waiting import eventually
 
 TRANSACTIONS = "SELECT record, revision, xid::text, traceparent FROM changes WHERE record_type = 'supplier'"

@@ -4,7 +4,7 @@ from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.writing.write_path import Applied
 from tests.storage.mdm.test_stewardship import create, update, wanted
-from tests.support.hub import TestHub, decision, statement
+from tests.support.hub.stored import TestHub, decision, statement
 
 LEI = "529900T8BM49AURSDO55"
 NPIS = ("1234567893", "1245319599")

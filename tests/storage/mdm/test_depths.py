@@ -4,8 +4,8 @@ from concord.mdm.v1 import supplier_pb2
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.storage.depths import EXCEPTIONS, QUARANTINED, REQUESTS, REVIEWS, UNSEARCHED, depths
 from services.mesh.metrics.gauge import Gauge
-from tests.support.hub import TestHub, statement
-from tests.support.ledger import AuditInMemory, publish_everything
+from tests.support.database.record_service import AuditInMemory, publish_everything
+from tests.support.hub.stored import TestHub, statement
 
 
 def shown(hub: TestHub, gauge: Gauge) -> dict[str, float]:

@@ -6,7 +6,7 @@ from concord.mdm.v1 import ingest_pb2, record_pb2, supplier_pb2
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.writing.write_path import Applied
 from tests.storage.mdm.test_stewardship import update
-from tests.support.hub import A_DAY, TestHub, statement
+from tests.support.hub.stored import A_DAY, TestHub, statement
 
 LEI = "529900T8BM49AURSDO55"
 

@@ -32,8 +32,8 @@ from services.mesh.errors import ConcordError
 from services.mesh.postgres.arrays import text_array
 from services.mesh.postgres.database import driver
 from services.mesh.records.keys import KeyRing, RecordKey, SealBroken, WrappedKey
-from tests.support.databases import Databases
-from tests.support.hub import TestHub, decision, hub_on, statement, test_hub
+from tests.support.database.databases import Databases
+from tests.support.hub.stored import TestHub, decision, hub_on, statement, test_hub
 
 IBAN = "DE02120300000000202051"
 HOLDER = "Zacharias Quendelmoser"

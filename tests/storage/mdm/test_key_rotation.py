@@ -9,9 +9,9 @@ from services.mdm.storage.hub_storage import hub_storage
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
-from tests.support.hub import ORIGIN, TestHub, statement
-from tests.support.ledger import RING, AuditInMemory, publish_everything
-from tests.support.modelling import put_in_force
+from tests.support.database.record_service import RING, AuditInMemory, publish_everything
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.stored import ORIGIN, TestHub, statement
 
 ROTATED = KeyRing({2: bytes(range(1, 33)), 1: bytes(range(32))})
 VERSIONS = "SELECT DISTINCT token_version FROM match_nodes WHERE token_version <> 0"

@@ -9,8 +9,8 @@ from services.mdm.storage.tables.listing import Page, Question
 from services.mesh.contract.filters import parse_filter, parse_order
 from services.mesh.errors import ConcordError
 from services.mesh.records import positions
-from tests.support.hub import TestHub, statement
-from tests.support.ledger import AuditInMemory, publish_everything
+from tests.support.database.record_service import AuditInMemory, publish_everything
+from tests.support.hub.stored import TestHub, statement
 
 
 def ask(  # noqa: PLR0913

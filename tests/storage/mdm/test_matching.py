@@ -19,9 +19,10 @@ from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records import store
-from tests.support.databases import Databases
-from tests.support.hub import ORIGIN, TestHub, decision, statement, test_hub
-from tests.support.matched_suppliers import (
+from tests.support.database.databases import Databases
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.stored import ORIGIN, TestHub, decision, statement, test_hub
+from tests.support.matching.matched_suppliers import (
     NAMES,
     PHONES,
     SYSTEMS,
@@ -32,7 +33,6 @@ from tests.support.matched_suppliers import (
     submitted,
     waiting,
 )
-from tests.support.modelling import put_in_force
 
 contents = st.builds(
     supplier_pb2.Supplier,

@@ -25,8 +25,8 @@ from services.mdm.storage.tables import crosswalk
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records.store import Revision, State
-from tests.support.databases import Databases
-from tests.support.hub import A_DAY, TestHub, decision, statement, test_hub
+from tests.support.database.databases import Databases
+from tests.support.hub.stored import A_DAY, TestHub, decision, statement, test_hub
 
 SYSTEMS = ("systems/erp", "systems/legacy", "systems/workforce")
 examples = itertools.count(1)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from services.mdm.storage.writing.import_batches import RETENTION
 from services.mesh.records import idempotency
-from tests.support.hub import TestHub
+from tests.support.hub.stored import TestHub
 
 DAY = timedelta(days=1)
 

@@ -11,7 +11,7 @@ from concord.mdm.v1 import cost_center_pb2, ingest_pb2, item_pb2, supplier_pb2
 from services.mdm.storage.writing.intake import Quarantined
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import from_status
-from tests.support.hub import TestHub, statement
+from tests.support.hub.stored import TestHub, statement
 
 OPEN = """
 SELECT record FROM record_index

@@ -25,10 +25,10 @@ from services.mdm.storage.stewardship.pins import Asked
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records.store import RevisionDraft
-from tests.support.databases import Databases
-from tests.support.hub import A_DAY, ORIGIN, TestHub, decision, statement, test_hub
-from tests.support.ruling import Criterion, enact, rule, settle, trust
-from tests.support.strategies import contents
+from tests.support.database.databases import Databases
+from tests.support.hub.ruling import Criterion, enact, rule, settle, trust
+from tests.support.hub.stored import A_DAY, ORIGIN, TestHub, decision, statement, test_hub
+from tests.support.samples.strategies import contents
 
 Kind = rebuild_pb2.GoldenDifference.Kind
 NEVER = A_DAY.replace(year=2100)

@@ -6,7 +6,7 @@ from services.mdm.storage.tables.record_index import Indexed
 from services.mesh.postgres.database import driver
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
-from tests.support.hub import TestHub
+from tests.support.hub.stored import TestHub
 
 OLD, NEW = bytes(32), bytes(range(32))
 TAX_ID = IndexEntry("tax_ids.value", "12-3456789", restricted=True)

@@ -9,9 +9,9 @@ from services.mdm.storage.stewardship.pins import Asked
 from services.mdm.storage.survivorship.reevaluation import Reevaluation
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.records.sealing import Sealer
-from tests.support.hub import A_DAY, TestHub, decision, statement
-from tests.support.ledger import RING
-from tests.support.ruling import Criterion, enact, rule, settle, trust, work_off
+from tests.support.database.record_service import RING
+from tests.support.hub.ruling import Criterion, enact, rule, settle, trust, work_off
+from tests.support.hub.stored import A_DAY, TestHub, decision, statement
 
 DUNS = ("100000001", "100000002", "100000003")
 BY_RECENCY = rule("legal_name", Criterion.CRITERION_RECENCY)

@@ -16,8 +16,8 @@ from services.mdm.storage.tables import references
 from services.mdm.storage.tables.references import BrokenReference, Question
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
-from tests.support.hub import TestHub, decision, statement
-from tests.support.periods import period_message
+from tests.support.hub.stored import TestHub, decision, statement
+from tests.support.samples.periods import period_message
 from tests.support.waiting import eventually
 
 JUNE = date(2026, 6, 1)

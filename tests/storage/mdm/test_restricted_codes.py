@@ -14,9 +14,9 @@ from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.storage.hub_storage import hub_storage
 from services.mdm.storage.matching import search_index
 from services.mdm.storage.writing.write_path import Applied
-from tests.support.hub import ORIGIN, TestHub, statement
-from tests.support.ledger import AuditInMemory, publish_everything
-from tests.support.modelling import put_in_force
+from tests.support.database.record_service import AuditInMemory, publish_everything
+from tests.support.hub.modelling import put_in_force
+from tests.support.hub.stored import ORIGIN, TestHub, statement
 
 NUMBER, SLIP, ANOTHER = "123456789", "123546789", "731948526"
 EDGES = "SELECT millibits FROM match_edges"

@@ -14,7 +14,7 @@ from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError, from_status
 from services.mesh.identity.caller import Caller
 from tests.storage.mdm.test_stewardship import create, wanted
-from tests.support.hub import GROUP, TestHub, decision, statement
+from tests.support.hub.stored import GROUP, TestHub, decision, statement
 
 LEI = "529900T8BM49AURSDO55"
 SOUTH = "entities/south"

@@ -14,7 +14,7 @@ from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
-from tests.support.hub import GROUP, TestHub, decision, statement
+from tests.support.hub.stored import GROUP, TestHub, decision, statement
 
 LEI = "529900T8BM49AURSDO55"
 

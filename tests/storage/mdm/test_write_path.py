@@ -5,7 +5,7 @@ from datetime import timedelta
 from concord.mdm.v1 import ingest_pb2, party_pb2, supplier_pb2
 from services.mdm.storage.writing.intake import Quarantined
 from services.mdm.storage.writing.write_path import Applied, Outcome
-from tests.support.hub import A_DAY, TestHub, statement
+from tests.support.hub.stored import A_DAY, TestHub, statement
 
 LEI = "529900T8BM49AURSDO55"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.mesh.postgres.database import Database
-from tests.support.databases import Databases, MigratedDatabase
-from tests.support.ledger import AuditInMemory, Ledger
+from tests.support.database.databases import Databases, MigratedDatabase
+from tests.support.database.record_service import AuditInMemory, Ledger
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

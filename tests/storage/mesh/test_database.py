@@ -11,7 +11,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
 from services.mesh.postgres.migrations import migrate
 from tests.storage.mesh.conftest import MIGRATIONS
-from tests.support.databases import SERVICE, MigratedDatabase
+from tests.support.database.databases import SERVICE, MigratedDatabase
 
 
 def test_an_error_rolls_the_transaction_back(database: Database) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.mesh.postgres.database import Database
 from services.mesh.postgres.elected import Elected
-from tests.support.ledger import Ledger
+from tests.support.database.record_service import Ledger
 from tests.support.waiting import eventually
 
 

@@ -15,8 +15,8 @@ from services.mesh.feed.news import News
 from services.mesh.feed.reader import FeedReader, PublishedTransaction, move_floor
 from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
 from services.mesh.postgres.database import Database, driver
-from tests.support.databases import MigratedDatabase
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
+from tests.support.database.databases import MigratedDatabase
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything, relaying
 from tests.support.waiting import eventually
 
 WRITERS = 6

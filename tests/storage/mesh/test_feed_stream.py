@@ -16,8 +16,8 @@ from services.mesh.feed.stream import FeedStream, Progress, StreamSettings
 from services.mesh.feed.subscriber_lag import show_subscribers
 from services.mesh.postgres.database import Database
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
-from tests.support.scraping import scrape, values
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything, relaying
+from tests.support.server.scraping import scrape, values
 from tests.support.waiting import eventually
 
 

@@ -12,7 +12,7 @@ from services.mesh.postgres.database import Database, driver
 from services.mesh.records.idempotency import Answer, RequestKey, claim, purge, settle
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer
-from tests.support.ledger import RING
+from tests.support.database.record_service import RING
 from tests.support.waiting import eventually
 
 SEALER = Sealer(RING)

@@ -9,8 +9,8 @@ from sqlalchemy import exc
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records import inspection
 from services.mesh.records.schema import OPERATIONAL_TABLES, guard_table
-from tests.support.databases import MigratedDatabase
-from tests.support.ledger import Ledger
+from tests.support.database.databases import MigratedDatabase
+from tests.support.database.record_service import Ledger
 
 HEAD = "INSERT INTO records VALUES ('suppliers/raw', 'supplier', 1, 1, '{}')"
 CONTENT = (

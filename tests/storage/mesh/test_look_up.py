@@ -12,8 +12,8 @@ from services.mesh.postgres.database import Database, driver
 from services.mesh.postgres.look_up import LookUp
 from services.mesh.records import statements
 from tests.storage.mesh.test_record_store import SUPPLIER
-from tests.support.databases import MigratedDatabase
-from tests.support.ledger import Ledger
+from tests.support.database.databases import MigratedDatabase
+from tests.support.database.record_service import Ledger
 
 
 @pytest.fixture

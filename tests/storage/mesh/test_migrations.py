@@ -10,7 +10,7 @@ import pytest
 from services.mesh.postgres.database import Database, DatabaseSettings
 from services.mesh.postgres.migrations import migrate
 from tests.storage.mesh.conftest import MIGRATIONS
-from tests.support.databases import OWNER, SERVICE, Databases
+from tests.support.database.databases import OWNER, SERVICE, Databases
 
 STRANGER = "stranger_to_migrations"
 

@@ -9,7 +9,7 @@ import pytest
 from services.mesh.evidence.comparison import Entry, RecordRange, Summary
 from services.mesh.evidence.own import OwnEvidence
 from services.mesh.postgres.database import Database, driver
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything
 
 EVERYTHING = RecordRange()
 

@@ -9,7 +9,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records import positions
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything
 from tests.support.waiting import eventually
 
 

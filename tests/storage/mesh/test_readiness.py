@@ -12,7 +12,7 @@ from services.mesh.postgres.migrations import migrate
 from services.mesh.postgres.schema_revision import OlderSchemaError, SchemaRevision
 from services.mesh.readiness import DatabaseWatch
 from tests.storage.mesh.conftest import MIGRATIONS
-from tests.support.databases import SERVICE, Databases, MigratedDatabase
+from tests.support.database.databases import SERVICE, Databases, MigratedDatabase
 from tests.support.waiting import eventually
 
 CUT = (

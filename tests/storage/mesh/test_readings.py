@@ -13,8 +13,8 @@ from services.mesh.metrics.standing import show_connections
 from services.mesh.postgres.database import Database
 from services.mesh.records.spool_depth import AGE, CHANGES, LIMIT, spool_depth
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.ledger import Ledger
-from tests.support.scraping import scrape, values
+from tests.support.database.record_service import Ledger
+from tests.support.server.scraping import scrape, values
 from tests.support.waiting import eventually
 
 ONE = Gauge("tests.one", "{thing}", "One.")

@@ -11,7 +11,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.feed.news import News
 from services.mesh.feed.receipts import ChangeKey, Receipts, ReceiptSettings
 from services.mesh.postgres.database import Database
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything
 from tests.support.waiting import eventually
 
 FIRST = ChangeKey("suppliers/1", 1)

@@ -15,7 +15,7 @@ from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
 from services.mesh.records import inspection, positions
 from services.mesh.records.store import RevisionDraft, State
-from tests.support.ledger import ORIGIN, AuditInMemory, Ledger, draft, publish_everything
+from tests.support.database.record_service import ORIGIN, AuditInMemory, Ledger, draft, publish_everything
 from tests.support.waiting import eventually
 
 SUPPLIER = Supplier(legal_name="Medline", tax_ids=[TaxId(scheme="EIN", value="12-3456789")])

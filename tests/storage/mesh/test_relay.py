@@ -13,8 +13,8 @@ from services.mesh.postgres.database import Database, driver
 from services.mesh.records import positions
 from services.mesh.records.relay import WAITING, Relay
 from services.mesh.records.spool import SpoolGuard, backlog
-from tests.support.databases import MigratedDatabase
-from tests.support.ledger import AuditInMemory, Ledger, publish_everything, relaying
+from tests.support.database.databases import MigratedDatabase
+from tests.support.database.record_service import AuditInMemory, Ledger, publish_everything, relaying
 from tests.support.waiting import eventually
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from services.mesh.postgres.database import Database, DatabaseSettings, driver
-from tests.support.quick_server import quick_server
+from tests.support.database.quick_server import quick_server
 from tests.support.waiting import eventually
 from tools.postgres import PostgresServer
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.final_state import Fact, complete, final_state
-from tests.support.mesh_databases import MeshDatabases, settled, synchronise
-from tests.support.small_catalogue import small_catalogue
+from tests.support.database.mesh_databases import MeshDatabases, settled, synchronise
+from tests.support.mesh.final_state import Fact, complete, final_state
+from tests.support.systems.small_catalogue import small_catalogue
 from tools.landscape.callers import STEWARD, Hub
 from tools.landscape.landscape import Landscape, running_landscape
 

@@ -6,7 +6,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from concord.mdm.v1 import code_map_proposal_pb2, supplier_pb2
 from concord.mdm.v1 import reference_data_pb2 as pb
-from tests.support.mesh_databases import MeshDatabases, settled, synchronise
+from tests.support.database.mesh_databases import MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import CONTROLLER, Hub
 from tools.landscape.landscape import Landscape

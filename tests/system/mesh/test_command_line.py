@@ -11,7 +11,7 @@ import pytest
 
 from clients.cli.application import concord as root
 from tests.support.command_line import CommandLine
-from tests.support.mesh_databases import SOURCES, MeshDatabases, settled
+from tests.support.database.mesh_databases import SOURCES, MeshDatabases, settled
 from tests.support.waiting import eventually
 from tests.unit.cli.test_command_tree import LEAVES, WITHOUT_OUTPUT
 from tools.landscape.callers import ROLES

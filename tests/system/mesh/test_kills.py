@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.final_state import Fact, complete, crossings, final_state
-from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
-from tests.support.small_catalogue import small_catalogue
+from tests.support.database.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
+from tests.support.mesh.final_state import Fact, complete, crossings, final_state
+from tests.support.systems.small_catalogue import small_catalogue
 from tests.support.waiting import eventually
 from tools.landscape.landscape import running_landscape
 

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import Metric
 
-from tests.support.scraping import labels, scrape
+from tests.support.server.scraping import labels, scrape
 from tests.support.waiting import eventually
 from tools import objectives
 from tools.alerts.documented import Documented, documented

@@ -9,7 +9,7 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 
 from concord.mdm.v1 import tree_pb2
-from tests.support.mesh_databases import MeshDatabases, settled, synchronise
+from tests.support.database.mesh_databases import MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import CONTROLLER, Hub
 from tools.landscape.landscape import Landscape

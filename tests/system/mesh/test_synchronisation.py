@@ -18,7 +18,7 @@ from concord.mdm.v1 import (
 )
 from services.mesh.calling.client import FixedToken, open_channel
 from services.saas_adapter.connectors.scim.rest import ScimClient
-from tests.support.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
+from tests.support.database.mesh_databases import SOURCES, MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import Hub
 from tools.landscape.landscape import Landscape

@@ -10,7 +10,7 @@ import pytest
 from concord.mdm.v1 import cost_center_pb2, employee_pb2, stewardship_pb2
 from services.mesh.errors import from_rpc_error
 from services.saas_adapter.connectors.scim.rest import ScimClient
-from tests.support.mesh_databases import MeshDatabases, settled, synchronise
+from tests.support.database.mesh_databases import MeshDatabases, settled, synchronise
 from tests.support.waiting import eventually
 from tools.landscape.callers import Hub
 from tools.landscape.landscape import Landscape

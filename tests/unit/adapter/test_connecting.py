@@ -11,7 +11,7 @@ from services.mesh.calling.peer import PeerSettings
 from services.mesh.configuration import ConfigurationError
 from services.mesh.identity.authentication import AuthenticationSettings
 from services.mesh.postgres.database import DatabaseSettings
-from tests.support.fake_connector import FakeConnector, FakeSystem
+from tests.support.adapter.fake_connector import FakeConnector, FakeSystem
 
 
 def _settings(tmp_path: Path, text: str) -> AdapterSettings:

@@ -3,8 +3,8 @@
 import pytest
 
 from concord.mdm.v1.supplier_pb2 import Supplier
-from tests.support.connector_suite import ConnectorSuite, Subject
-from tests.support.fake_connector import FakeConnector, FakeSystem
+from tests.support.adapter.connector_suite import ConnectorSuite, Subject
+from tests.support.adapter.fake_connector import FakeConnector, FakeSystem
 
 
 class TestFakeConnector(ConnectorSuite):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from services.audit.domain.leaf import FlawedLeafError, LeafKey, decode, leaf_hash
 from services.mesh.contract.validation import violations
-from tests.support.acts import ACTS, act_bytes
-from tests.support.leaves import BEGINNING, incoming, leaf_bytes, leaf_message
+from tests.support.audit.acts import ACTS, act_bytes
+from tests.support.audit.leaves import BEGINNING, incoming, leaf_bytes, leaf_message
 
 
 def test_a_leaf_hash_is_the_published_one_of_the_empty_leaf() -> None:

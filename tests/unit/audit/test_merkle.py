@@ -18,8 +18,8 @@ from services.audit.domain.merkle import (
     node_hash,
     tree_root,
 )
-from tests.support.merkle_vectors import vectors
-from tests.support.naive_tree import leaf_hashes, naive_root, reading
+from tests.support.merkle.naive_tree import leaf_hashes, naive_root, reading
+from tests.support.merkle.vectors import vectors
 
 SIZES = st.integers(1, 600)
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from services.audit.domain.merkle import Node, inclusion_proof, is_included
 from services.audit.domain.tile import TileAddress
 from services.audit.storage.nodes import Tiles, read_nodes
-from tests.support.naive_tree import naive_root
+from tests.support.merkle.naive_tree import naive_root
 
 HASHES = [number.to_bytes(32, "big") for number in range(300)]
 TILES = {TileAddress(0, 0): HASHES[:256], TileAddress(0, 1): HASHES[256:]}

@@ -14,7 +14,7 @@ from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import LeafConflictError, Receipt, Sequencer
 from services.audit.transport.observation import Observation
 from services.mesh.errors import ConcordError
-from tests.support.leaves import incoming, leaf_bytes
+from tests.support.audit.leaves import incoming, leaf_bytes
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import LeafConflictError, Receipt, Sequencer
-from tests.support.leaves import incoming, leaf_bytes
+from tests.support.audit.leaves import incoming, leaf_bytes
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from services.audit.domain.signed_note import (
     sign,
 )
 from services.audit.domain.tlog_proof import tlog_proof
-from tests.support.log_keys import KEY, NEWER_KEY, ORIGIN, SIGNER
+from tests.support.audit.log_keys import KEY, NEWER_KEY, ORIGIN, SIGNER
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 TEXT = f"{ORIGIN}\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"

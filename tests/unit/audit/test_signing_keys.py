@@ -8,7 +8,7 @@ import pytest
 
 from services.audit.signing_keys import read_signer, write_key_file
 from services.mesh.configuration import ConfigurationError
-from tests.support.log_keys import KEY, NEWER_KEY, ORIGIN
+from tests.support.audit.log_keys import KEY, NEWER_KEY, ORIGIN
 
 OTHER_LOG = "other.example.org/log"
 

@@ -5,7 +5,7 @@ import pytest
 from concord.governance.v1 import error_reason_pb2 as reasons
 from services.audit.transport.submission import MOST_VIOLATIONS, read_leaves
 from services.mesh.errors import ConcordError
-from tests.support.leaves import leaf_bytes
+from tests.support.audit.leaves import leaf_bytes
 
 
 def refused(*items: bytes) -> list[str]:

@@ -9,8 +9,8 @@ from concord.governance.v1.options_pb2 import (
     CLASSIFICATION_UNSPECIFIED,
 )
 from services.audit.domain.term import TermKind, disclosed, term, terms_of
-from tests.support.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
-from tests.support.leaves import leaf_message
+from tests.support.audit.acts import CONFIDENTIAL, RESTRICTED, act_bytes, denial, disclosure
+from tests.support.audit.leaves import leaf_message
 
 
 def found_by(leaf: Leaf, kind: TermKind, text: str) -> bool:

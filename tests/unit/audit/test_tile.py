@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.audit.domain.frontier import Frontier
 from services.audit.domain.merkle import Node
 from services.audit.domain.tile import WIDTH, Place, Tile, TileAddress, nodes_of, path, split, width_in
-from tests.support.naive_tree import leaf_hashes, naive_root
+from tests.support.merkle.naive_tree import leaf_hashes, naive_root
 
 LARGEST = 256 * 256 + 700
 SIZES = st.integers(0, LARGEST)

@@ -11,8 +11,8 @@ from clients.cli.display.fhir_event import audit_event
 from clients.cli.display.ocsf_event import api_activity
 from concord.audit.v1.audit_pb2 import Leaf, LeafEntry, Operation
 from services.audit.domain.leaf import leaf_hash
-from tests.support.acts import ACTS, CONFIDENTIAL, RESTRICTED, act_bytes, disclosure
-from tests.support.leaves import BEGINNING, leaf_bytes
+from tests.support.audit.acts import ACTS, CONFIDENTIAL, RESTRICTED, act_bytes, disclosure
+from tests.support.audit.leaves import BEGINNING, leaf_bytes
 
 GET = "/concord.mdm.v1.SupplierService/GetSupplier"
 SAID: dict[str, Any] = {

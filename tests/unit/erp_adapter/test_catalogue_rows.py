@@ -15,7 +15,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier as SupplierRecord
 from services.erp_adapter.domain.tryton import account, account_type, cost_center, item, location, price, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.mesh.contract.validation import violations
-from tests.support.tryton_storage import stored
+from tests.support.systems.tryton_storage import stored
 from tools.demo import catalogue
 from tools.landscape import registrations, systems_files
 from tools.systems import tryton_rows

@@ -14,7 +14,7 @@ from services.adapter.connector import Value
 from services.adapter.domain.delivered import canonical
 from services.erp_adapter.domain.tryton import account, account_type, cost_center, item, location, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
-from tests.support.tryton_storage import TOP, stored
+from tests.support.systems.tryton_storage import TOP, stored
 from tests.unit.erp_adapter import records
 
 TODAY = date(2026, 11, 24)

@@ -19,7 +19,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.connector import UntranslatableError
 from services.erp_adapter.domain.tryton import account, cost_center, item, lineage, location, note, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
-from tests.support.tryton_storage import TOP, stored
+from tests.support.systems.tryton_storage import TOP, stored
 from tests.unit.erp_adapter.records import day_message
 
 TODAY = date(2026, 11, 24)

@@ -9,7 +9,7 @@ from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import submissions
+from tests.support.samples.strategies import submissions
 
 GOLDEN = "suppliers/1"
 histories = st.sampled_from(RECORD_TYPES).flatmap(

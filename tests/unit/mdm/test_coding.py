@@ -19,7 +19,7 @@ from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import submissions
+from tests.support.samples.strategies import submissions
 
 ERP = "systems/erp"
 TRUST = {ERP: Trust(1, f"{ERP}@1")}

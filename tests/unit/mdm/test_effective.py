@@ -9,8 +9,8 @@ from concord.mdm.v1 import cost_center_pb2
 from services.mdm.domain.effective import ALWAYS, Period, at, elementary, to_date
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.periods import period_message
-from tests.support.strategies import cost_centers, days, suppliers
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import cost_centers, days, suppliers
 
 JUNE = date(2026, 6, 1)
 bounds = st.none() | days

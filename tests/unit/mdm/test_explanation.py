@@ -5,9 +5,9 @@ from concord.mdm.v1.record_pb2 import ValueExplanation
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.survivorship.explanation import explain
 from services.mdm.domain.survivorship.golden import survive
-from tests.support.families import TRUST, named, source
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY
+from tests.support.samples.families import TRUST, named, source
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY
 
 
 def _explained(*sources: object) -> record_pb2.Explanation:

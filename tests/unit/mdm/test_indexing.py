@@ -21,8 +21,8 @@ from services.mdm.domain.slot import differing_fields
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY, contents, suppliers
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, contents, suppliers
 
 
 @given(

@@ -21,9 +21,9 @@ from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.families import TRUST, families, pin, pins, rules, source
-from tests.support.periods import period_message
-from tests.support.strategies import contents
+from tests.support.samples.families import TRUST, families, pin, pins, rules, source
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import contents
 
 BY_TRUST, BY_RECENCY = Criterion.CRITERION_TRUST, Criterion.CRITERION_RECENCY
 BY_COMPLETENESS, BY_AGREEMENT = Criterion.CRITERION_COMPLETENESS, Criterion.CRITERION_AGREEMENT

@@ -26,8 +26,8 @@ from services.mdm.domain.slot import Slots, is_sliced, slots_of
 from services.mdm.domain.survivorship.golden import canonical_digest
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY, contents
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, contents
 
 DAYS = [date.min, *(FIRST_DAY + timedelta(days=30 * number) for number in range(13))]
 """Days between which no drawn timeline changes."""

@@ -21,7 +21,7 @@ from services.mdm.domain.survivorship.explanation import explain
 from services.mdm.domain.survivorship.golden import Trust
 from services.mdm.domain.types.item import ITEM
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import submissions
+from tests.support.samples.strategies import submissions
 
 ERP, LEGACY = "systems/erp", "systems/legacy"
 TRUST = {ERP: Trust(1, f"{ERP}@1"), LEGACY: Trust(2, f"{LEGACY}@1")}

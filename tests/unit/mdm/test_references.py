@@ -12,8 +12,8 @@ from services.mdm.domain.references import identity_key, presence, reference_spa
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.employee import EMPLOYEE
-from tests.support.periods import period_message
-from tests.support.strategies import contents, days
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import contents, days
 
 JUNE, JULY = date(2026, 6, 1), date(2026, 7, 1)
 referring = st.sampled_from([one for one in RECORD_TYPES if one.references]).flatmap(

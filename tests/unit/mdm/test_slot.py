@@ -9,8 +9,8 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.slot import assembled, differing_fields, element_path, slots_of
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY, contents
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, contents
 
 pairs_of_contents = st.sampled_from(RECORD_TYPES).flatmap(
     lambda record_type: st.tuples(st.just(record_type), contents(record_type), contents(record_type))

@@ -14,9 +14,9 @@ from services.mdm.domain.stewarding import Word, assert_fields, close, writable_
 from services.mdm.domain.survivorship.golden import survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.families import TRUST, families, golden_of, named, source
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY, contents, days, names
+from tests.support.samples.families import TRUST, families, golden_of, named, source
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, contents, days, names
 
 LATER = FIRST_DAY + timedelta(days=90)
 

@@ -14,9 +14,9 @@ from services.mdm.domain.survivorship.golden import canonical_digest, survive
 from services.mdm.domain.types.cost_center import COST_CENTER
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.domain.validity import violations
-from tests.support.families import TRUST, families, golden_of, named, source, stored
-from tests.support.periods import period_message
-from tests.support.strategies import FIRST_DAY, contents, days
+from tests.support.samples.families import TRUST, families, golden_of, named, source, stored
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, contents, days
 
 
 def _supplier(*sources: pb.SourceRecord) -> supplier_pb2.Supplier:

@@ -16,8 +16,8 @@ from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.validity import violations
 from services.mesh.contract import validation
-from tests.support.samples import independent, misspelt, sample, wording
-from tests.support.strategies import contents, declared
+from tests.support.samples.contents import independent, misspelt, sample, wording
+from tests.support.samples.strategies import contents, declared
 
 NEW = (ACCOUNT, EMPLOYEE, LOCATION)
 WorkerType = employee_pb2.Employee.WorkerType

@@ -16,9 +16,9 @@ from services.mdm.domain.types.location import LOCATION
 from services.mdm.domain.types.supplier import SUPPLIER
 from services.mdm.domain.validity import nameless, violations
 from services.mdm.domain.violation import Violation
-from tests.support.periods import period_message
-from tests.support.samples import identified, sample, wording
-from tests.support.strategies import FIRST_DAY, cost_centers
+from tests.support.samples.contents import identified, sample, wording
+from tests.support.samples.periods import period_message
+from tests.support.samples.strategies import FIRST_DAY, cost_centers
 
 SECOND_DAY = FIRST_DAY.replace(day=2)
 

@@ -10,7 +10,7 @@ from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import item_pb2, party_pb2, supplier_pb2
 from services.mesh.contract.field_masks import apply_mask, resolve_mask
 from services.mesh.errors import ConcordError
-from tests.support.strategies import items, suppliers
+from tests.support.samples.strategies import items, suppliers
 
 Supplier = supplier_pb2.Supplier
 TOP_LEVEL = [field.name for field in Supplier.DESCRIPTOR.fields]

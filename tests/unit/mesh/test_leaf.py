@@ -20,7 +20,7 @@ from services.mesh.contract.validation import violations
 from services.mesh.records.keys import KeyRing, derive
 from services.mesh.records.leaf import Change, Commitments, Origin, build_leaf, content_digest
 from services.mesh.records.values import flatten
-from tests.support.messages import messages
+from tests.support.samples.messages import messages
 
 RING = KeyRing({1: bytes(32)})
 KEY = RING.new_record_key("suppliers/1")

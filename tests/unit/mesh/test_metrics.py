@@ -20,7 +20,7 @@ from services.mesh.metrics.durations import OTHER, Durations
 from services.mesh.metrics.standing import show_elections
 from services.mesh.postgres.elected import Elected
 from services.mesh.telemetry import Telemetry, TelemetrySettings
-from tests.support.scraping import labels, scrape, values
+from tests.support.server.scraping import labels, scrape, values
 from tools.alerts.documented import documented
 
 UNARY, STREAM = "/a.B/Get", "/a.B/Watch"

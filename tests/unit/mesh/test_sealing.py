@@ -16,7 +16,7 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mesh.records import cutting
 from services.mesh.records.keys import KeyRing, SealBroken
 from services.mesh.records.sealing import SealedContent, Sealer
-from tests.support.messages import messages
+from tests.support.samples.messages import messages
 
 SEALER = Sealer(KeyRing({1: bytes(range(32))}))
 KEY = SEALER.ring.new_record_key("suppliers/1")

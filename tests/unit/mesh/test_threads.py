@@ -9,7 +9,7 @@ from concord.audit.v1 import audit_pb2
 from concord.mdm.v1 import supplier_pb2
 from services.mesh.server.method import methods_of
 from services.mesh.server.routing import Threads
-from tests.support.serving import service
+from tests.support.server.serving import service
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from clients.verifier.__main__ import PROVEN, REFUTED, UNREADABLE, main
-from tests.support import evidence
-from tests.support.evidence import WITNESS
-from tests.support.leaves import history
-from tests.support.log_keys import KEY
+from tests.support.audit import evidence
+from tests.support.audit.evidence import WITNESS
+from tests.support.audit.leaves import history
+from tests.support.audit.log_keys import KEY
 
 ROOT = Path(__file__).resolve().parents[3]
 LEAVES = history("suppliers/one", range(1, 6))

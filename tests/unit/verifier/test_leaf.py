@@ -3,8 +3,8 @@
 import pytest
 
 from clients.verifier.leaf import LeafKey, stated_by
-from tests.support.acts import ACTS, act_bytes
-from tests.support.leaves import leaf_bytes
+from tests.support.audit.acts import ACTS, act_bytes
+from tests.support.audit.leaves import leaf_bytes
 
 LEAVES = {"change": leaf_bytes("suppliers/one", 3), **{kind: act_bytes(act, 3) for kind, act in ACTS.items()}}
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from clients.verifier.errors import RefutedError
 from clients.verifier.merkle import EMPTY_ROOT, GrowingTree, check_consistency, check_inclusion, leaf_hash
-from tests.support.merkle_vectors import vectors
-from tests.support.naive_proofs import consistency_path, inclusion_path
-from tests.support.naive_tree import naive_root
+from tests.support.merkle.naive_proofs import consistency_path, inclusion_path
+from tests.support.merkle.naive_tree import naive_root
+from tests.support.merkle.vectors import vectors
 
 sizes = st.integers(1, 70)
 

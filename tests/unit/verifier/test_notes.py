@@ -9,9 +9,9 @@ from clients.verifier.errors import RefutedError, UnreadableError
 from clients.verifier.note import Note, VerifierKey
 from clients.verifier.tlog_proof import TlogProof
 from services.audit.domain.signed_note import SigningKey, sign
-from tests.support.evidence import AT_S, LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, proof
-from tests.support.leaves import history
-from tests.support.log_keys import KEY, NEWER_KEY, ORIGIN
+from tests.support.audit.evidence import AT_S, LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, proof
+from tests.support.audit.leaves import history
+from tests.support.audit.log_keys import KEY, NEWER_KEY, ORIGIN
 
 LEAVES = history("suppliers/one", range(1, 6))
 

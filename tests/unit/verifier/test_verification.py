@@ -18,10 +18,10 @@ from clients.verifier.receipts import KeptReceipt
 from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Verdict
 from clients.verifier.verification import MOST_BEHIND, verify
-from tests.support import evidence
-from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY
-from tests.support.leaves import history
-from tests.support.log_keys import NEWER_KEY, ORIGIN
+from tests.support.audit import evidence
+from tests.support.audit.evidence import LOG_KEY, WITNESS, WITNESS_KEY
+from tests.support.audit.leaves import history
+from tests.support.audit.log_keys import NEWER_KEY, ORIGIN
 
 LEAVES = [leaf for record in ("suppliers/one", "suppliers/two") for leaf in history(record, range(1, 5))]
 COSIGNED = evidence.checkpoint(LEAVES, witnesses=[WITNESS])

@@ -12,9 +12,9 @@ from clients.verifier.note import VerifierKey
 from services.audit.domain.signed_note import SigningKey
 from services.witness.domain import signing_key
 from services.witness.domain.submission import ContradictionError, OtherSizeError, RefusalError, Status, Submission
-from tests.support.evidence import LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, hashes, parsed
-from tests.support.log_keys import NEWER_KEY
-from tests.support.naive_proofs import consistency_path
+from tests.support.audit.evidence import LOG_KEY, WITNESS, WITNESS_KEY, checkpoint, hashes, parsed
+from tests.support.audit.log_keys import NEWER_KEY
+from tests.support.merkle.naive_proofs import consistency_path
 
 LEAVES = [str(number).encode() for number in range(9)]
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 from services.mdm.domain.matching.grouping.clustering import Cuts, Node, clusters
 from services.mdm.domain.matching.measuring.population_scores import Scoring
-from tests.support.catalogue_suppliers import companies, model, profiles
+from tests.support.matching.catalogue_suppliers import companies, model, profiles
 
 MOST_FOR_NOTHING = 500
 """What attributes in which two records differ may speak for them, millibits: no more than half a bit."""

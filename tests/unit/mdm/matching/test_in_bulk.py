@@ -32,7 +32,7 @@ from services.mdm.domain.matching.standardising.profile import profile
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import contents
+from tests.support.samples.strategies import contents
 
 MATCHED = [record_type for record_type in RECORD_TYPES if record_type.matching]
 LETTERS = st.text("ab1 é\U0001f600", min_size=1, max_size=9).filter(lambda text: text == text.strip())

@@ -27,7 +27,7 @@ from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.types.account import ACCOUNT
 from services.mdm.domain.types.employee import EMPLOYEE
 from services.mdm.domain.types.supplier import SUPPLIER
-from tests.support.strategies import contents
+from tests.support.samples.strategies import contents
 
 MATCHED = [record_type for record_type in RECORD_TYPES if record_type.matching is not None]
 LEIS = ("529900T8BM49AURSDO55", "5493001KJTIIGC8Y1R12")

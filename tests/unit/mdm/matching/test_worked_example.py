@@ -11,7 +11,7 @@ from services.mdm.domain.matching.blocking.keys import block_keys
 from services.mdm.domain.matching.grouping.clustering import Cuts, Doubt, Node, clusters
 from services.mdm.domain.matching.measuring.population_scores import Scoring
 from services.mdm.domain.matching.standardising.profile import Profile
-from tests.support.catalogue_suppliers import companies, model, names, profiles
+from tests.support.matching.catalogue_suppliers import companies, model, names, profiles
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "matching.md").read_text()
 ONE, OTHER = "V100009", "V200114"

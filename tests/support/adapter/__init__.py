@@ -1,0 +1,1 @@
+"""Adapters for tests: connectors, systems and hubs in memory, an adapter that is served."""

@@ -1,0 +1,1 @@
+"""PostgreSQL for tests: servers, migrated databases, a small record service."""

@@ -1,0 +1,1 @@
+"""Suppliers whose matching is known."""

@@ -1,0 +1,1 @@
+"""Whole meshes, and what has to be true of them in the end."""

@@ -1,0 +1,1 @@
+"""Contents of masters: whole, random, of families."""

@@ -1,0 +1,1 @@
+"""Servers on loopback: handlers in memory, certificates, secrets, metrics."""

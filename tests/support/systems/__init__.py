@@ -1,0 +1,1 @@
+"""Real systems beside the hub, with a slice of the demo's catalogue."""
