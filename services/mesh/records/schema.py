@@ -228,7 +228,7 @@ OPERATIONAL_TABLES: Mapping[str, str] = {
     "alembic_version": "which migrations ran; the owner alone writes it",
     "changes": "is the change row; refuses every rewrite",
     "database_identity": "written once by the migration; the service role may only read it",
-    "feed_floor": "where the feed begins; moves by configuration, removes nothing",
+    "feed_floor": "where the feed begins; removes nothing. No service moves it yet",
     "idempotency": "repeats of the last days; points at revisions, holds no content",
     "positions": "the published order of change rows; refuses every rewrite",
     "record_keys": "key material; the content that it opens is in revisions",
