@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection, and in the transaction, that `migrations.migrate` hands over."""
+"""Alembic's entry: runs the revisions on the connection, and in the transaction, that `migrate` hands over."""
 
 from alembic import context
 
