@@ -31,17 +31,17 @@ class Kind:
     @property
     def noun(self) -> str:
         """What one of them is called in messages: `cost center`."""
-        return _words(self.singular, " ")
+        return words(self.singular, " ")
 
     @property
     def nouns(self) -> str:
         """What several are called on the command line: `cost-centers`."""
-        return _words(self.plural, "-")
+        return words(self.plural, "-")
 
     @property
     def record_type(self) -> str:
         """What the feed and the audit call the type: `cost_center`."""
-        return _words(self.singular, "_")
+        return words(self.singular, "_")
 
     @property
     def field(self) -> FieldDescriptor:
@@ -132,7 +132,8 @@ def _plural(service: ServiceDescriptor, get: MethodDescriptor) -> str:
     return f"{get.name.removeprefix(_GET)}s"
 
 
-def _words(name: str, joint: str) -> str:
+def words(name: str, joint: str) -> str:
+    """Return the words of a name like `CostCenter`, in small letters."""
     return _WORD.sub(joint, name).lower()
 
 

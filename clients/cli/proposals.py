@@ -1,6 +1,5 @@
 """Proposals: what one person proposes and a second one promotes. They have one shape, whatever is proposed."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from google.protobuf.message import Message
 
 from clients.cli.command import Session
 from clients.cli.files import record_file
+from clients.cli.kinds import words
 from clients.cli.service import Service
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 from_file = click.option(
     "--file",
@@ -80,4 +78,4 @@ class Proposals:
 
     @property
     def _field(self) -> str:
-        return _INNER_CAPITAL.sub("_", self._kind).lower()
+        return words(self._kind, "_")

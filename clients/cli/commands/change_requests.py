@@ -117,12 +117,12 @@ def compare(session: Session, name: str, columns: Sequence[str]) -> None:
     It shows what was there when it was written, what is there now, and what
     is wanted. Values in conflict wait for a choice: see rebase.
     """
+    if session.as_json:
+        session.output.record(_SERVICE.ask(session, "CompareChangeRequest", name=name))
+        return
     # Read before: what is compared is as it was then, or a later one, which this etag does not approve.
     etag = records.fetch(session.mesh, name).etag
     answer = _SERVICE.ask(session, "CompareChangeRequest", name=name)
-    if session.as_json:
-        session.output.record(answer)
-        return
     session.output.records(answer.differences, "differences", columns, _DIFFERENCE_COLUMNS, whole=not columns)
     beside = f"{answer.golden_record}, revision {answer.golden_revision}" if answer.golden_record else "a new record"
     session.output.note(f"beside {beside}; the request's etag is {etag}")

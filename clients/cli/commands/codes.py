@@ -178,14 +178,13 @@ def retire(session: Session, name: str, validate_only: bool) -> None:
     concord codes retire erp:units --validate-only
     concord codes retire units --reason T-19
     """
-    asked: dict[str, Any] = {"validate_only": validate_only}
     found = records.fetch(session.mesh, qualified(_MAPS if ":" in name else _LISTS, name))
     if isinstance(found, pb.CodeMap):
         wanted = code_map_proposal_pb2.CodeMapProposal(system=found.system, code_list=found.code_list, retires=True)
         answer = _PROPOSALS.create(session, wanted, validate_only=validate_only)
         _tell_proposed(session, answer, validate_only=validate_only)
     else:
-        answer = _SERVICE.ask(session, "DeleteCodeList", name=found.name, etag=found.etag, **asked)
+        answer = _SERVICE.ask(session, "DeleteCodeList", name=found.name, etag=found.etag, validate_only=validate_only)
         session.output.record(answer.code_list)
 
 

@@ -15,8 +15,10 @@ GAP = 2
 LEAST_WIDTH = 10
 """Below this width a column tells too little to be worth its place."""
 
-# What every record has, and what tells it from no other.
 _USUAL_STATE = 1
+"""The number of the state that records of nearly every type begin in, and mostly are in."""
+
+# What every record has, and what tells it from no other.
 _BOOKKEEPING = {"etag", "revision", "state", "create_time", "update_time", "entities"}
 _DEEPEST = 2
 _PACKED = "google.protobuf.Any"

@@ -13,6 +13,7 @@ from services.mdm.domain import registry as record_types
 from services.mdm.domain.record_type import RecordType
 from services.mdm.storage.deciding.scope import missing
 from services.mdm.storage.deciding.transactions import Transactions
+from services.mdm.storage.records.pin_records import type_of
 from services.mdm.storage.stewardship.pins import Asked, PinQuestion, Pins
 from services.mdm.transport.deciding import Deciding, may_see_restricted
 from services.mdm.transport.decisions import require_clearance, unpacked_content
@@ -68,7 +69,7 @@ class PinMethods:
     def unpin_value(self, request: pin_pb2.UnpinValueRequest, call: Call) -> Message:
         """End a pin."""
         pin = self._pin(request.name, call, "Update")
-        require_clearance(_type_of(pin), pin.path, call)
+        require_clearance(type_of(pin), pin.path, call)
         ended = self._pins.unpin(request.name, request.etag, self._deciding.decision(request, call))
         return pin_pb2.UnpinValueResponse(pin=ended)
 
@@ -104,7 +105,7 @@ class PinMethods:
             return self._pins.present(found, clear=may_see_restricted(call))
 
         pin = self._transactions.read(read)
-        require_permission(_type_of(pin), verb, call)
+        require_permission(type_of(pin), verb, call)
         return pin
 
     def _page(
@@ -120,12 +121,6 @@ class PinMethods:
             return shown, token, self._pins.count(connection, question)
 
         return self._transactions.read(read)
-
-
-def _type_of(pin: pin_pb2.Pin) -> RecordType:
-    record_type = record_types.by_collection(pin.golden_record.partition("/")[0])
-    assert record_type is not None  # noqa: S101 - only values of masters are pinned
-    return record_type
 
 
 def _collections(call: Call) -> tuple[str, ...]:

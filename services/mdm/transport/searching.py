@@ -1,7 +1,7 @@
 """Searching masters: exactly by an identifier, and by what resembles a record; the check before a create."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 from google.protobuf.message import Message
@@ -68,7 +68,8 @@ class MasterSearch:
 
         def read(connection: Connection) -> Message:
             position = position_at(connection, request)
-            hits = list(islice(self._seen(connection, request, call, position, after[0] if after else ""), size + 1))
+            found_behind = self._seen(connection, request, call, size + 1, position, after[0] if after else "")
+            hits = list(islice(found_behind, size + 1))
             found = [self._hit(record, hit.paths) for hit, record in hits[:size]]
             token = PageToken.encode((hits[size - 1][0].record,), request) if len(hits) > size else ""
             return self._response(call, hits=found, next_page_token=token, read_position=position or 0)
@@ -81,7 +82,7 @@ class MasterSearch:
         def read(connection: Connection) -> Message:
             content = getattr(request, self._type.singular)
             alike = self._parts.duplicates.find(connection, self._type, content, request.text)
-            exact = self._seen(connection, request, call, None, "") if request.identifier else iter(())
+            exact = self._seen(connection, request, call, size) if request.identifier else iter(())
             paths = {hit.record: hit.paths for hit, _ in islice(exact, size)}
             names = dict.fromkeys([*paths, *alike.goldens])
             records = self._visible(connection, list(names), request, call, None)
@@ -94,16 +95,25 @@ class MasterSearch:
 
         return self._parts.transactions.read(read)
 
-    def _seen(
-        self, connection: Connection, request: Any, call: Call, position: int | None, after: str
+    def _seen(  # noqa: PLR0913 - a question has many parts
+        self,
+        connection: Connection,
+        request: Any,
+        call: Call,
+        wanted: int,
+        position: int | None = None,
+        after: str = "",
     ) -> Iterator[tuple[Hit, Message]]:
-        """Yield what was found behind a record, as far as the caller may know of it, and as they may see it."""
+        """Yield what was found behind a record, as far as the caller may know of it, and as they may see it.
+
+        Of `wanted` nearly always all may be known; where it is not so, what is behind them is read in larger pieces.
+        """
         clear, asked = may_see_restricted(call), (connection, self._type, request.identifier)
-        while True:
-            hits = self._parts.reader.search(*asked, clear=clear, position=position, after=after, limit=_AT_ONCE)
+        for at_once in chain([wanted], repeat(_AT_ONCE)):
+            hits = self._parts.reader.search(*asked, clear=clear, position=position, after=after, limit=at_once)
             seen = self._visible(connection, [hit.record for hit in hits], request, call, position)
             yield from ((hit, seen[hit.record]) for hit in hits if hit.record in seen)
-            if len(hits) < _AT_ONCE:
+            if len(hits) < at_once:
                 return
             after = hits[-1].record
 

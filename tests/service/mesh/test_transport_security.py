@@ -10,7 +10,9 @@ from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from concord.audit.v1 import audit_pb2, audit_pb2_grpc
-from services.mesh.server import Call, ServerSettings, ServerTls, build_server
+from concord.governance.v1 import error_reason_pb2 as reasons
+from services.mesh.errors import from_rpc_error
+from services.mesh.server import Call, ServerSettings, ServerTls, build_server, contract
 from services.mesh.telemetry import Telemetry
 from tests.support.server.certificates import Authority, Identity
 from tests.support.server.serving import Tokens, service, serving
@@ -45,6 +47,20 @@ def test_a_client_is_known_by_its_certificate_and_refused_without_one(authority:
         assert "mdm" in get_leaf(served.port, authority, authority.issue("mdm")).split(",")
         with pytest.raises(grpc.RpcError):
             get_leaf(served.port, authority)
+
+
+def test_a_certificate_with_more_names_than_a_leaf_may_say_is_refused(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = authority.issue("audit")
+    tls = ServerTls(server.certificate_file, server.key_file, authority.ca_file)
+    monkeypatch.setattr(contract, "LONGEST_PEER_IDENTITY", 60)
+    with serving(TOKENS, service(AUDIT, {"GetLeaf": who}), tls=tls) as (served, _):
+        assert "mdm" in get_leaf(served.port, authority, authority.issue("mdm"))
+        with pytest.raises(grpc.RpcError) as refused:
+            get_leaf(served.port, authority, authority.issue("m" * 61))
+    error = from_rpc_error(refused.value)
+    assert (error.reason, error.metadata) == (reasons.ERROR_REASON_CREDENTIALS_INVALID, {"check": "certificate"})
 
 
 def test_a_new_certificate_serves_the_next_handshake(authority: Authority) -> None:

@@ -41,7 +41,7 @@ _DECLARATIONS = " ".join(f"{kind.name}/{kind.matching.version}" for kind in reco
 """What the index is made by, beside the key's version; where it differs, the feed is followed from its beginning."""
 
 _REACHED = "SELECT position FROM search_progress WHERE declarations = %s"
-_BEHIND = "SELECT (SELECT coalesce(max(position), 0) FROM positions) - coalesce(max(position), 0) FROM search_progress"
+_KNOWN = "SELECT coalesce(max(position), 0) FROM search_progress"
 _POSITION = "SELECT declarations, position FROM search_progress FOR UPDATE"
 _BEGIN = """
 INSERT INTO search_progress (declarations, position) VALUES (%s, 0)
@@ -67,10 +67,10 @@ class SearchIndex:
     @staticmethod
     def behind(connection: Connection) -> int:
         """Return how many published changes the index has not taken in."""
-        row = driver(connection).execute(_BEHIND, prepare=True).fetchone()
+        row = driver(connection).execute(_KNOWN, prepare=True).fetchone()
         assert row is not None  # noqa: S101 - an aggregate answers one row
-        changes: int = row[0]
-        return changes
+        known: int = row[0]
+        return positions.newest(connection) - known
 
     def work(self) -> bool:
         """Take in the next changes; asks for more at once only when it has been quiet: writes come first."""
