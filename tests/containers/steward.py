@@ -11,6 +11,7 @@ from concord.audit.v1.bundle_pb2 import ExportBundleRequest
 from concord.audit.v1.bundle_pb2_grpc import BundleServiceStub
 from concord.mdm.v1 import supplier_pb2
 from concord.mdm.v1.supplier_pb2 import Supplier
+from services.mesh.errors import from_rpc_error
 from tests.support.audit.first_leaf import has_first_leaf
 from tests.support.hub.served import Client
 from tests.support.processes.write_load import ENTITY, register
@@ -42,12 +43,17 @@ class Steward:
         """Tell whether the audit has the leaf of a record's first revision."""
         return has_first_leaf(self.audit, record)
 
-    def exports(self, record: str, file: Path) -> None:
-        """Write the bundle of a record's evidence to a file."""
+    def exports(self, record: str, file: Path) -> bool:
+        """Write the bundle of a record's evidence to a file; tell whether a cosigned checkpoint covers any."""
         request = ExportBundleRequest(source_service="mdm", record=record)
-        with file.open("wb") as bundle:
-            for piece in BundleServiceStub(self.audit_channel).ExportBundle(request):
-                bundle.write(piece.data)
+        try:
+            pieces = [piece.data for piece in BundleServiceStub(self.audit_channel).ExportBundle(request)]
+        except grpc.RpcError as error:
+            if from_rpc_error(error).code is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+        file.write_bytes(b"".join(pieces))
+        return True
 
 
 def _request_id() -> str:

@@ -60,7 +60,7 @@ class BundleMethods:
         if wanted == LeafFilter() and scope is None:
             members = self._complete(checkpoint, leaves)
         else:
-            members = self._selection(checkpoint, _not_empty(leaves))
+            members = self._selection(checkpoint, _not_empty(leaves, checkpoint))
         for piece in written(itertools.chain(members, earlier)):
             yield bundle_pb2.ExportBundleResponse(data=piece)
 
@@ -106,9 +106,11 @@ class BundleMethods:
         return (checkpoint.note + self._cosignatures.lines(checkpoint.tree_size)).encode()
 
 
-def _not_empty(leaves: Iterator[BundledLeaf]) -> Iterator[BundledLeaf]:
-    """Return the leaves, at least one. Raises ConcordError RECORD_NOT_FOUND."""
+def _not_empty(leaves: Iterator[BundledLeaf], checkpoint: SignedCheckpoint) -> Iterator[BundledLeaf]:
+    """Return the leaves below a checkpoint, at least one. Raises ConcordError RECORD_NOT_FOUND."""
     first = next(leaves, None)
     if first is None:
-        raise not_found("Leaf", "", "none answers the question")
+        # The log may be ahead of what a witness has cosigned: whoever has just read a leaf has to be told.
+        told = f"none answers the question below the checkpoint of {checkpoint.tree_size} leaves"
+        raise not_found("Leaf", "", told)
     return itertools.chain([first], leaves)

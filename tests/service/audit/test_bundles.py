@@ -113,6 +113,17 @@ def test_the_newest_cosigned_checkpoint_is_handed_out_with_its_cosignature(
     assert [each.witness for each in verdict.cosignatures] == [WITNESS.name]
 
 
+def test_who_asks_for_a_leaf_that_is_not_yet_cosigned_is_told_which_checkpoint_was_looked_below(
+    clients: Clients, auditor: Auditor, database: Database, tmp_path: Path
+) -> None:
+    with witnesses.witness(tmp_path) as witness:
+        started_witnessing(database, witnesses.settings(tmp_path, witness.port))()
+    auditor.service.record(history("suppliers/new", [1]))
+    error = refusal(lambda: exported(clients, record="suppliers/new"))
+    assert error.reason == reasons.ERROR_REASON_RECORD_NOT_FOUND
+    assert "below the checkpoint of 10 leaves" in error.message
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
