@@ -20,18 +20,9 @@ class Election:
 
     def stand(self) -> bool:
         """Tell whether this process is elected, or becomes it now; False while the database does not answer."""
-        try:
-            if self._connection is not None:
-                self._connection.execute("SELECT 1")
-                return True
-            connection = self._database.connect(f"synchronises {self._system}")
-            row = connection.execute(_ELECT, (_CLASS, self._system)).fetchone()
-            if row is not None and row[0]:
-                self._connection = connection
-                return True
-            connection.close()
-        except (psycopg.OperationalError, OSError):
-            self.resign()
+        if self._holds():
+            return True
+        self.resign()
         return False
 
     def resign(self) -> None:
@@ -39,3 +30,14 @@ class Election:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _holds(self) -> bool:
+        try:
+            if self._connection is not None:
+                self._connection.execute("SELECT 1")
+                return True
+            self._connection = self._database.connect(f"synchronises {self._system}")
+            row = self._connection.execute(_ELECT, (_CLASS, self._system)).fetchone()
+        except (psycopg.OperationalError, OSError):
+            return False
+        return bool(row and row[0])

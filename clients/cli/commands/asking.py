@@ -58,7 +58,7 @@ def of_record(session: Session, /, name: str, field: str, limit: int | None, **a
     concord audit record suppliers/019352f2-…
     concord audit record suppliers/019352f2-… --field bank_accounts
     """
-    titles = ("revision", "operation", "occurred_at", "actor", "leaf", "changed")
+    titles = ("revision", "occurred_at", "actor", "changed", "operation", "leaf")
     _ask(session, "changes", titles, limit, record=name, field=field, **asked)
 
 
@@ -75,7 +75,7 @@ def changes(session: Session, /, limit: int | None, **asked: Any) -> None:
     concord audit list --actor steward@example.org --since 1d
     concord audit list --field bank_accounts --for payment
     """
-    titles = ("record", "occurred_at", "operation", "revision", "actor", "changed", "leaf")
+    titles = ("record", "occurred_at", "actor", "changed", "operation", "revision", "leaf")
     _ask(session, "changes", titles, limit, **asked)
 
 
@@ -90,7 +90,7 @@ def acts(session: Session, /, limit: int | None, **asked: Any) -> None:
     \b
     concord audit acts --since 30d
     """
-    titles = ("record", "call", "occurred_at", "actor", "reason", "leaf")
+    titles = ("record", "occurred_at", "actor", "call", "reason", "leaf")
     _ask(session, "changes", titles, limit, category=AUDIT_CATEGORY_ADMINISTRATION, **asked)
 
 

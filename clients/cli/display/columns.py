@@ -1,6 +1,6 @@
 """Which columns a table of messages gets: those with values, in the contract's order, as many as fit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +57,17 @@ def _telling_state(messages: Sequence[Any]) -> list[str]:
     return ["state"]
 
 
-def fitting(found: Sequence[Column], width: int | None) -> list[Column]:
-    """Return the columns that fit a width, and share it; None = no limit. The first is never cut."""
+def fitting(found: Sequence[Column], width: int | None, whole: Collection[str] = ()) -> list[Column]:
+    """Return the columns that fit a width, and share it; None = no limit.
+
+    The first is never cut; those with a title in `whole` are not either, but left out where they don't fit.
+    """
     if width is None or not found:
         return list(found)
     room = width - found[0].width
     widths: list[int] = []
     for column in found[1:]:
-        least = min(column.width, LEAST_WIDTH)
+        least = column.width if column.title in whole else min(column.width, LEAST_WIDTH)
         if room < GAP + least:
             break
         widths.append(least)

@@ -7,6 +7,9 @@ from clients.cli.display import values
 from clients.cli.display.columns import Column
 from clients.cli.display.output import Output, as_document
 
+_WHO_AND_WHEN = ("OCCURRED_AT", "ACTOR")
+"""The columns that evidence is looked up for: never cut."""
+
 
 def show(output: Output, leaves: Iterable[Any], titles: Sequence[str], nouns: str) -> None:
     """Print leaves as they come: as a JSON array, or as a table with these columns."""
@@ -15,7 +18,8 @@ def show(output: Output, leaves: Iterable[Any], titles: Sequence[str], nouns: st
     if output.as_json:
         output.document([as_document(entry) for entry in found])
     elif found:
-        output.table([Column(title.upper(), tuple(_cell(title, entry) for entry in found)) for title in titles])
+        table = [Column(title.upper(), tuple(_cell(title, entry) for entry in found)) for title in titles]
+        output.table(table, _WHO_AND_WHEN)
     else:
         output.note(f"no {nouns}")
 

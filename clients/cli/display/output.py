@@ -10,7 +10,7 @@ import re
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -91,21 +91,23 @@ class Output:
                 found.extend(counted(messages))
         finally:
             # What has come before a failure is shown all the same.
-            self.table(columns(found, paths, default), whole=whole)
+            table = columns(found, paths, default)
+            self.table(table, [column.title for column in table] if whole else ())
         if not found:
             self.note(f"no {nouns}")
 
-    def table(self, found: Sequence[Column], *, whole: bool = False) -> None:
+    def table(self, found: Sequence[Column], whole: Collection[str] = ()) -> None:
         """Print columns beside one another; below the first one where there is no room beside it.
 
-        With `whole`, for what people compare, also where cells would be cut.
+        Also where there is none for all of a column whose title is in `whole`: what people compare, or came to see.
         """
         if not found:
             return
-        shown = fitting(found, self.width)
+        shown = fitting(found, self.width, whole)
         is_cut = [column.cells for column in shown] != [column.cells for column in found]
+        is_left_out = not {column.title for column in shown} >= {column.title for column in found} & {*whole}
         room = _UNLIMITED if self.width is None else self.width - found[0].width
-        if len(found) > 1 and (room < GAP + _ROOM_BESIDE_NAME or (whole and is_cut)):
+        if len(found) > 1 and (room < GAP + _ROOM_BESIDE_NAME or is_left_out):
             self._blocks(found)
             return
         self._row([column.title for column in shown], shown, _HEADING)

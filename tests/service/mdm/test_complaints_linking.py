@@ -421,6 +421,24 @@ def test_a_rejected_pair_is_not_asked_about_again_whatever_its_systems_say(links
     assert links.golden("erp", "1").name != links.golden("legacy", "1").name
 
 
+def test_a_rejection_answers_for_every_pair_of_the_two_golden_records_until_they_are_others(
+    links: Links, queue: Queue
+) -> None:
+    said = {
+        system: links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+        for system in ("erp", "legacy", "workforce")
+    }
+    links.merge(links.golden("erp", "1"), links.golden("legacy", "1"))
+    (candidate,) = queue.page().match_candidates
+    queue.decide(candidate.name, Kind.KIND_CANNOT_LINK)
+    assert queue.page() == match_queue_pb2.ListMatchCandidatesResponse()
+
+    (undecided,) = (source for source in (said["erp"], said["legacy"]) if source.name not in candidate.source_records)
+    links.unmerge(undecided, links.golden(undecided.system.removeprefix("systems/"), "1"))
+    (back,) = queue.page().match_candidates
+    assert set(back.source_records) == {undecided.name, said["workforce"].name}
+
+
 def test_no_two_stewards_work_on_one_candidate(links: Links, queue: Queue) -> None:
     links.say("erp", "1", legal_name="Becton Dickinson", **ALIKE)
     links.say("legacy", "1", legal_name="Becton Dickinson", **ALIKE)

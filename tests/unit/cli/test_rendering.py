@@ -3,6 +3,7 @@
 import contextlib
 import io
 import unicodedata
+import uuid
 
 import pytest
 from google.protobuf.any_pb2 import Any as PackedAny
@@ -15,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from clients.cli.display import outline, values
+from clients.cli.display import leaf_table, outline, values
 from clients.cli.display.columns import Column, columns, cut, fitting
 from clients.cli.display.output import Output
 from clients.cli.mistake import Mistake
+from concord.audit.v1.audit_pb2 import OPERATION_UPDATE, Leaf, LeafEntry
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
@@ -165,12 +167,28 @@ def test_what_is_compared_is_never_cut(capsys: pytest.CaptureFixture[str], monke
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     long = "+1 847-555-0111 extension 12345678"
     compared = [Column("PATH", ("phone",)), *(Column(title, (f"{long} {title}",)) for title in ("BASE", "WANTED"))]
-    Output().table(compared, whole=True)
+    Output().table(compared, [column.title for column in compared])
     shown = capsys.readouterr().out
     assert f"{long} BASE" in shown
     assert f"{long} WANTED" in shown
     Output().table(compared)
     assert "…" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("actor", ["steward@example.org", "a-service-account-of-a-long-name@example.org"])
+def test_who_and_when_are_whole_in_tables_of_evidence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, actor: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    leaf = Leaf(record=f"suppliers/{uuid.UUID(int=1)}", actor=actor, operation=OPERATION_UPDATE)
+    leaf.occurred_at.FromJsonString("2026-12-01T08:00:00.123456Z")
+    leaf.fields.add(path="bank_accounts[0].account_number")
+    for titles in (("revision", "occurred_at", "actor", "changed"), ("record", "occurred_at", "actor", "changed")):
+        leaf_table.show(Output(), [LeafEntry(leaf=leaf)], titles, "changes")
+        shown = capsys.readouterr().out
+        assert "2026-12-01T08:00:00.123456Z" in shown
+        assert actor in shown
+        assert [line for line in shown.splitlines() if cell_len(line) > WIDTH] == []
 
 
 def _printed(message: Message) -> str:
