@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -94,7 +93,7 @@ class GoldenReader:
         message.revision = revision.revision  # type: ignore[attr-defined]
         message.state = int(revision.state)  # type: ignore[attr-defined]
         message.entities[:] = revision.entities  # type: ignore[attr-defined]
-        message.create_time.FromDatetime(founded_at(revision.record))  # type: ignore[attr-defined]
+        message.create_time.FromMilliseconds(_founded_ms(revision.record))  # type: ignore[attr-defined]
         message.update_time.FromDatetime(revision.created_at)  # type: ignore[attr-defined]
         return message
 
@@ -217,10 +216,9 @@ def merged_into(store: RecordStore, revision: Revision) -> str:
     return record_pb2.Explanation.FromString(store.inputs(revision)).merged_into
 
 
-def founded_at(name: str) -> datetime:
-    """Return when a golden record was founded: its id is a time-ordered UUID (RFC 9562, version 7)."""
-    milliseconds = UUID(name.rpartition("/")[2]).int >> 80
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+def _founded_ms(name: str) -> int:
+    """Return when a golden record was founded, ms since 1970: its id is a time-ordered UUID (RFC 9562, version 7)."""
+    return UUID(name.rpartition("/")[2]).int >> 80
 
 
 def _pair(named: str) -> tuple[str, int]:
