@@ -11,36 +11,36 @@ from services.mdm.storage.matching import search_index
 from services.mdm.storage.models.quality_watch import PAUSE_S, QualityWatch
 from services.mdm.storage.retention import expiry, purging
 from services.mdm.storage.schema import MIGRATIONS
-from services.mdm.transport.change_requests import ChangeRequestMethods
-from services.mdm.transport.changes import ChangeMethods
-from services.mdm.transport.code_map_proposals import CodeMapProposalMethods
-from services.mdm.transport.deciding import Deciding
-from services.mdm.transport.erasure import ErasureMethods
-from services.mdm.transport.exceptions import ExceptionMethods
-from services.mdm.transport.holds import HoldMethods
-from services.mdm.transport.importing import Importing
-from services.mdm.transport.imports import ImportMethods
-from services.mdm.transport.ingest import ingest_service
-from services.mdm.transport.ledgers import ledger_service
-from services.mdm.transport.masters import master_service
-from services.mdm.transport.match_models import MatchModelMethods, match_model_service
-from services.mdm.transport.match_quality import MatchQualityMethods, quality_gauges
-from services.mdm.transport.matches import MatchMethods
-from services.mdm.transport.model_trials import ModelTrialMethods
-from services.mdm.transport.pins import PinMethods
-from services.mdm.transport.postings import PostingMethods
-from services.mdm.transport.quarantine import QuarantineMethods
-from services.mdm.transport.reads import ReadParts
-from services.mdm.transport.rebuilding import RebuildMethods
-from services.mdm.transport.reference_data import ReferenceDataMethods
-from services.mdm.transport.reviews import ReviewMethods
-from services.mdm.transport.sources import SourceMethods
-from services.mdm.transport.stewardship import stewardship_service
-from services.mdm.transport.submitting import Submitting
-from services.mdm.transport.survivorship import SurvivorshipMethods
-from services.mdm.transport.systems import system_service
-from services.mdm.transport.translations import TranslationMethods
-from services.mdm.transport.trees import TreeMethods
+from services.mdm.transport.calls.deciding import Deciding
+from services.mdm.transport.models.match_models import MatchModelMethods, match_model_service
+from services.mdm.transport.models.match_quality import MatchQualityMethods, quality_gauges
+from services.mdm.transport.models.trials import ModelTrialMethods
+from services.mdm.transport.records.changes import ChangeMethods
+from services.mdm.transport.records.masters import master_service
+from services.mdm.transport.records.reads import ReadParts
+from services.mdm.transport.reference_data.code_map_proposals import CodeMapProposalMethods
+from services.mdm.transport.reference_data.service import ReferenceDataMethods
+from services.mdm.transport.reference_data.translations import TranslationMethods
+from services.mdm.transport.registration.ledgers import ledger_service
+from services.mdm.transport.registration.systems import system_service
+from services.mdm.transport.retention.erasure import ErasureMethods
+from services.mdm.transport.retention.holds import HoldMethods
+from services.mdm.transport.stewardship.change_requests import ChangeRequestMethods
+from services.mdm.transport.stewardship.exceptions import ExceptionMethods
+from services.mdm.transport.stewardship.matches import MatchMethods
+from services.mdm.transport.stewardship.pins import PinMethods
+from services.mdm.transport.stewardship.reviews import ReviewMethods
+from services.mdm.transport.stewardship.service import stewardship_service
+from services.mdm.transport.survivorship.rebuilding import RebuildMethods
+from services.mdm.transport.survivorship.service import SurvivorshipMethods
+from services.mdm.transport.trees.postings import PostingMethods
+from services.mdm.transport.trees.service import TreeMethods
+from services.mdm.transport.writing.importing import Importing
+from services.mdm.transport.writing.imports import ImportMethods
+from services.mdm.transport.writing.quarantine import QuarantineMethods
+from services.mdm.transport.writing.service import ingest_service
+from services.mdm.transport.writing.sources import SourceMethods
+from services.mdm.transport.writing.submitting import Submitting
 from services.mesh.calling.peer import open_peer
 from services.mesh.evidence.audited import AuditedEvidence
 from services.mesh.evidence.own import OwnEvidence

@@ -9,8 +9,8 @@ from concord.mdm.v1 import change_pb2
 from services.mdm.domain.record_type import RecordType
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.domain.sensitivity import clear_restricted, holds_restricted
-from services.mdm.transport.deciding import RESTRICTED
-from services.mdm.transport.decisions import restricted_fields
+from services.mdm.transport.calls.deciding import RESTRICTED
+from services.mdm.transport.records.decisions import restricted_fields
 from tests.service.mdm.test_master_decisions import decisions, moment
 from tests.service.mdm.test_master_feed import cursor
 from tests.support.hub.masters import Master, numbers

@@ -4,7 +4,7 @@ import threading
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import ingest_pb2
-from services.mdm.transport.submissions import SubmissionCheck
+from services.mdm.transport.writing.submissions import SubmissionCheck
 from services.mesh.errors import ConcordError
 from tests.service.mdm.test_ingest import supplier
 from tests.support.hub.masters import rid

@@ -19,7 +19,7 @@ from services.mdm.storage.hub_storage import hub_storage
 from services.mdm.storage.records.working_set import read_statement
 from services.mdm.storage.reference_data.recoding import Recoding
 from services.mdm.storage.schema import MIGRATIONS
-from services.mdm.transport.submissions import SubmissionCheck
+from services.mdm.transport.writing.submissions import SubmissionCheck
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.store import Revision, State
 from tests.support.database.databases import Databases, MigratedDatabase

@@ -13,7 +13,7 @@ from services.mdm.storage.deciding.decision import Decision
 from services.mdm.storage.hub_storage import HubStorage, hub_storage
 from services.mdm.storage.schema import MIGRATIONS
 from services.mdm.storage.writing.intake import Answer
-from services.mdm.transport.submissions import SubmissionCheck
+from services.mdm.transport.writing.submissions import SubmissionCheck
 from services.mesh.identity.caller import Caller
 from services.mesh.postgres.database import Database
 from services.mesh.records.idempotency import RequestKey

@@ -8,7 +8,7 @@ import pytest
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1 import import_pb2
-from services.mdm.transport import importing
+from services.mdm.transport.writing import importing
 from services.mesh.errors import ConcordError
 from services.mesh.records.leaf import Origin
 

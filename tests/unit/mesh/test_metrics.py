@@ -12,7 +12,7 @@ from services.adapter.tally import Tally
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import LeafConflictError, Receipt
 from services.audit.transport.observation import Observation
-from services.mdm.transport.match_quality import quality_gauges
+from services.mdm.transport.models.match_quality import quality_gauges
 from services.mesh.access_log import ServedCall
 from services.mesh.metrics.calls import BoundedSet
 from services.mesh.metrics.count import Count

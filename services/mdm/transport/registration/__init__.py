@@ -1,0 +1,1 @@
+"""What is registered rather than mastered: systems, entities, ledgers."""

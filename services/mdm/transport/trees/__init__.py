@@ -1,0 +1,1 @@
+"""Trees, and the postings that the chart of accounts allows."""

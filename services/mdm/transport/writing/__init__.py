@@ -1,0 +1,1 @@
+"""What systems say: submitted, imported, quarantined, read again."""
