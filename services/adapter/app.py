@@ -8,20 +8,20 @@ from functools import partial
 
 from opentelemetry.metrics import Meter
 
-from services.adapter.connector import Connector, ConnectorFactory
-from services.adapter.hub import Hub
-from services.adapter.observation import show_workers, standing
+from services.adapter.hub.client import Hub
+from services.adapter.hub.registrations import Registrations
 from services.adapter.outpost import Clock, Outpost
-from services.adapter.registrations import Registrations
 from services.adapter.settings import AdapterSettings
 from services.adapter.storage import synchronizations
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
 from services.adapter.storage.schema import MIGRATIONS
-from services.adapter.systems_file import ServedSystem, SystemsFileError, read_systems_file
-from services.adapter.tally import Tally
+from services.adapter.synchronising.observation import show_workers, standing
+from services.adapter.synchronising.worker import Patience, Worker
+from services.adapter.systems.connector import Connector, ConnectorFactory
+from services.adapter.systems.systems_file import ServedSystem, SystemsFileError, read_systems_file
+from services.adapter.systems.tally import Tally
 from services.adapter.transport.adapter_service import adapter_service
-from services.adapter.worker import Patience, Worker
 from services.mesh.calling.peer import open_peer
 from services.mesh.configuration import ConfigurationError
 from services.mesh.evidence.audited import AuditedEvidence

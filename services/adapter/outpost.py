@@ -9,13 +9,13 @@ from typing import TypeAlias
 from google.protobuf.message import Message
 
 from concord.mdm.v1.ingest_pb2 import SourceRecord
-from services.adapter.connector import Connector, Document, Expression, Translation, UntranslatableError, Value
 from services.adapter.domain.delivered import canonical
-from services.adapter.hub import Hub
+from services.adapter.hub.client import Hub
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
-from services.adapter.systems_file import ServedSystem
-from services.adapter.tally import Tally
+from services.adapter.systems.connector import Connector, Document, Expression, Translation, UntranslatableError, Value
+from services.adapter.systems.systems_file import ServedSystem
+from services.adapter.systems.tally import Tally
 from services.mesh.postgres.database import Database
 from services.mesh.records.leaf import Origin
 from services.mesh.records.sealing import Sealer

@@ -12,7 +12,7 @@ from services.mesh.telemetry import TelemetrySettings
 
 @dataclass(frozen=True)
 class AdapterSettings:
-    """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems_file`.
+    """An adapter's settings. `systems_file` says which systems it serves; see `services.adapter.systems.systems_file`.
 
     `spool_limit` is the number of unpublished changes above which nothing is pulled or delivered.
     `reconciliation_interval_s` lie between two comparisons of all evidence with the audit's; with 0 the adapter makes

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from services.saas_adapter.connectors.scim.reading import OVERLAP
 from tests.support.adapter.connector_suite import ConnectorSuite, Subject

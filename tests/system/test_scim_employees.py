@@ -12,9 +12,9 @@ import pytest
 
 from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.workforce_pb2 import EmployeeSlice
-from services.adapter.connector import UntranslatableError, Value
 from services.adapter.domain.effective import in_effect, slice_in_effect
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.connector import UntranslatableError, Value
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.mesh.contract.validation import violations
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from tests.support.adapter.connector_suite import TODAY, ConnectorSuite, Subject

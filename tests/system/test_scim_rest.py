@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource, instant, parse, quoted
 from services.saas_adapter.connectors.scim.rest import ScimClient

@@ -11,8 +11,8 @@ from google.type.date_pb2 import Date
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Value
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.connector import Value
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.saas_adapter.connectors.scim.connector import ScimConnector
 from services.saas_adapter.connectors.scim.resource import quoted
 from tests.support.systems.scim_workforce import CATALOGUE, DEADLINE_S, Workforce, golden_record, running

@@ -9,8 +9,8 @@ import pytest
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Connector, Document, Value, Writing
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.connector import Connector, Document, Value, Writing
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton import reading
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
 from tests.support.systems.tryton_erp import EVERY, Erp, running

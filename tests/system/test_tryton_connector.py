@@ -16,7 +16,7 @@ from concord.mdm.v1.pack_pb2 import PackConversion, PriceReference, TradeItem
 from concord.mdm.v1.party_pb2 import Classification, PaymentTerms, SupplierSite, TaxId
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from tests.support.adapter.connector_suite import ConnectorSuite, Subject
 from tests.support.systems.tryton_erp import Erp, running
 from tools.postgres import PostgresServer

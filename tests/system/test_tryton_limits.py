@@ -11,7 +11,7 @@ import pytest
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton.connector import TrytonConnector
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient
 from tests.support.systems.tryton_erp import EVERY, options

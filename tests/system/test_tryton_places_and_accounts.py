@@ -10,8 +10,8 @@ import pytest
 from concord.mdm.v1.account_pb2 import Account, AccountSlice
 from concord.mdm.v1.cost_center_pb2 import HierarchyParent
 from concord.mdm.v1.location_pb2 import Location, LocationSlice
-from services.adapter.connector import Document, UntranslatableError, Value, Writing
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.connector import Document, UntranslatableError, Value, Writing
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton import reading
 from tests.support.systems.tryton_erp import EVERY, Erp, running
 from tools.postgres import PostgresServer

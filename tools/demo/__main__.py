@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 
-from services.adapter.remote_error import RemoteError
+from services.adapter.systems.remote_error import RemoteError
 from services.mesh.errors import from_rpc_error
 from tools.demo import catalogue
 from tools.demo.chapters import (

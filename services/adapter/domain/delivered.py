@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from services.adapter.connector import Expression, Value
+from services.adapter.systems.connector import Expression, Value
 
 Matches: TypeAlias = Callable[[str, str, Value], bool]
 """Tells whether a token (first) is that of a path's (second) value (third)."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from services.adapter.masters import contracts
+from services.adapter.hub.masters import contracts
 from services.mesh.postgres.database import driver
 from services.mesh.records.keys import WrappedKey
 from services.mesh.records.sealing import Sealer

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from concord.adapter.v1.adapter_pb2 import DESCRIPTOR
-from services.adapter.registrations import Registrations
+from services.adapter.hub.registrations import Registrations
 from services.adapter.storage.ledger import Ledger
+from services.adapter.synchronising.worker import Worker
 from services.adapter.transport.listing import ListMethods
 from services.adapter.transport.operating import OperatingMethods
 from services.adapter.transport.quarantining import QuarantineMethods
 from services.adapter.transport.scope import Scope
-from services.adapter.worker import Worker
 from services.mesh.postgres.database import Database
 from services.mesh.server import GrpcService
 

@@ -1,8 +1,8 @@
 """Operating a system's synchronisation: its state, sync now, pause, resume."""
 
 from concord.adapter.v1 import adapter_pb2 as pb
+from services.adapter.synchronising.worker import Worker
 from services.adapter.transport.scope import Scope
-from services.adapter.worker import Worker
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.records.idempotency import RequestKey, claim, settle
 from services.mesh.records.leaf import Origin

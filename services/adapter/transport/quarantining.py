@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from concord.adapter.v1 import adapter_pb2 as pb
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
-from services.adapter.connector import Document, UntranslatableError
-from services.adapter.quarantine import Quarantine, mapping_failed
+from services.adapter.incoming.quarantine import Quarantine, mapping_failed
+from services.adapter.synchronising.worker import Worker
+from services.adapter.systems.connector import Document, UntranslatableError
 from services.adapter.transport.scope import Scope, not_found
-from services.adapter.worker import Worker
 from services.mesh.errors import ConcordError
 from services.mesh.records.idempotency import Answer, RequestKey, claim, settle
 from services.mesh.records.leaf import Origin

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.adapter.registrations import Registrations
-from services.adapter.worker import Worker
+from services.adapter.hub.registrations import Registrations
+from services.adapter.synchronising.worker import Worker
 from services.mesh.errors import ConcordError
 from services.mesh.identity.caller import Caller
 

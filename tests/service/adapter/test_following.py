@@ -13,8 +13,8 @@ from concord.adapter.v1.adapter_pb2 import (
 )
 from concord.mdm.v1 import erasure_pb2, ingest_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import Explanation
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
-from services.adapter.systems_file import DeliveryMode
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.systems_file import DeliveryMode
 from services.mesh.records.inspection import revisions_without_change
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.adapter.fake_connector import FakeSystem

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from concord.adapter.v1 import adapter_pb2 as pb
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.supplier_pb2 import LookupSupplierRequest
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.mesh.errors import from_status
 from tests.support.adapter.fake_connector import FakeSystem
 from tests.support.adapter.served import ERP, OPERATOR, ServedAdapter, served_adapter

@@ -7,7 +7,7 @@ from concord.adapter.v1.adapter_pb2 import Delivery, Discrepancy
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.storage.ledger import Content
-from services.adapter.systems_file import DeliveryMode
+from services.adapter.systems.systems_file import DeliveryMode
 from tests.support.adapter.outposts import ERP, Landscape, Session
 
 ONE = "suppliers/000000001"

@@ -11,11 +11,11 @@ from concord.mdm.v1.cost_center_pb2 import CostCenterSlice
 from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Expression
-from services.adapter.intake import Counts
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.incoming.intake import Counts
 from services.adapter.storage.ledger import Content
-from services.adapter.systems_file import DeliveryMode
+from services.adapter.systems.connector import Expression
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.systems_file import DeliveryMode
 from tests.support.adapter.fake_connector import FakeConnector
 from tests.support.adapter.outposts import ERP, Landscape, Session
 

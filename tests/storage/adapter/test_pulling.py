@@ -7,7 +7,7 @@ import pytest
 from concord.adapter.v1.adapter_pb2 import QuarantinedDocument
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.ingest_pb2 import SourceRecord, SubmitSourceRecordsResponse
-from services.adapter.intake import Counts
+from services.adapter.incoming.intake import Counts
 from services.adapter.storage import synchronizations
 from services.mesh.errors import ConcordError
 from tests.support.adapter.fake_hub import LocalHub

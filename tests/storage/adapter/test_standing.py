@@ -3,7 +3,7 @@
 import pytest
 
 from services.adapter.storage.agenda import Depth
-from services.adapter.tally import Tally
+from services.adapter.systems.tally import Tally
 from services.mesh.postgres.database import driver
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.adapter.outposts import ERP, Landscape, Session

@@ -13,9 +13,9 @@ from itertools import islice
 import pytest
 from google.protobuf.message import Message
 
-from services.adapter.connector import Connector, Document, UntranslatableError, Value, Writing
 from services.adapter.domain.delivered import canonical
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.connector import Connector, Document, UntranslatableError, Value, Writing
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 
 TODAY = date(2026, 11, 24)
 

@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import (
+from services.adapter.domain.effective import slice_in_effect
+from services.adapter.systems.connector import (
     Document,
     Expression,
     PulledBatch,
@@ -23,8 +24,7 @@ from services.adapter.connector import (
     Value,
     Writing,
 )
-from services.adapter.domain.effective import slice_in_effect
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 
 BEGINNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
 LONGEST_NAME = 60

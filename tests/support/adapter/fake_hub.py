@@ -17,8 +17,8 @@ from concord.mdm.v1 import change_pb2, ingest_pb2, system_pb2
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.reference_data_pb2 import CodeMap
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.golden import identity, open_golden
-from services.adapter.hub import Hub, Translated
+from services.adapter.hub.client import Hub, Translated
+from services.adapter.hub.golden import identity, open_golden
 from services.mesh.errors import ConcordError, to_status
 
 Outcome = ingest_pb2.SubmitSourceRecordsResponse

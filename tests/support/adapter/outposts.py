@@ -3,18 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.adapter.delivering import Delivering
-from services.adapter.follower import Follower
-from services.adapter.hub import Hub
-from services.adapter.intake import Counts, Intake
+from services.adapter.hub.client import Hub
+from services.adapter.incoming.intake import Counts, Intake
+from services.adapter.incoming.pulling import Pulling
+from services.adapter.outgoing.delivering import Delivering
+from services.adapter.outgoing.follower import Follower
+from services.adapter.outgoing.recovery import Recovery
 from services.adapter.outpost import Outpost
-from services.adapter.pulling import Pulling
-from services.adapter.recovery import Recovery
 from services.adapter.storage import synchronizations
 from services.adapter.storage.agenda import Agenda
 from services.adapter.storage.ledger import Ledger
-from services.adapter.systems_file import DeliveryMode, ServedSystem
-from services.adapter.tally import Tally
+from services.adapter.systems.systems_file import DeliveryMode, ServedSystem
+from services.adapter.systems.tally import Tally
 from services.mesh.postgres.database import Database
 from services.mesh.records.keys import KeyRing
 from services.mesh.records.sealing import Sealer

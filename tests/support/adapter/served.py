@@ -9,10 +9,10 @@ import grpc
 from concord.adapter.v1 import adapter_pb2_grpc
 from concord.adapter.v1.adapter_pb2 import SystemState
 from services.adapter.app import Adapter
-from services.adapter.hub import Hub, HubSettings
+from services.adapter.hub.client import Hub, HubSettings
 from services.adapter.storage.schema import MIGRATIONS
-from services.adapter.systems_file import DeliveryMode, ServedSystem
-from services.adapter.worker import Patience
+from services.adapter.synchronising.worker import Patience
+from services.adapter.systems.systems_file import DeliveryMode, ServedSystem
 from services.development import workloads
 from services.mesh.calling.client import FixedToken, open_channel
 from services.mesh.identity.authentication import AuthenticationSettings, TokenAuthenticator

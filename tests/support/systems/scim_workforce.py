@@ -11,7 +11,7 @@ from google.type.date_pb2 import Date
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Document, Value, Writing
+from services.adapter.systems.connector import Document, Value, Writing
 from services.saas_adapter.connectors.scim.connector import ScimConnector
 from services.saas_adapter.connectors.scim.rest import ScimClient
 from tests.support.adapter.connector_suite import TODAY

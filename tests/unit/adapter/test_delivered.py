@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.adapter.connector import Expression, Value
 from services.adapter.domain.delivered import Delivered, canonical, echoed, field_of, outstanding
+from services.adapter.systems.connector import Expression, Value
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -2,8 +2,8 @@
 
 import itertools
 
-from services.adapter.pause import Pause
-from services.adapter.worker import Patience
+from services.adapter.synchronising.pause import Pause
+from services.adapter.synchronising.worker import Patience
 
 
 def test_a_failing_system_is_tried_less_and_less_down_to_once_a_minute() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.adapter.systems_file import DeliveryMode, SystemsFileError, read_systems_file
+from services.adapter.systems.systems_file import DeliveryMode, SystemsFileError, read_systems_file
 
 
 def _write(tmp_path: Path, text: str) -> Path:

@@ -10,8 +10,8 @@ from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.location_pb2 import Location
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Value
 from services.adapter.domain.delivered import canonical
+from services.adapter.systems.connector import Value
 from services.erp_adapter.domain.tryton import account, account_type, cost_center, item, location, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from tests.support.systems.tryton_storage import TOP, stored

@@ -16,7 +16,7 @@ from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, Hierarch
 from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.location_pb2 import Location
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import UntranslatableError
+from services.adapter.systems.connector import UntranslatableError
 from services.erp_adapter.domain.tryton import account, cost_center, item, lineage, location, note, product, supplier
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from tests.support.systems.tryton_storage import TOP, stored

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry import trace
 
 from concord.mdm.v1 import match_quality_pb2
-from services.adapter.tally import Tally
+from services.adapter.systems.tally import Tally
 from services.audit.domain.leaf import LeafKey
 from services.audit.domain.sequencing import LeafConflictError, Receipt
 from services.audit.transport.observation import Observation

@@ -10,8 +10,8 @@ from hypothesis import given
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Expression, UntranslatableError
 from services.adapter.domain.delivered import canonical
+from services.adapter.systems.connector import Expression, UntranslatableError
 from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import cost_center
 from services.saas_adapter.domain.scim.conventions import Conventions

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
-from services.adapter.connector import UntranslatableError
+from services.adapter.systems.connector import UntranslatableError
 from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import cost_center, department
 from services.saas_adapter.domain.scim.conventions import Conventions

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.workforce_pb2 import EmployeeSlice, WorkContact
-from services.adapter.connector import Expression, UntranslatableError
 from services.adapter.domain.effective import in_effect
+from services.adapter.systems.connector import Expression, UntranslatableError
 from services.mesh.contract.validation import violations
 from services.saas_adapter.domain.scim import employee
 from services.saas_adapter.domain.scim.conventions import Conventions

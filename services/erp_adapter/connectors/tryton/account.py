@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from concord.mdm.v1.account_pb2 import Account
-from services.adapter.connector import Value
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import Value
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton.commands import Refer, differences, timestamps
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.noun import Noun, Site

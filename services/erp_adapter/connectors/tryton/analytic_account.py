@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
-from services.adapter.connector import Value
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import Value
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton import references
 from services.erp_adapter.connectors.tryton.commands import Refer, differences, timestamps
 from services.erp_adapter.connectors.tryton.errors import TrytonError

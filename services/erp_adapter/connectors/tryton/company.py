@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.options import TrytonOptions
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient

@@ -5,8 +5,15 @@ from datetime import date
 
 from google.protobuf.message import Message
 
-from services.adapter.connector import Document, Expression, PulledBatch, Translation, UntranslatableError, Writing
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import (
+    Document,
+    Expression,
+    PulledBatch,
+    Translation,
+    UntranslatableError,
+    Writing,
+)
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton import company, document, reading
 from services.erp_adapter.connectors.tryton.account import ACCOUNT
 from services.erp_adapter.connectors.tryton.analytic_account import ANALYTIC_ACCOUNT
@@ -25,7 +32,7 @@ _AT_ONCE = 250
 
 
 class TrytonConnector:
-    """Speaks to one Tryton; see `services.adapter.connector.Connector`."""
+    """Speaks to one Tryton; see `services.adapter.systems.connector.Connector`."""
 
     kind = "tryton"
     record_types = tuple(noun.record_type for noun in _NOUNS)

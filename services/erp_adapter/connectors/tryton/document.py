@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from services.adapter.connector import Document, UntranslatableError
+from services.adapter.systems.connector import Document, UntranslatableError
 from services.erp_adapter.connectors.tryton import values
 from services.erp_adapter.connectors.tryton.noun import Noun
 from services.erp_adapter.domain.tryton.held import Row

@@ -6,7 +6,7 @@ server. Tracebacks that the server sends along are dropped.
 
 from collections.abc import Sequence
 
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 
 _TRY_LATER = frozenset({404, 408, 429, 500, 502, 503, 504})  # 404: the server cannot reach its database
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
-from services.adapter.connector import Expression, Translation, Value
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import Expression, Translation, Value
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton.company import Company
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.rpc import TrytonClient

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from services.erp_adapter.connectors.tryton import references
 from services.erp_adapter.connectors.tryton.commands import Refer, differences, timestamps
 from services.erp_adapter.connectors.tryton.noun import Noun, Site, read_fields

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.adapter.connector import Document, PulledBatch
+from services.adapter.systems.connector import Document, PulledBatch
 from services.erp_adapter.connectors.tryton import document
 from services.erp_adapter.connectors.tryton.cursor import Cursor
 from services.erp_adapter.connectors.tryton.noun import Noun, Site

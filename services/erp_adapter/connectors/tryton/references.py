@@ -1,6 +1,6 @@
 """Searching the rows that fields refer to: countries, payment terms, units, categories."""
 
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 from services.erp_adapter.connectors.tryton.noun import Site
 from services.erp_adapter.domain.tryton.held import Row

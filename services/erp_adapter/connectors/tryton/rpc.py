@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import httpx
 
-from services.adapter.http_exchange import Answer, exchange
-from services.adapter.pause import Pause
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.synchronising.pause import Pause
+from services.adapter.systems.http_exchange import Answer, exchange
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.erp_adapter.connectors.tryton import errors, header, values
 from services.erp_adapter.connectors.tryton.errors import TrytonError
 

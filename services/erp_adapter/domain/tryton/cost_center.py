@@ -10,8 +10,8 @@ from typing import Any
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Expression, Translation, Value
 from services.adapter.domain.effective import in_effect
+from services.adapter.systems.connector import Expression, Translation, Value
 from services.erp_adapter.domain.path import collection_and_key, element
 from services.erp_adapter.domain.tryton import note, period
 from services.erp_adapter.domain.tryton.conventions import Conventions

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
-from services.adapter.connector import UntranslatableError
+from services.adapter.systems.connector import UntranslatableError
 
 Row: TypeAlias = Mapping[str, Any]
 """A row of Tryton's; one without `id` is to be created."""

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from concord.mdm.v1.item_pb2 import Item
 from concord.mdm.v1.pack_pb2 import PackConversion, PriceReference, TradeItem
-from services.adapter.connector import Expression, Translation, Value
+from services.adapter.systems.connector import Expression, Translation, Value
 from services.erp_adapter.domain.path import element
 from services.erp_adapter.domain.tryton import identifiers, packs, price
 from services.erp_adapter.domain.tryton.conventions import Conventions

@@ -10,7 +10,7 @@ from typing import Any
 
 from concord.mdm.v1.cost_center_pb2 import HierarchyParent
 from concord.mdm.v1.location_pb2 import Location, LocationSlice
-from services.adapter.connector import Expression, Translation, Value
+from services.adapter.systems.connector import Expression, Translation, Value
 from services.erp_adapter.domain.path import element
 from services.erp_adapter.domain.tryton import address, lineage, period
 from services.erp_adapter.domain.tryton.conventions import Conventions

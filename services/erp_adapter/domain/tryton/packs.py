@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from concord.mdm.v1.pack_pb2 import PackConversion
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from services.erp_adapter.domain.tryton import identifiers
 from services.erp_adapter.domain.tryton.held import Held, Row
 

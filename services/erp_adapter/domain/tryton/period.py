@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from google.type.date_pb2 import Date
 
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Value
 from services.adapter.domain.effective import day
+from services.adapter.systems.connector import Value
 
 _ONE_DAY = timedelta(days=1)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from services.erp_adapter.domain.path import collection_and_key
 from services.erp_adapter.domain.tryton import identifiers, packs
 from services.erp_adapter.domain.tryton.conventions import Conventions

@@ -8,7 +8,7 @@ its own number for a code, such as `erp.17`.
 from collections.abc import Mapping, Sequence
 
 from concord.mdm.v1.party_pb2 import SupplierSite
-from services.adapter.connector import Value
+from services.adapter.systems.connector import Value
 from services.erp_adapter.domain.tryton.address import GLN, lines, postal, tells, told
 from services.erp_adapter.domain.tryton.conventions import Conventions
 from services.erp_adapter.domain.tryton.held import Held, Row, is_active, with_child

@@ -6,7 +6,7 @@ from typing import Any
 
 from concord.mdm.v1.party_pb2 import Classification, PaymentTerms, TaxId
 from concord.mdm.v1.supplier_pb2 import Supplier
-from services.adapter.connector import Expression, Translation, Value
+from services.adapter.systems.connector import Expression, Translation, Value
 from services.erp_adapter.domain.path import collection_and_key, element
 from services.erp_adapter.domain.tryton import identifiers, site
 from services.erp_adapter.domain.tryton.conventions import Conventions

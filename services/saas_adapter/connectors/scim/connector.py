@@ -7,8 +7,15 @@ from google.protobuf.message import Message
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.employee_pb2 import Employee
-from services.adapter.connector import Document, Expression, PulledBatch, Translation, UntranslatableError, Writing
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import (
+    Document,
+    Expression,
+    PulledBatch,
+    Translation,
+    UntranslatableError,
+    Writing,
+)
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim import document, reading
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from services.saas_adapter.connectors.scim.departments import Departments
@@ -25,7 +32,7 @@ from services.saas_adapter.domain.scim.department import Department
 
 
 class ScimConnector:
-    """Speaks to one SCIM service; see `services.adapter.connector.Connector`."""
+    """Speaks to one SCIM service; see `services.adapter.systems.connector.Connector`."""
 
     kind = "scim"
     record_types = ("cost_center", "employee")

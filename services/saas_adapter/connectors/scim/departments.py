@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from services.adapter.connector import Document
+from services.adapter.systems.connector import Document
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.document import COST_CENTERS, USERS
 from services.saas_adapter.connectors.scim.entities import Entities

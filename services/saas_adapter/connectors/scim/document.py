@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from services.adapter.connector import Document, UntranslatableError
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import Document, UntranslatableError
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource
 from services.saas_adapter.domain.scim.department import Department

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from services.adapter.connector import Document, UntranslatableError
+from services.adapter.systems.connector import Document, UntranslatableError
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.document import USERS
 from services.saas_adapter.connectors.scim.entities import AT_ONCE, Entities

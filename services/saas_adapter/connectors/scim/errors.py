@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from services.adapter.http_exchange import Answer
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.http_exchange import Answer
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 
 _KINDS = {
     401: RemoteErrorKind.AUTHENTICATION,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim.document import etag
 from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource

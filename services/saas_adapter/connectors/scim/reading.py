@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from services.adapter.connector import PulledBatch
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import PulledBatch
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.cursor import Cursor
 from services.saas_adapter.connectors.scim.departments import Departments

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from services.adapter.http_exchange import Answer, exchange
-from services.adapter.pause import Pause
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.synchronising.pause import Pause
+from services.adapter.systems.http_exchange import Answer, exchange
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.saas_adapter.connectors.scim import errors
 from services.saas_adapter.connectors.scim.errors import ScimError
 from services.saas_adapter.connectors.scim.resource import Resource, instant, parse

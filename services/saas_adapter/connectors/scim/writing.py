@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter
 from concord.mdm.v1.employee_pb2 import Employee
-from services.adapter.connector import Document, UntranslatableError, Value
-from services.adapter.remote_error import RemoteErrorKind
+from services.adapter.systems.connector import Document, UntranslatableError, Value
+from services.adapter.systems.remote_error import RemoteErrorKind
 from services.saas_adapter.connectors.scim import document
 from services.saas_adapter.connectors.scim.document import COST_CENTERS, USERS
 from services.saas_adapter.connectors.scim.employees import Employees

@@ -18,8 +18,8 @@ from typing import Any
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice, HierarchyParent
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import Expression, Translation, UntranslatableError, Value
 from services.adapter.domain.effective import day, in_effect
+from services.adapter.systems.connector import Expression, Translation, UntranslatableError, Value
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.held import Resource, day_after, entity, flag, period, text
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from concord.mdm.v1.cost_center_pb2 import CostCenter, CostCenterSlice
-from services.adapter.connector import Translation, UntranslatableError
+from services.adapter.systems.connector import Translation, UntranslatableError
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.held import Resource, entity, text
 

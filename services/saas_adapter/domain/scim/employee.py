@@ -20,8 +20,8 @@ from typing import Any
 
 from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.workforce_pb2 import EmployeeSlice, WorkContact
-from services.adapter.connector import Expression, Translation, UntranslatableError, Value
 from services.adapter.domain.effective import slice_in_effect
+from services.adapter.systems.connector import Expression, Translation, UntranslatableError, Value
 from services.saas_adapter.domain.scim import workforce
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.held import Resource, day_after, first_day, flag, part, parts, period, text

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from google.type.date_pb2 import Date
 
 from concord.mdm.v1.record_pb2 import EffectivePeriod
-from services.adapter.connector import UntranslatableError
+from services.adapter.systems.connector import UntranslatableError
 from services.saas_adapter.domain.scim.conventions import Conventions
 
 Resource: TypeAlias = Mapping[str, Any]

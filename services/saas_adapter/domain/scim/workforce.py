@@ -21,7 +21,7 @@ from google.type.money_pb2 import Money
 
 from concord.mdm.v1.employee_pb2 import Employee
 from concord.mdm.v1.workforce_pb2 import Assignment, EmployeeSlice, Share, ShiftDifferential
-from services.adapter.connector import UntranslatableError
+from services.adapter.systems.connector import UntranslatableError
 from services.saas_adapter.domain.scim.conventions import Conventions
 from services.saas_adapter.domain.scim.held import Resource, day_after, first_day, parts, period, text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from services.adapter.intake import Counts, Intake
+from services.adapter.incoming.intake import Counts, Intake
 from services.adapter.outpost import Outpost
 from services.adapter.storage import synchronizations
 

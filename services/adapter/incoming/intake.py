@@ -19,12 +19,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Connection
 
 from concord.mdm.v1.ingest_pb2 import Echo, SourceRecord, SubmitSourceRecordsResponse
-from services.adapter.connector import Document, Translation, UntranslatableError
 from services.adapter.domain.delivered import echoed
+from services.adapter.incoming.quarantine import Quarantine
 from services.adapter.outpost import Outpost
-from services.adapter.quarantine import Quarantine
 from services.adapter.storage import documents, synchronizations
 from services.adapter.storage.documents import KnownDocument
+from services.adapter.systems.connector import Document, Translation, UntranslatableError
 from services.mesh.errors import from_status
 
 _LARGEST_RECORD = 3_000_000  # bytes: what the hub takes in one message, with room for the envelope

@@ -3,10 +3,10 @@
 A write whose document was read back as the system's own word would launder the hub's values.
 """
 
-from services.adapter.connector import Document
-from services.adapter.deliveries import Deliveries, OpenDelivery
-from services.adapter.golden import open_golden, record_type_of
+from services.adapter.hub.golden import open_golden, record_type_of
+from services.adapter.outgoing.deliveries import Deliveries, OpenDelivery
 from services.adapter.outpost import Outpost
+from services.adapter.systems.connector import Document
 
 
 class Recovery:

@@ -22,8 +22,8 @@ from concord.mdm.v1 import (
     translation_pb2,
     translation_pb2_grpc,
 )
-from services.adapter.golden import identity, open_golden
-from services.adapter.masters import masters
+from services.adapter.hub.golden import identity, open_golden
+from services.adapter.hub.masters import masters
 from services.mesh.errors import ConcordError, from_rpc_error
 
 _PAGE = 200  # a page of source records has to fit a message

@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import Delivery
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.adapter.connector import Document, UntranslatableError, Value
 from services.adapter.domain.delivered import Delivered
 from services.adapter.outpost import Outpost
 from services.adapter.storage import documents
 from services.adapter.storage.agenda import AgendaEntry
 from services.adapter.storage.documents import KnownDocument
 from services.adapter.storage.ledger import Entry, new_name
+from services.adapter.systems.connector import Document, UntranslatableError, Value
 from services.mesh.errors import ConcordError, to_status
 
 _ACTIVITY = "delivery"

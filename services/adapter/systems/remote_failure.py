@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.mesh.errors import ConcordError
 
 

@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any as PackedAny
 from google.protobuf.message import DecodeError, Message
 
 from concord.governance.v1 import error_reason_pb2 as reasons
-from services.adapter.masters import contracts
+from services.adapter.hub.masters import contracts
 from services.mesh.contract.governance import restricted_paths
 from services.mesh.errors import ConcordError
 

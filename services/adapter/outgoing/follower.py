@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from concord.mdm.v1.change_pb2 import Change, WatchChangesResponse
 from concord.mdm.v1.reference_data_pb2 import CodeMap
-from services.adapter.golden import identity, open_golden
+from services.adapter.hub.golden import identity, open_golden
 from services.adapter.outpost import Outpost
 from services.adapter.storage import documents, synchronizations
 from services.adapter.storage.agenda import AgendaEntry
-from services.adapter.systems_file import DeliveryMode
+from services.adapter.systems.systems_file import DeliveryMode
 
 _AT_ONCE = 200
 _CODE_MAP = "code_map"

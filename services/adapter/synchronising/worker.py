@@ -15,19 +15,19 @@ from datetime import timedelta
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.change_pb2 import WatchChangesResponse
-from services.adapter.delivering import Delivering
-from services.adapter.election import Election
-from services.adapter.follower import Follower
-from services.adapter.intake import Counts, Intake
+from services.adapter.hub.registrations import Registrations
+from services.adapter.incoming.intake import Counts, Intake
+from services.adapter.incoming.pulling import Pulling
+from services.adapter.outgoing.delivering import Delivering
+from services.adapter.outgoing.follower import Follower
+from services.adapter.outgoing.recovery import Recovery
 from services.adapter.outpost import Outpost
-from services.adapter.pause import Pause
-from services.adapter.pulling import Pulling
-from services.adapter.recovery import Recovery
-from services.adapter.registrations import Registrations
-from services.adapter.remote_error import RemoteError
-from services.adapter.remote_failure import typed
 from services.adapter.storage import synchronizations
-from services.adapter.system_states import SystemStates
+from services.adapter.synchronising.election import Election
+from services.adapter.synchronising.pause import Pause
+from services.adapter.synchronising.system_states import SystemStates
+from services.adapter.systems.remote_error import RemoteError
+from services.adapter.systems.remote_failure import typed
 from services.mesh.errors import ConcordError, to_status
 from services.mesh.feed.subscription import FeedSubscription, Subscriber
 from services.mesh.records.spool import SpoolGuard

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from concord.adapter.v1.adapter_pb2 import QuarantinedDocument
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.mdm.v1.ingest_pb2 import SubmitSourceRecordsResponse
-from services.adapter.connector import Document, UntranslatableError
 from services.adapter.outpost import Outpost
 from services.adapter.storage.ledger import Entry, new_name
+from services.adapter.systems.connector import Document, UntranslatableError
 from services.mesh.errors import ConcordError, to_status
 from services.mesh.records.leaf import Origin
 from services.mesh.records.store import Head

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import Discrepancy, QuarantinedDocument
 from services.adapter.storage import synchronizations
-from services.adapter.worker import Worker
+from services.adapter.synchronising.worker import Worker
 from services.mesh.metrics.gauge import Gauge, Point, observe
 from services.mesh.metrics.readings import Reading
 

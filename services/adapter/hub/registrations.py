@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 
-from services.adapter.hub import Hub
+from services.adapter.hub.client import Hub
 from services.mesh.errors import ConcordError
 from services.mesh.identity.caller import Caller
 

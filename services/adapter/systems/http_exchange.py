@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 

@@ -20,21 +20,21 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from concord.adapter.v1.adapter_pb2 import Discrepancy
-from services.adapter.connector import Document, Expression, UntranslatableError, Value, Writing
-from services.adapter.deliveries import Deliveries
-from services.adapter.discrepancies import Discrepancies, Findings
 from services.adapter.domain.delivered import field_of, outstanding
 from services.adapter.domain.effective import next_turn
-from services.adapter.golden import identity, is_in_use, masked_fields, open_golden
-from services.adapter.hub import Translated
-from services.adapter.intake import Intake
+from services.adapter.hub.client import Translated
+from services.adapter.hub.golden import identity, is_in_use, masked_fields, open_golden
+from services.adapter.incoming.intake import Intake
+from services.adapter.outgoing.deliveries import Deliveries
+from services.adapter.outgoing.discrepancies import Discrepancies, Findings
 from services.adapter.outpost import Outpost
-from services.adapter.remote_error import RemoteError, RemoteErrorKind
-from services.adapter.remote_failure import typed
 from services.adapter.storage import documents
 from services.adapter.storage.agenda import AgendaEntry
 from services.adapter.storage.documents import KnownDocument
-from services.adapter.systems_file import DeliveryMode
+from services.adapter.systems.connector import Document, Expression, UntranslatableError, Value, Writing
+from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
+from services.adapter.systems.remote_failure import typed
+from services.adapter.systems.systems_file import DeliveryMode
 from services.mesh.telemetry import span
 
 _log = logging.getLogger(__name__)

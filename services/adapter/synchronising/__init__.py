@@ -1,0 +1,1 @@
+"""Who synchronises a system: one elected worker, in both directions, with pauses, watched by operators."""
