@@ -54,13 +54,6 @@ def resolve(connection: Connection, read_time: datetime) -> int:
     return found
 
 
-def position_of(connection: Connection, record: str, revision: int) -> int | None:
-    """Return the position of a change; None while it waits for its receipt (or does not exist)."""
-    statement = "SELECT p.position FROM changes c JOIN positions p USING (seq) WHERE record = %s AND revision = %s"
-    row = driver(connection).execute(statement, (record, revision)).fetchone()
-    return row[0] if row else None
-
-
 def _one(connection: Connection, statement: str, parameters: dict[str, Any] | None = None) -> tuple[Any, ...]:
     row = driver(connection).execute(statement.encode(), parameters).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row

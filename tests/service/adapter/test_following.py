@@ -15,11 +15,11 @@ from concord.mdm.v1 import erasure_pb2, ingest_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import Explanation
 from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.systems.systems_file import DeliveryMode
-from services.mesh.records.inspection import revisions_without_change
 from services.mesh.telemetry import Telemetry, TelemetrySettings
 from tests.support.adapter.fake_connector import FakeSystem
 from tests.support.adapter.served import ERP, ServedAdapter, served_adapter
 from tests.support.database.databases import Databases
+from tests.support.database.inspection import revisions_without_change
 from tests.support.hub.served import Client, ServedHub
 from tests.support.waiting import eventually
 

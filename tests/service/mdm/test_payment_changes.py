@@ -21,7 +21,7 @@ from services.mdm.storage.schema import MIGRATIONS
 from services.mesh.errors import from_rpc_error, from_status
 from services.mesh.feed.news import News
 from services.mesh.feed.receipts import Receipts, ReceiptSettings
-from services.mesh.records import positions
+from services.mesh.postgres.database import driver
 from services.mesh.records.sealing import Sealer
 from services.mesh.records.spool import backlog
 from tests.support.database.databases import Databases
@@ -91,7 +91,8 @@ class Payers:
 
     def is_published(self, record: str, revision: int) -> bool:
         with self.hub.database.reading() as connection:
-            return positions.position_of(connection, record, revision) is not None
+            published = "SELECT 1 FROM changes JOIN positions USING (seq) WHERE record = %s AND revision = %s"
+            return driver(connection).execute(published, (record, revision)).fetchone() is not None
 
     def lag_s(self) -> float:
         """Return for how long the oldest unpublished change has waited."""

@@ -7,8 +7,8 @@ from sqlalchemy.exc import DBAPIError
 from concord.mdm.v1 import supplier_pb2
 from services.mdm.storage.schema import MIGRATIONS, OPERATIONAL_TABLES
 from services.mesh.records import schema
-from services.mesh.records.inspection import revisions_without_change, tables_without_change_trigger
 from tests.support.database.databases import Databases, MigratedDatabase
+from tests.support.database.inspection import revisions_without_change, tables_without_change_trigger
 from tests.support.hub.stored import TestHub, statement
 
 EXEMPT = {**schema.OPERATIONAL_TABLES, **OPERATIONAL_TABLES}

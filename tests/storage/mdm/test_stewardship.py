@@ -133,7 +133,9 @@ def test_a_closed_cost_center_ends_on_its_day(hub: TestHub) -> None:
 def test_no_value_of_a_restricted_field_lies_in_clear(hub: TestHub) -> None:
     account = party_pb2.BankAccount(code="main", account_number="PLANTEDACCOUNT", account_holder="PLANTEDHOLDER")
     tax_id = party_pb2.TaxId(country="US", scheme="ein", value="041234567")
-    create(hub, wanted(legal_name="BD", bank_accounts=[account], tax_ids=[tax_id]))
+    made = create(hub, wanted(legal_name="BD", bank_accounts=[account], tax_ids=[tax_id]))
+    kept = hub.supplier(made.name)
+    assert (kept.bank_accounts[0].account_number, kept.tax_ids[0].value) == ("PLANTEDACCOUNT", "041234567")
     hub.submit(statement("systems/erp", "1", supplier_pb2.Supplier(lei="x", bank_accounts=[account], tax_ids=[tax_id])))
     tables = [str(name) for (name,) in hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     planted = (b"PLANTEDACCOUNT", b"PLANTEDHOLDER", b"041234567")

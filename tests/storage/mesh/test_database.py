@@ -119,8 +119,30 @@ def test_an_exhausted_pool_is_an_unavailable_dependency(migrated: MigratedDataba
 
 
 def test_migrating_again_changes_nothing(migrated: MigratedDatabase) -> None:
-    for _ in range(2):
-        migrate(migrated.owner, MIGRATIONS, service_role=SERVICE)
+    before = schema(migrated)
+    migrate(migrated.owner, MIGRATIONS, service_role=SERVICE)
+    assert schema(migrated) == before
+    with migrated.opened_by_owner() as owner, owner.transaction() as connection:
+        driver(connection).execute("CREATE TABLE planted (a int)")
+    assert schema(migrated) != before
+
+
+def schema(migrated: MigratedDatabase) -> list[tuple[str, ...]]:
+    """Return what there is in a database, as its catalogs tell it: relations, columns, indexes, triggers, grants."""
+    told = """
+    SELECT 'relation', c.oid::text, c.relname, coalesce(c.relacl::text, ''), coalesce(pg_get_indexdef(i.indexrelid), '')
+    FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'column', a.attrelid::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'trigger', t.oid::text, t.tgname, pg_get_triggerdef(t.oid), '' FROM pg_trigger t
+    UNION ALL
+    SELECT 'function', f.oid::text, f.proname, f.prosrc, coalesce(f.proacl::text, '') FROM pg_proc f
+    WHERE f.pronamespace = 'public'::regnamespace
+    """
+    with migrated.opened_by_owner() as owner, owner.reading() as connection:
+        return sorted(driver(connection).execute(told).fetchall())
 
 
 def test_a_role_name_is_no_place_for_sql(migrated: MigratedDatabase) -> None:

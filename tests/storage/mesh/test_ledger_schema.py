@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import exc
 
 from services.mesh.postgres.database import Database, driver
-from services.mesh.records import inspection
 from services.mesh.records.schema import OPERATIONAL_TABLES, guard_table
+from tests.support.database import inspection
 from tests.support.database.databases import MigratedDatabase
 from tests.support.database.record_service import Ledger
 

@@ -73,17 +73,6 @@ def test_a_read_waits_for_positions_that_are_stamped_and_not_committed(
     assert answers == [2] == [resolve(database, now)]
 
 
-def test_the_position_of_a_change_is_known_once_it_is_published(
-    ledger: Ledger, database: Database, audit: AuditInMemory
-) -> None:
-    ledger.write("suppliers/1")
-    with database.reading() as connection:
-        assert positions.position_of(connection, "suppliers/1", 1) is None
-    publish_everything(database, audit)
-    with database.reading() as connection:
-        assert positions.position_of(connection, "suppliers/1", 1) == 1
-
-
 def _waits_for_advisory_lock(database: Database) -> bool:
     with database.reading() as connection:
         statement = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"

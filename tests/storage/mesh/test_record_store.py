@@ -13,8 +13,9 @@ from concord.mdm.v1.supplier_pb2 import Supplier
 from services.mesh.contract.validation import violations
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import Database, driver
-from services.mesh.records import inspection, positions
+from services.mesh.records import positions
 from services.mesh.records.store import RevisionDraft, State
+from tests.support.database import inspection
 from tests.support.database.record_service import ORIGIN, AuditInMemory, Ledger, draft, publish_everything
 from tests.support.waiting import eventually
 

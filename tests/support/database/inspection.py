@@ -1,4 +1,4 @@
-"""Questions that tests and operators ask a service's database about its own completeness."""
+"""Questions to a service's database about its own completeness."""
 
 from collections.abc import Mapping
 
