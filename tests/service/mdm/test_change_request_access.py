@@ -168,7 +168,7 @@ def test_bad_input_is_refused_with_its_reason_and_field(buyer: Requester) -> Non
         ),
         (lambda: buyer.ask(record, item_pb2.Item()), reasons.ERROR_REASON_MALFORMED_MESSAGE, "content"),
         (lambda: buyer.ask(record, new, ["legal_nmae"]), reasons.ERROR_REASON_UNKNOWN_FIELD, "update_mask"),
-        (lambda: buyer.ask(record, new, ["state"]), reasons.ERROR_REASON_FIELD_NOT_WRITABLE, "state"),
+        (lambda: buyer.ask(record, new, ["state"]), reasons.ERROR_REASON_FIELD_NOT_WRITABLE, "update_mask"),
         (
             lambda: buyer.ask(record, Supplier(name="suppliers/other", phone="2")),
             reasons.ERROR_REASON_CONSTRAINT_VIOLATED,
@@ -189,7 +189,7 @@ def test_bad_input_is_refused_with_its_reason_and_field(buyer: Requester) -> Non
         (
             lambda: buyer.ask(new, Supplier(name="suppliers/mine", entities=[NORTH])),
             reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-            "name",
+            "content.name",
         ),
         (
             lambda: buyer.ask(new, Supplier(legal_name="New", entities=[NORTH]), ["legal_name"]),

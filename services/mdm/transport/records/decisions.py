@@ -16,6 +16,7 @@ from services.mdm.domain.slot import group_of, is_sliced
 from services.mdm.storage.stewardship.golden_decisions import Stewardship, not_found
 from services.mdm.storage.stewardship.merging import Marked, Merging, Ruling
 from services.mdm.transport.calls.deciding import RESTRICTED, Deciding, day_of, may_see_restricted
+from services.mdm.transport.calls.hub_fields import not_writable
 from services.mdm.transport.calls.responses import Responses
 from services.mesh.contract import validation
 from services.mesh.contract.field_masks import apply_mask, resolve_mask
@@ -37,7 +38,7 @@ class MasterDecisions:
     def create(self, request: Any, call: Call) -> Message:
         """Found a record on a steward's word."""
         desired = getattr(request, self._type.singular)
-        refuse_metadata(desired)
+        refuse_metadata(desired, self._type.singular)
         decided = self._stewardship.create(self._type, desired, self._deciding.decision(request, call))
         return self._response(call, **{self._type.singular: decided})
 
@@ -101,17 +102,20 @@ def writable_paths(record_type: RecordType, said: Message, mask: FieldMask, call
     for path in mask.paths:
         field = path.partition(".")[0]
         if field in METADATA and path != "*":
-            raise _not_writable(path)
+            raise not_writable(path, "update_mask")
         if field in unseen:
             raise _unseen(field)
     return tuple(path for path in paths if (field := path.partition(".")[0]) in writable and field not in unseen)
 
 
-def refuse_metadata(desired: Message) -> None:
-    """Raise FIELD_NOT_WRITABLE for a new record that says what the hub sets, other than its entities."""
+def refuse_metadata(desired: Message, said_in: str) -> None:
+    """Raise FIELD_NOT_WRITABLE for a new record that says what the hub sets, other than its entities.
+
+    `said_in` is the request's field that holds the record.
+    """
     for field, _ in desired.ListFields():
         if field.name in METADATA and field.name != "entities":
-            raise _not_writable(field.name)
+            raise not_writable(field.name, f"{said_in}.{field.name}")
 
 
 def require_clearance(record_type: RecordType, path: str, call: Call) -> None:
@@ -152,13 +156,4 @@ def _unseen(field: str) -> ConcordError:
         reasons.ERROR_REASON_PERMISSION_MISSING,
         f"{field} holds fields that you may not see",
         metadata={"permission": RESTRICTED, "field": field},
-    )
-
-
-def _not_writable(path: str) -> ConcordError:
-    return ConcordError(
-        reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-        f"{path} is not yours to set",
-        metadata={"field": path},
-        violations=[FieldViolation(path, "is set by the hub")],
     )

@@ -8,12 +8,11 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from concord.governance.v1 import error_reason_pb2 as reasons
 from services.mdm.storage.deciding.scope import missing
+from services.mdm.transport.calls.hub_fields import not_writable
 from services.mesh.contract.field_masks import apply_mask, resolve_mask
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.contract.validation import constraint_violated, violations
-from services.mesh.errors import ConcordError, FieldViolation
 
 _HUB_SETS = ("name", "etag", "revision", "update_time", "retired")
 
@@ -64,12 +63,7 @@ def merging(field: str, said: M, mask: FieldMask) -> Callable[[M], M]:
 def _writable(mask: FieldMask, said: Message) -> tuple[str, ...]:
     for path in mask.paths:
         if _top(path) in _HUB_SETS:
-            raise ConcordError(
-                reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-                f"{path} is not yours to set",
-                metadata={"field": path},
-                violations=[FieldViolation(path, "is set by the hub")],
-            )
+            raise not_writable(path, "update_mask")
     return tuple(path for path in resolve_mask(mask, said) if _top(path) not in _HUB_SETS)
 
 

@@ -201,7 +201,7 @@ class ChangeRequestMethods:
         wrong = [FieldViolation(field, "does not go with a new record") for field, given in stray.items() if given]
         if wrong:
             raise validation.constraint_violated(wrong)
-        refuse_metadata(said)
+        refuse_metadata(said, "content")
         decision = self._deciding.decision(request, call)
         return self._requests.ask_for_record(record_type, said, request.reason, decision)
 

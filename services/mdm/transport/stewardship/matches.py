@@ -10,6 +10,7 @@ from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.matching.decisions import MatchDecisions, Question
 from services.mdm.storage.stewardship.merging import Merging
 from services.mdm.transport.calls.deciding import Deciding
+from services.mdm.transport.calls.hub_fields import not_writable
 from services.mesh.contract.pagination import PageToken, page_size
 from services.mesh.errors import ConcordError, FieldViolation
 from services.mesh.server import Call
@@ -40,7 +41,7 @@ class MatchMethods:
         """Decide on a pair."""
         for field, _ in request.match_decision.ListFields():
             if field.name in _SET_BY_THE_HUB:
-                raise _not_writable(field.name)
+                raise not_writable(field.name, f"match_decision.{field.name}")
         decided = self._merging.decide(
             request.match_decision, self._deciding.decision(request, call), withdraw=request.withdraw_decisions
         )
@@ -90,12 +91,3 @@ def require_type(name: str) -> None:
             metadata={"record_type": name},
             violations=[FieldViolation("record_type", "is no record type")],
         )
-
-
-def _not_writable(field: str) -> ConcordError:
-    return ConcordError(
-        reasons.ERROR_REASON_FIELD_NOT_WRITABLE,
-        f"{field} is not yours to set",
-        metadata={"field": field},
-        violations=[FieldViolation(f"match_decision.{field}", "is set by the hub")],
-    )
