@@ -35,7 +35,7 @@ class Gate:
 
 
 class Deadline(Gate):
-    """Refuses what is too late already; bounds what came without a bound, streams excepted."""
+    """Refuses what is too late already; gives a deadline to what came without one, streams excepted."""
 
     def __init__(self, default: timedelta) -> None:
         self._default_s = default.total_seconds()

@@ -24,8 +24,9 @@ class ServerSettings:
     unary calls; more of these than the cores keep busy hand the interpreter to one another (docs/how-to/bench.md).
     `writers` serve unary calls that change records or append evidence: they mostly wait, and the more wait the more
     share a transaction. `waiting` calls may wait for the workers, and as many for the writers; then calls are refused.
-    `default_deadline_s` bounds unary calls that come without a deadline. Plaintext is refused on addresses other than
-    loopback unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
+    `default_deadline_s` is the deadline of unary calls that come without one: handlers that wait for others wait no
+    longer; statements are bounded by the database's own limit. Plaintext is refused on addresses other than loopback
+    unless `allow_plaintext`. `reuse_port` lets several processes share one port. `reflection` tells the
     contracts to whoever asks. `own_core` says that nothing else runs on the process's core (docs/operations.md).
     `health_port` serves health, and nothing else, in plaintext: probes hold no credentials.
     """
