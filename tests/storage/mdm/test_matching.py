@@ -13,9 +13,10 @@ from concord.mdm.v1 import match_model_pb2, match_pb2, merge_pb2, supplier_pb2
 from services.mdm.domain.matching.learning.defaults import default_model
 from services.mdm.domain.matching.model import MatchModel
 from services.mdm.domain.types.supplier import SUPPLIER
-from services.mdm.storage.matching import matcher
+from services.mdm.storage.matching import match_index, matcher
 from services.mdm.storage.stewardship.merging import Marked, Ruling
 from services.mdm.storage.tables import crosswalk
+from services.mdm.storage.writing import rematching
 from services.mdm.storage.writing.write_path import Applied
 from services.mesh.errors import ConcordError
 from services.mesh.records import store
@@ -112,6 +113,39 @@ def test_a_piece_that_moves_more_than_a_transaction_may_change_is_matched_in_sma
     assert caplog.messages == []
     assert groups(hub, example) == groups(modelled, example)
     check_consistent(hub)
+
+
+def test_a_record_that_moves_more_than_a_transaction_may_change_holds_up_no_other(
+    hub: TestHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    linking, asking = default_model(SUPPLIER), replace(default_model(SUPPLIER), link_millibits=None)
+    put_in_force(hub, SUPPLIER, linking)
+    example = mark()
+    together = submitted(hub, *(said(example, place, ALIKE) for place in range(6)))
+    assert groups(hub, example) == {frozenset(range(6))}
+    submitted(hub, *(said(mark(), 0, supplier_pb2.Supplier(legal_name=name)) for name in ("Quite", "Another")))
+    put_in_force(hub, SUPPLIER, asking)
+
+    monkeypatch.setattr(rematching, "REST_S", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "MOST_CHANGES_A_TRANSACTION", 4)
+        while hub.parts.rematching.work():
+            pass
+        held_up = sorted(each.source_record for each in together)
+        assert left_behind(hub) == held_up
+        assert [message.split()[0] for message in caplog.messages] == held_up
+    while hub.parts.rematching.work():
+        pass
+    assert left_behind(hub) == []
+    assert groups(hub, example) == {frozenset({place}) for place in range(6)}
+    check_consistent(hub)
+
+
+def left_behind(hub: TestHub) -> list[str]:
+    """Return the source records that the model in force has not matched."""
+    landscape = hub.parts.transactions.read(hub.parts.registry.read)
+    asked = (SUPPLIER.name, landscape.models[SUPPLIER.name].revision, hub.parts.store.sealer.version, 1000)
+    return hub.parts.transactions.read(lambda connection: match_index.behind(connection, *asked))
 
 
 def test_what_is_said_anew_is_matched_anew_and_names_stay(modelled: TestHub) -> None:

@@ -111,7 +111,7 @@ WHERE r.record_type = %s AND c.live
 AND (coalesce(n.model_revision, 0) < %s OR coalesce(n.token_version, -1) NOT IN (0, %s))
 """
 _COUNT_BEHIND = f"SELECT count(*) {_BEHIND_ALL}"
-_BEHIND = f"SELECT c.source_record {_BEHIND_ALL} ORDER BY c.source_record LIMIT %s"
+_BEHIND = f"SELECT c.source_record {_BEHIND_ALL} AND c.source_record <> ALL(%s) ORDER BY c.source_record LIMIT %s"
 
 Profiles = Mapping[str, tuple[Profile | None, Collection[int]]]
 """By source record its profile, None = it has no voice, and its keys, each once."""
@@ -240,17 +240,24 @@ def replace_edges(connection: Connection, sources: Collection[str], new: Iterabl
         driver(connection).execute(_PUT_EDGES, columns, prepare=True)
 
 
-def behind(connection: Connection, record_type: str, model_revision: int, key_version: int, limit: int) -> list[str]:
+def behind(  # noqa: PLR0913 - what they are behind of, and how many are asked for
+    connection: Connection,
+    record_type: str,
+    model_revision: int,
+    key_version: int,
+    limit: int,
+    without: Collection[str] = (),
+) -> list[str]:
     """Return living source records of a type that are not indexed by a revision of its model, by name.
 
     Nor are those whose RESTRICTED values are tokens under another version of the key: they equal nothing any more.
     """
-    asked = (record_type, model_revision, key_version, limit)
+    asked = (record_type, model_revision, key_version, list(without), limit)
     return [name for (name,) in driver(connection).execute(_BEHIND.encode(), asked, prepare=True)]
 
 
 def count_behind(connection: Connection, record_type: str, model_revision: int, key_version: int) -> int:
-    """Count what `behind` returns without a limit."""
+    """Count what `behind` returns without a limit, whoever is left out."""
     row = driver(connection).execute(_COUNT_BEHIND.encode(), (record_type, model_revision, key_version)).fetchone()
     return row[0] if row else 0
 

@@ -8,6 +8,7 @@ the index itself, so that it goes on after a restart where it stopped.
 
 import logging
 import time
+from collections import defaultdict
 
 from sqlalchemy import Connection
 
@@ -44,6 +45,7 @@ class Rematching:
         self._transactions = transactions
         self._path = path
         self._rests: dict[str, tuple[int, float]] = {}
+        self._passed_over: defaultdict[str, set[str]] = defaultdict(set)
 
     def work(self) -> bool:
         """Do the next piece in the hub's own name; tell whether there was one.
@@ -60,18 +62,28 @@ class Rematching:
             matched = self._matched(name)
             if not matched:
                 self._rests[name] = (model.revision, time.monotonic() + REST_S)
+                self._passed_over.pop(name, None)
             done += matched
         return done > 0
 
     def _matched(self, name: str) -> int:
-        """Match the next source records of a type; what can't be matched holds up its own type alone."""
+        """Match the next source records of a type; one that can't be matched holds up no other."""
         try:
             return self._step(name, ORIGIN, AT_ONCE)
         except ConcordError as error:
             if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES:
                 raise
-            _log.error("%s: a source record hangs together with more than one transaction may change", name)
-            return 0
+            return self._pass_over_next(name)
+
+    def _pass_over_next(self, name: str) -> int:
+        """Leave the next source record of a type as it is until the type has rested."""
+        landscape = self._transactions.read(self._path.registry.read)
+        passed_over = self._transactions.read(lambda connection: self._behind(connection, landscape, name, 1))
+        _log.error(
+            "%s hangs together with more than one transaction may change: it is not matched", ", ".join(passed_over)
+        )
+        self._passed_over[name].update(passed_over)
+        return len(passed_over)
 
     def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
         """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""
@@ -92,10 +104,14 @@ class Rematching:
         if model is None or record_type is None:
             return 0
         Matcher.hold(connection, landscape, [name])
-        behind = match_index.behind(connection, name, model.revision, self._path.store.sealer.version, at_once)
+        behind = self._behind(connection, landscape, name, at_once)
         if behind:
             self._match_again(connection, record_type, landscape, behind, origin)
         return len(behind)
+
+    def _behind(self, connection: Connection, landscape: Landscape, name: str, at_once: int) -> list[str]:
+        model, version = landscape.models[name], self._path.store.sealer.version
+        return match_index.behind(connection, name, model.revision, version, at_once, self._passed_over[name])
 
     def _match_again(
         self, connection: Connection, record_type: RecordType, landscape: Landscape, behind: list[str], origin: Origin
