@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the command line; return the exit status."""
     given = _parser().parse_args(arguments)
     try:
-        trust = Trust.read(given.key, given.witness, given.receipts, given.earlier, given.asked)
+        trust = Trust.read(given.key, given.witness, given.receipts, given.earlier, given.asked, given.record)
         with Bundle(given.bundle) as bundle:
             verdict = verify(bundle, trust)
     except UnreadableError as error:
@@ -39,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     several("--key", required=True, help="public keys of the log, one a line")
     several("--witness", default=[], help="public key of a witness that has to have cosigned")
     several("--receipts", default=[], help="receipts that a service kept")
+    told = "a record of which the bundle has to hold every revision"
+    parser.add_argument("--record", action="append", default=[], metavar="NAME", help=told)
     parser.add_argument("--earlier", type=Path, metavar="FILE", help="a checkpoint that you kept from an earlier check")
     parser.add_argument("--asked", metavar="TIME", help="when you asked for the bundle, as 2026-11-30T08:00:00Z")
     return parser

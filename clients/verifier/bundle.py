@@ -6,6 +6,7 @@ keys are never taken from it.
 """
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ _LARGEST_PROOF_BYTES = 2 * LARGEST_NOTE_BYTES
 _LONGEST_LINE_BYTES = 2_000_000  # a leaf of 1 MiB in Base64, and its labels
 _FIELDS = {"index": int, "source_service": str, "record": str, "revision": int, "leaf_hash": str}
 _LEAF = "leaf"
+_LARGEST = 2**63
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -139,15 +142,17 @@ def labelled(line: bytes, extra: frozenset[str], what: str) -> dict[str, Any]:
     """Read a JSON line with a place, a key and a hash, and the `extra` members. Raises UnreadableError."""
     try:
         told = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{what} has a line that is not JSON") from error
     if not isinstance(told, dict) or told.keys() != _FIELDS.keys() | extra:
         raise UnreadableError(f"{what} has a line without exactly the members {', '.join([*_FIELDS, *sorted(extra)])}")
     for name, kind in _FIELDS.items():
         if type(told[name]) is not kind:
             raise UnreadableError(f"{what} has a line whose {name} is no {kind.__name__}")
-    if told["index"] < 0 or told["revision"] < 1:
+    if not 0 <= told["index"] < _LARGEST or not 1 <= told["revision"] < _LARGEST:
         raise UnreadableError(f"{what} has a line with an impossible index or revision")
+    if any(_SURROGATE.search(value) for value in told.values() if isinstance(value, str)):
+        raise UnreadableError(f"{what} has a line with half a character")
     return told
 
 

@@ -4,7 +4,7 @@ Who holds the audit's database and its signing key can build a log in which ever
 what the services were told when they wrote: so a receipt that the log does not honour tells what became of its leaf.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,17 +31,37 @@ class Comparison:
     later: int = 0
 
 
-def compared_selection(leaves: Mapping[int, SeenLeaf], receipts: Sequence[KeptReceipt]) -> Comparison:
-    """Compare some leaves of the log, by place: each has to be what its receipt says, if its service kept any."""
+def compared_selection(
+    leaves: Mapping[int, SeenLeaf],
+    receipts: Sequence[KeptReceipt],
+    records: Collection[str],
+    size: int,
+    covered_until: datetime | None,
+) -> Comparison:
+    """Compare some leaves of a log of `size`, by place: each has to be what its receipt says, if its service kept any.
+
+    Of `records`, whose leaves all have to be there, each receipt has to be honoured; of others only that no receipt is
+    of a leaf behind the log's end that has to be in it (as `compared_whole` says).
+    """
     kept, found = _by_place(receipts)
     services = services_of(receipts)
+    behind = {index: one for index, one in kept.items() if index >= size}
+    lost = {index: one for index, one in behind.items() if _is_covered(one, covered_until)}
+    if lost:
+        found.append(_replayed(lost, size))
+    for index, one in sorted(kept.items()):
+        if one.key.record in records and index < size and index not in leaves:
+            told = f"{one.key} was receipted at this place, and the bundle lacks it"
+            found.append(Finding(Falsehood.MISSING_LEAF, told, index))
     for index, leaf in leaves.items():
         receipt = kept.get(index)
         if receipt is not None and receipt.leaf_hash != leaf.leaf_hash:
             found.append(_changed(index, leaf, receipt))
+        elif receipt is not None and receipt.key != leaf.key:
+            found.append(_mislabelled(index, leaf, receipt))
         elif receipt is None and _is_promised(leaf.key, services):
             found.append(_forged(index, leaf))
-    return Comparison(tuple(found), sum(index in kept for index in leaves))
+    return Comparison(tuple(found), sum(index in kept for index in leaves), len(behind) - len(lost))
 
 
 def compared_whole(
@@ -55,6 +75,11 @@ def compared_whole(
     kept, found = _by_place(receipts)
     services = services_of(receipts)
     broken = {index: one for index, one in kept.items() if not _honoured(leaves.get(index), one)}
+    found += [
+        _mislabelled(index, leaves[index], one)
+        for index, one in sorted(kept.items())
+        if index not in broken and leaves[index].key != one.key
+    ]
     unpromised = {
         index: leaf
         for index, leaf in leaves.items()
@@ -142,6 +167,11 @@ def _changed(index: int, leaf: SeenLeaf, receipt: KeptReceipt) -> Finding:
         told = f"the bytes that are left of {receipt.key} are not those that were receipted"
         return Finding(Falsehood.TRUNCATED_LEAF, told, index)
     return Finding(Falsehood.EDITED_LEAF, f"{receipt.key} was receipted with another hash", index)
+
+
+def _mislabelled(index: int, leaf: SeenLeaf, receipt: KeptReceipt) -> Finding:
+    """Return what is false of a leaf without bytes: those of any other say what it is."""
+    return Finding(Falsehood.MISLABELLED_LEAF, f"labelled as {leaf.key}, it was receipted as {receipt.key}", index)
 
 
 def _deleted(receipt: KeptReceipt) -> Finding:

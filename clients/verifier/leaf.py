@@ -1,8 +1,8 @@
 """What the bytes of a leaf say of themselves, read from protobuf's wire format without the contract's code.
 
-Of `concord.audit.v1.Leaf` only the key is needed: source_service = 1, record = 2, revision = 3. What a whole leaf ends
-with tells it from the beginning of one: the leaf of a change has a content_digest = 19, that of an act what was done,
-in one of the fields from 22 on.
+Of `concord.audit.v1.Leaf` little is needed: the key (source_service = 1, record = 2, revision = 3), and what a pruning
+(25) says it pruned. What a whole leaf ends with tells it from the beginning of one: the leaf of a change has a
+content_digest = 19, that of an act what was done, in one of the fields from 22 on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ _SOURCE_SERVICE, _RECORD, _REVISION, _CONTENT_DIGEST, _FIRST_ACT = 1, 2, 3, 19, 
 _VARINT, _EIGHT_BYTES, _COUNTED, _FOUR_BYTES = 0, 1, 2, 5
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
 _LONGEST_VARINT = 10
+_PRUNING, _FIRST_PRUNED, _LAST_PRUNED = 25, 2, 3
 _ACTS = ("denials/", "disclosures/", "prunings/", "questions/")
 
 
@@ -23,7 +24,8 @@ class LeafKey(NamedTuple):
     revision: int
 
     def __str__(self) -> str:
-        return f"{self.record} revision {self.revision} of {self.source_service}"
+        """Return it for people: whoever made the bundle chose these texts, and a terminal obeys some characters."""
+        return f"{_harmless(self.record)} revision {self.revision} of {_harmless(self.source_service)}"
 
     @property
     def is_act(self) -> bool:
@@ -32,10 +34,12 @@ class LeafKey(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """What bytes say of themselves: their key, None for what is no leaf; and whether they are the beginning of one."""
+    """What bytes say: their key, None for what is no leaf; whether they are the beginning of one; what was pruned."""
 
     key: LeafKey | None
     is_cut_short: bool = False
+    pruned: tuple[int, int] | None = None
+    """Places of the first and last leaf whose bodies it says were deleted because their time was over."""
 
 
 class _CutShortError(Exception):
@@ -49,7 +53,8 @@ class _NotALeafError(Exception):
 def stated_by(data: bytes) -> Stated:
     """Return what a leaf's bytes state."""
     try:
-        return Stated(_key(dict(_fields(data))))
+        found = dict(_fields(data))
+        return Stated(_key(found), pruned=_pruning(found.get(_PRUNING)))
     except _CutShortError:
         return Stated(None, is_cut_short=True)
     except (_NotALeafError, UnicodeDecodeError):
@@ -63,6 +68,18 @@ def _key(found: Mapping[int, int | bytes]) -> LeafKey:
     if not isinstance(service, bytes) or not isinstance(record, bytes) or not isinstance(revision, int):
         raise _NotALeafError
     return LeafKey(service.decode(), record.decode(), revision)
+
+
+def _pruning(told: int | bytes | None) -> tuple[int, int] | None:
+    if not isinstance(told, bytes):
+        return None
+    found = dict(_fields(told))
+    first, last = (found.get(number, 0) for number in (_FIRST_PRUNED, _LAST_PRUNED))
+    return (first, last) if isinstance(first, int) and isinstance(last, int) else None
+
+
+def _harmless(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

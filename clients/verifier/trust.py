@@ -20,7 +20,8 @@ class Trust:
 
     `log_keys` may be several, for a log that changed its key. Each of the `witnesses` has to have cosigned. `earlier`
     is a checkpoint kept from an earlier check. `receipts` are those that services kept; None where none are at hand.
-    `asked_at` is when the bundle was asked for: with it a state that was old then is found out by receipts.
+    `asked_at` is when the bundle was asked for: with it a state that was old then is found out by receipts. Of
+    `records` the bundle has to hold every revision.
     """
 
     log_keys: Sequence[VerifierKey]
@@ -28,6 +29,7 @@ class Trust:
     receipts: Sequence[KeptReceipt] | None = None
     earlier: Checkpoint | None = None
     asked_at: datetime | None = None
+    records: frozenset[str] = frozenset()
 
     @classmethod
     def read(
@@ -37,6 +39,7 @@ class Trust:
         kept: Sequence[Path] = (),
         earlier: Path | None = None,
         asked: str | None = None,
+        records: Sequence[str] = (),
     ) -> Self:
         """Read it from files: keys one a line, receipts one a line, a checkpoint; `asked` as RFC 3339.
 
@@ -48,6 +51,7 @@ class Trust:
             receipts=[receipt for path in kept for receipt in receipts.read(path)] if kept else None,
             earlier=None if earlier is None else Checkpoint.parse(_content(earlier)),
             asked_at=None if asked is None else moment_of(asked, "the time when the bundle was asked for"),
+            records=frozenset(records),
         )
 
 

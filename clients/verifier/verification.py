@@ -29,7 +29,8 @@ class _Walk:
     tree: GrowingTree = field(default_factory=GrowingTree)
     earlier_root: bytes | None = None
     next_index: int = 0
-    pruned: int = 0
+    pruned: list[int] = field(default_factory=list)
+    prunings: list[tuple[int, int]] = field(default_factory=list)
     seen: dict[int, SeenLeaf] = field(default_factory=dict)
     revisions: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -54,8 +55,18 @@ def verify(bundle: Bundle, trust: Trust) -> Verdict:
         cosignatures=tuple(cosigned),
         continues=None if trust.earlier is None else trust.earlier.size,
         receipts=None if trust.receipts is None else comparison.compared,
-        findings=(*of_leaves[:MOST_FINDINGS], *_root_findings(bundle, walk), *of_history, *of_checkpoint),
-        open=(*_open(bundle, walk, trust), *_open_by_receipts(walk, trust.receipts, comparison)),
+        findings=(
+            *of_leaves[:MOST_FINDINGS],
+            *_absence_findings(walk, trust),
+            *_root_findings(bundle, walk),
+            *of_history,
+            *of_checkpoint,
+        ),
+        open=(
+            *_open(bundle, walk, trust),
+            *_open_by_time(bundle, cosigned, trust),
+            *_open_by_receipts(walk, trust.receipts, comparison),
+        ),
     )
 
 
@@ -86,11 +97,17 @@ def _signatures(checkpoint: Checkpoint, trust: Trust) -> tuple[str, list[Cosigna
 def _walked(bundle: Bundle, trust: Trust) -> _Walk:
     walk = _Walk()
     for leaf in bundle.leaves():
+        # One leaf too many is false already: what comes behind it may be without end.
+        if walk.tree.size > bundle.checkpoint.size:
+            break
         stated = Stated(None) if leaf.data is None else stated_by(leaf.data)
         if len(walk.findings) < MOST_FINDINGS:
-            walk.findings += _leaf_findings(bundle, walk, leaf, stated)
+            walk.findings += _leaf_findings(bundle, walk, leaf, stated, trust)
         walk.next_index = leaf.index + 1
-        walk.pruned += leaf.data is None
+        if leaf.data is None:
+            walk.pruned.append(leaf.index)
+        if stated.pruned is not None:
+            walk.prunings.append(stated.pruned)
         walk.tree.add(leaf.leaf_hash)
         if trust.earlier is not None and walk.tree.size == trust.earlier.size:
             walk.earlier_root = walk.tree.root()
@@ -99,13 +116,15 @@ def _walked(bundle: Bundle, trust: Trust) -> _Walk:
     return walk
 
 
-def _leaf_findings(bundle: Bundle, walk: _Walk, leaf: BundledLeaf, stated: Stated) -> Iterator[Finding]:
+def _leaf_findings(bundle: Bundle, walk: _Walk, leaf: BundledLeaf, stated: Stated, trust: Trust) -> Iterator[Finding]:
     if leaf.data is not None:
         yield from _content_findings(leaf, leaf.data, stated)
     if bundle.is_complete:
         yield from _row_findings(walk, leaf)
     else:
         yield from _proof_findings(bundle, leaf)
+    if bundle.is_complete or leaf.key.record in trust.records:
+        yield from _revision_findings(walk, leaf)
 
 
 def _content_findings(leaf: BundledLeaf, data: bytes, stated: Stated) -> Iterator[Finding]:
@@ -119,16 +138,26 @@ def _content_findings(leaf: BundledLeaf, data: bytes, stated: Stated) -> Iterato
 
 
 def _row_findings(walk: _Walk, leaf: BundledLeaf) -> Iterator[Finding]:
-    """Look at the leaf's place among all leaves, and among those of its record: neither row has a hole."""
+    """Look at the leaf's place among all leaves: the row has no hole."""
     if leaf.index != walk.next_index:
         told = f"a complete bundle holds every leaf, and the next one is leaf {leaf.index}"
         yield Finding(Falsehood.MISSING_LEAF, told, walk.next_index)
+
+
+def _revision_findings(walk: _Walk, leaf: BundledLeaf) -> Iterator[Finding]:
+    """Look at the leaf's place among those of its record: that row has no hole either."""
     record, revision = leaf.key[:2], leaf.key.revision
     before = walk.revisions.get(record, 0)
     walk.revisions[record] = revision
     if revision != before + 1:
         told = f"{leaf.key} comes behind revision {before}: what is between was never appended, or taken away"
         yield Finding(Falsehood.MISSING_LEAF, told, leaf.index)
+
+
+def _absence_findings(walk: _Walk, trust: Trust) -> Iterator[Finding]:
+    present = {record for _, record in walk.revisions}
+    for record in sorted(trust.records - present):
+        yield Finding(Falsehood.MISSING_LEAF, f"the bundle has no leaf of {record}")
 
 
 def _proof_findings(bundle: Bundle, leaf: BundledLeaf) -> Iterator[Finding]:
@@ -163,9 +192,9 @@ def _root_findings(bundle: Bundle, walk: _Walk) -> Iterator[Finding]:
 def _compared(bundle: Bundle, walk: _Walk, trust: Trust) -> Comparison:
     if trust.receipts is None:
         return Comparison()
-    if not bundle.is_complete:
-        return compared_selection(walk.seen, trust.receipts)
     covered_until = None if trust.asked_at is None else trust.asked_at - MOST_BEHIND
+    if not bundle.is_complete:
+        return compared_selection(walk.seen, trust.receipts, trust.records, bundle.checkpoint.size, covered_until)
     return compared_whole(walk.seen, trust.receipts, covered_until)
 
 
@@ -206,7 +235,21 @@ def _open(bundle: Bundle, walk: _Walk, trust: Trust) -> Iterator[str]:
     if not bundle.is_complete:
         yield "that these are all leaves of the question that was asked (the bundle is a selection)"
     if walk.pruned:
-        yield f"what {walk.pruned} pruned leaves say (only their hashes are kept)"
+        yield f"what {len(walk.pruned)} pruned leaves say (only their hashes are kept)"
+    if untold := [place for place in walk.pruned if not any(first <= place <= last for first, last in walk.prunings)]:
+        told = f"that the audit pruned {len(untold)} of them when their time was over"
+        yield f"{told} (no leaf of this bundle tells of that; the first is leaf {untold[0]})"
+
+
+def _open_by_time(bundle: Bundle, cosigned: Sequence[Cosignature], trust: Trust) -> Iterator[str]:
+    """Tell where nothing bounds how old the state is that was shown: a quiet log is cosigned seldom."""
+    if trust.asked_at is None or (bundle.is_complete and trust.receipts is not None):
+        return
+    newest = max((each.at for each in cosigned), default=None)
+    if newest is None:
+        yield "that this was the newest state when you asked (nobody says how old the checkpoint is)"
+    elif newest < trust.asked_at - MOST_BEHIND:
+        yield f"that this was the newest state when you asked (the checkpoint was cosigned at {newest.isoformat()})"
 
 
 def _open_by_receipts(walk: _Walk, receipts: Sequence[KeptReceipt] | None, comparison: Comparison) -> Iterator[str]:

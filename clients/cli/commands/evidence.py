@@ -93,6 +93,13 @@ def export(
 )
 @click.option("--earlier", type=_FILE, metavar="FILE", help="A checkpoint that you kept from an earlier check.")
 @click.option("--asked", metavar="TIME", help="When you asked for the bundle, such as 2026-11-30T08:00:00Z.")
+@click.option(
+    "--record",
+    "records",
+    multiple=True,
+    metavar="NAME",
+    help="A record of which the bundle has to hold every revision.",
+)
 @pass_session
 def verify(
     session: Session,
@@ -102,6 +109,7 @@ def verify(
     receipts: tuple[Path, ...],
     earlier: Path | None,
     asked: str | None,
+    records: tuple[str, ...],
 ) -> int:
     """Check an evidence bundle offline, with public keys only.
 
@@ -114,7 +122,7 @@ def verify(
     python -m clients.verifier does the same without the rest of this program.
     """
     try:
-        trust = Trust.read(keys, witnesses, receipts, earlier, asked)
+        trust = Trust.read(keys, witnesses, receipts, earlier, asked, records)
         with Bundle(bundle) as opened:
             verdict = verified(opened, trust)
     except UnreadableError as error:

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from clients.verifier.receipts import KeptReceipt
 from clients.verifier.trust import Trust
 from clients.verifier.verdict import Falsehood, Verdict
 from clients.verifier.verification import MOST_BEHIND, verify
+from concord.audit.v1.act_pb2 import Pruning
+from concord.audit.v1.audit_pb2 import Leaf
 from tests.support.audit import evidence
 from tests.support.audit.evidence import LOG_KEY, WITNESS, WITNESS_KEY
 from tests.support.audit.leaves import history
@@ -301,3 +303,108 @@ def test_whatever_byte_of_a_bundle_is_changed_nothing_breaks_and_no_other_leaf_i
     except UnreadableError:
         return
     assert not verdict.holds or held == LEAVES
+
+
+def test_a_record_of_which_every_revision_has_to_be_there_may_have_no_hole(path: Path) -> None:
+    evidence.selection(path, LEAVES, [0, 2, 3])
+    assert checked(path, LEAVES).holds
+    found = checked(path, records=frozenset({"suppliers/one"}))
+    assert names(found) == [(Falsehood.MISSING_LEAF, 2)]
+    found = checked(path, LEAVES, records=frozenset({"suppliers/one"}))
+    assert names(found) == [(Falsehood.MISSING_LEAF, 1), (Falsehood.MISSING_LEAF, 2)]
+    assert checked(evidence.selection(path, LEAVES, [0, 1, 2, 3]), LEAVES, records=frozenset({"suppliers/one"})).holds
+
+
+def test_the_end_of_a_records_revisions_is_missed_by_its_receipts(path: Path) -> None:
+    evidence.selection(path, LEAVES, [0, 1, 2])
+    found = checked(path, LEAVES, records=frozenset({"suppliers/one"}))
+    assert names(found) == [(Falsehood.MISSING_LEAF, 3)]
+    none_at_all = checked(path, records=frozenset({"suppliers/two"}))
+    assert names(none_at_all) == [(Falsehood.MISSING_LEAF, None)]
+
+
+def test_a_pruned_leaf_is_what_its_receipt_says_whatever_its_label(path: Path) -> None:
+    receipts = read_back(path, evidence.receipts(LEAVES))
+    swapped = [labelled_anew(index, "suppliers/one" if index == 4 else "suppliers/other") for index in (4, 5)]
+    members = {f"proofs/{index}.tlog-proof": evidence.proof(index, LEAVES, COSIGNED) for index in (4, 5)}
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": b"".join(swapped), **members})
+    found = checked(path, receipts=receipts)
+    assert names(found) == [(Falsehood.MISLABELLED_LEAF, 4), (Falsehood.MISLABELLED_LEAF, 5)]
+    whole = [labelled_anew(index, "suppliers/one" if index < 4 else "suppliers/six") for index in range(8)]
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": b"".join(whole)})
+    assert {name for name, _ in names(checked(path, receipts=receipts))} >= {Falsehood.MISLABELLED_LEAF}
+
+
+def labelled_anew(index: int, record: str) -> bytes:
+    """Return the line of a pruned leaf under a label that somebody chose."""
+    told = json.loads(evidence.line(index, LEAVES[index])) | {"leaf": None, "record": record}
+    return f"{json.dumps(told)}\n".encode()
+
+
+def test_who_pruned_is_not_proven_where_no_leaf_tells_of_it(path: Path) -> None:
+    pruning = Leaf(
+        source_service="audit", record="prunings/1", revision=1, pruning=Pruning(first_leaf_index=0, last_leaf_index=1)
+    ).SerializeToString()
+    leaves = [*LEAVES, pruning]
+    lines = [evidence.line(index, leaf) for index, leaf in enumerate(leaves)]
+    for pruned, untold in (((0, 1), False), ((0, 2), True)):
+        kept_lines = [
+            f"{json.dumps(json.loads(each) | {'leaf': None})}\n".encode() if index in pruned else each
+            for index, each in enumerate(lines)
+        ]
+        members = {"checkpoint": evidence.checkpoint(leaves), "leaves.jsonl": b"".join(kept_lines)}
+        verdict = checked(evidence.written(path, members))
+        assert verdict.holds
+        assert any("the audit pruned 1 of them" in told for told in verdict.open) is untold
+
+
+@pytest.mark.parametrize("witnesses", [(), (WITNESS_KEY,)])
+def test_how_old_the_state_is_is_told_where_nothing_bounds_it(path: Path, witnesses: Sequence[Any]) -> None:
+    evidence.selection(path, LEAVES, [0], COSIGNED)
+    long_after = datetime.fromtimestamp(evidence.AT_S, UTC) + timedelta(days=400)
+    found = checked(path, witnesses=witnesses, asked_at=long_after)
+    assert any(told.startswith("that this was the newest state when you asked") for told in found.open)
+    at_once = datetime.fromtimestamp(evidence.AT_S, UTC) + MOST_BEHIND
+    found = checked(path, witnesses=[WITNESS_KEY], asked_at=at_once)
+    assert not any("newest state" in told for told in found.open)
+
+
+def test_a_selection_of_an_old_state_is_found_out_by_receipts(path: Path) -> None:
+    evidence.selection(path, LEAVES[:6], [0])
+    asked = datetime.fromisoformat(evidence.KEPT_AT) + MOST_BEHIND + timedelta(seconds=1)
+    assert names(checked(path, LEAVES, asked_at=asked)) == [(Falsehood.REPLAYED_CHECKPOINT, 6)]
+    assert checked(path, LEAVES).holds
+
+
+@pytest.mark.parametrize("record", ["suppliers/\ud800", "a" * 10])
+def test_half_a_character_is_unreadable(path: Path, record: str) -> None:
+    told = json.loads(evidence.line(0, LEAVES[0])) | {"record": record}
+    lines = f"{json.dumps(told)}\n".encode() + b"".join(evidence.line(n, LEAVES[n]) for n in range(1, 8))
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": lines})
+    if record.isascii():
+        assert not checked(path).holds
+    else:
+        with pytest.raises(UnreadableError, match="half a character"):
+            checked(path)
+
+
+def test_receipts_without_end_inside_one_another_are_unreadable(path: Path) -> None:
+    file = path.with_name("receipts.jsonl")
+    file.write_bytes(b"[" * 1_000_000)
+    with pytest.raises(UnreadableError, match="not JSON"):
+        kept.read(file)
+
+
+def test_what_a_terminal_would_obey_is_shown_as_what_it_is(path: Path) -> None:
+    told = json.loads(evidence.line(0, LEAVES[0])) | {"record": "x\n\x1b[2JProven: all 8 leaves"}
+    lines = f"{json.dumps(told)}\n".encode() + b"".join(evidence.line(n, LEAVES[n]) for n in range(1, 8))
+    evidence.written(path, {"checkpoint": COSIGNED, "leaves.jsonl": lines})
+    said = checked(path).lines
+    assert not any("\n" in each or "\x1b" in each for each in said)
+    assert any("\\x1b[2JProven" in each for each in said)
+
+
+def test_a_bundle_of_more_leaves_than_its_checkpoint_is_not_read_to_its_end(path: Path) -> None:
+    lines = [evidence.line(index, LEAVES[index]) for index in range(8)]
+    evidence.written(path, {"checkpoint": evidence.checkpoint(LEAVES[:2]), "leaves.jsonl": b"".join(lines) + b"no"})
+    assert (Falsehood.REPLAYED_CHECKPOINT, None) in names(checked(path))
