@@ -1,15 +1,16 @@
 """Pruning: bodies of leaves whose retention is over are deleted, each chunk with a leaf that says so."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import uuid_utils
 
 from concord.audit.v1.act_pb2 import Pruning as PruningAct
 from services.audit.domain.leaf import IncomingLeaf, decode
+from services.audit.storage import standing
 from services.audit.storage.leaf_log import LeafLog
-from services.mesh.postgres.database import Database, driver
+from services.mesh.postgres.database import Database, clock, driver
 from services.mesh.records.act import Place, act_leaf
 from services.mesh.records.leaf import Origin
 
@@ -19,7 +20,7 @@ ITSELF = "concord/audit/retention"
 """Who prunes, in the evidence."""
 
 _SERVICE = "audit"
-_AT_ONCE = 5_000
+_AT_ONCE = 1_000  # nobody appends while they are pruned
 
 # Leaves are received in the order of their places: the first that is not due ends a round.
 _CHUNK = """
@@ -44,7 +45,7 @@ class _Chunk(NamedTuple):
 
 
 class LeafPruning:
-    """Prunes what was received longer than `retention` ago and no legal hold covers."""
+    """Prunes what was received longer than `retention` ago, by the database's clock, and no legal hold covers."""
 
     def __init__(
         self,
@@ -52,13 +53,13 @@ class LeafPruning:
         log: LeafLog,
         retention: timedelta,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
         at_once: int = _AT_ONCE,
     ) -> None:
         self._database = database
         self._log = log
         self._retention = retention
-        self._now = now
+        self._now = now or self._database_time
         self._at_once = at_once
         self._after = -1
         self.pruned = 0
@@ -76,6 +77,10 @@ class LeafPruning:
         self._after = chunk.seen
         return True
 
+    def _database_time(self) -> datetime:
+        with self._database.reading() as connection:
+            return clock(connection)
+
     def _chunk(self, before: datetime) -> _Chunk:
         with self._database.reading() as connection:
             asked = (before, self._after, self._at_once)
@@ -85,6 +90,8 @@ class LeafPruning:
         place = self._told(before, first, last)
         with self._database.transaction() as connection:
             raw = driver(connection)
+            # A hold that has its receipt is seen, and one that comes meanwhile gets it when these bodies are gone.
+            standing.hold_still(raw)
             raw.execute(_TELL, (place, before, first, last))
             (pruned,) = raw.execute(_PRUNE, (place,)).fetchall()[0]
         self.pruned += pruned

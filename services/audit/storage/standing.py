@@ -36,6 +36,11 @@ CROSS JOIN LATERAL (
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+def hold_still(connection: Connection) -> None:
+    """Let nobody append until the transaction ends."""
+    connection.execute(_LOCK, (_SEQUENCER_LOCK,))
+
+
 class Head(NamedTuple):
     """How far the log is: the first free place, the first that no terms are kept of, the newest checkpoint, the time.
 

@@ -11,6 +11,7 @@ from concord.audit.v1.audit_pb2 import Leaf
 from services.audit.domain.leaf import leaf_hash
 from services.audit.domain.merkle import is_consistent, is_included
 from services.audit.domain.question import HeldLeaf, LeafFilter, Stretch
+from services.audit.storage import pruning
 from services.audit.storage.leaf_log import LeafLog
 from services.audit.storage.leaf_reader import LeafReader
 from services.audit.storage.pruning import ITSELF, LeafPruning
@@ -93,9 +94,22 @@ def test_pruning_goes_on_chunk_by_chunk_to_the_first_leaf_that_is_not_due(
     database: Database, log: LeafLog, reader: LeafReader
 ) -> None:
     append(log, *history("suppliers/one", range(1, 6)))
-    pruning = LeafPruning(database, log, AT_ONCE, at_once=2)
-    assert [pruning.work() for _ in range(2)] == [True, True]
+    pruner = LeafPruning(database, log, AT_ONCE, at_once=2)
+    assert [pruner.work() for _ in range(2)] == [True, True]
     assert kept(reader)[0] == 4
+
+
+def test_nobody_appends_while_bodies_go_so_that_no_hold_comes_between(
+    database: Database, log: LeafLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, *history("suppliers/one", range(1, 4)))
+    locked = """
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() AND %s >= 0
+    """
+    monkeypatch.setattr(pruning, "_PRUNE", locked)
+    pruner = LeafPruning(database, log, AT_ONCE)
+    pruner.work()
+    assert pruner.pruned == 1
 
 
 def test_a_hold_keeps_the_leaves_of_its_entities_until_it_is_released(

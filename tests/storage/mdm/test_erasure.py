@@ -40,6 +40,7 @@ HOLDER = "Zacharias Quendelmoser"
 NAME = "Quendelmoser Instruments"
 PLANTED = (IBAN, HOLDER, NAME)
 LEI = "529900T8BM49AURSDO55"
+LEI_OF_MOVING = "5493001KJTIIGC8Y1R12"
 ERASE_AGAIN = Path(__file__).parents[3] / "docs" / "runbooks" / "erase-again.sql"
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -265,6 +266,42 @@ def test_what_ended_long_ago_is_erased_by_the_hub_itself_but_for_what_is_held(hu
     hub.parts.retention.work(dict.fromkeys(options_pb2.Retention.values(), timedelta(0)))
     waiting = hub.rows(f"SELECT record FROM record_keys WHERE record IN ('{held}', '{bad.name}')")  # noqa: S608 - ours
     assert waiting == []
+
+
+def test_a_hold_names_every_entity_that_its_record_ever_was_of(hub: TestHub) -> None:
+    name = founded(hub, "moving", content("Moving", lei=LEI_OF_MOVING))
+    assert founded_by("systems/workforce", hub, content("Moving", lei=LEI_OF_MOVING)) == name
+    gone = statement("systems/erp", "moving", supplier_pb2.Supplier())
+    gone.deleted = True
+    hub.submit(gone)
+    assert hub.rows(f"SELECT entities FROM records WHERE record = '{name}'") == [(["entities/south"],)]  # noqa: S608 - ours
+    hold = hub.parts.holds.place(name, "Case 11", decision(hold_pb2.PlaceHoldRequest()))
+    told = hub.rows(f"SELECT entities FROM changes WHERE record = '{hold.name}'")  # noqa: S608 - ours
+    assert told == [(["entities/north", "entities/south"],)]
+    hub.parts.holds.release(hold.name, hold.etag, "settled", decision(hold_pb2.PlaceHoldRequest()))
+
+
+def founded_by(system: str, hub: TestHub, said: supplier_pb2.Supplier) -> str:
+    (answer,) = hub.submit(statement(system, "moving", said))
+    assert isinstance(answer, Applied)
+    return answer.golden
+
+
+def test_what_was_asked_for_and_never_founded_is_erased_when_its_time_is_over(hub: TestHub) -> None:
+    request = erasure_pb2.EraseRecordRequest()
+    said = content("Never founded")
+    said.entities.append("entities/north")
+    kept, gone = (hub.parts.change_requests.ask_for_record(SUPPLIER, said, "T-1", decision(request)) for _ in range(2))
+    hub.parts.change_requests.withdraw(gone.name, gone.etag, decision(request))
+    hub.parts.retention.work({options_pb2.RETENTION_RECORD: timedelta(days=1)})
+    assert keys_of(hub, kept.name, gone.name) == {kept.name, gone.name}
+    hub.parts.retention.work({options_pb2.RETENTION_RECORD: timedelta(0)})
+    assert keys_of(hub, kept.name, gone.name) == {kept.name}
+
+
+def keys_of(hub: TestHub, *names: str) -> set[object]:
+    """Return those of the records whose contents can still be opened."""
+    return {name for (name,) in hub.rows("SELECT record FROM record_keys")} & {*names}
 
 
 def test_a_record_that_can_not_be_opened_keeps_none_behind_it(

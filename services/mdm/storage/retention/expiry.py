@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from concord.governance.v1 import error_reason_pb2 as reasons
 from concord.governance.v1 import options_pb2
-from concord.mdm.v1 import ingest_pb2
+from concord.mdm.v1 import change_request_pb2, ingest_pb2
 from services.mdm.domain.registry import RECORD_TYPES
 from services.mdm.storage.deciding.transactions import Transactions
 from services.mdm.storage.retention.erasure import Erasure
+from services.mdm.storage.stewardship.change_request_records import RECORD_TYPE as REQUESTED
 from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
 from services.mesh.errors import ConcordError
 from services.mesh.postgres.database import driver
@@ -39,6 +40,11 @@ AND NOT EXISTS (SELECT FROM record_index i WHERE i.record_type = r.record_type A
     AND i.path = 'state' AND i.value = 'STATE_OPEN' AND i.to_revision IS NULL)
 ORDER BY r.record LIMIT %(limit)s
 """
+_NEVER_FOUNDED = f"""{_ENDED}
+AND NOT EXISTS (SELECT FROM record_index i WHERE i.record_type = r.record_type AND i.record = r.record
+    AND (i.path = 'golden_record' OR (i.path = 'state' AND i.value = 'STATE_OPEN')) AND i.to_revision IS NULL)
+ORDER BY r.record LIMIT %(limit)s
+"""
 _STAYS = (reasons.ERROR_REASON_RECORD_HELD, reasons.ERROR_REASON_TOO_MANY_CHANGES)
 
 _log = logging.getLogger(__name__)
@@ -56,7 +62,11 @@ class Erasing:
 
 
 class Retention:
-    """Erases deleted golden records and settled quarantined submissions whose time is over."""
+    """Erases what ended so long ago that nobody has to keep it any more.
+
+    These are deleted golden records, with what is about them; settled quarantined submissions; and change requests for
+    new records that nobody approved, which are about none.
+    """
 
     def __init__(self, transactions: Transactions, erasure: Erasure) -> None:
         self._transactions = transactions
@@ -79,6 +89,8 @@ class Retention:
             runs.append(self._erase(record_type.name, kept, _DELETED, self._erasure.erase_in))
         kept = periods.get(_retention_of(ingest_pb2.QuarantinedRecord))
         runs.append(self._erase(QUARANTINED, kept, _SETTLED, self._erasure.erase_alone))
+        kept = periods.get(_retention_of(change_request_pb2.ChangeRequest))
+        runs.append(self._erase(REQUESTED, kept, _NEVER_FOUNDED, self._erasure.erase_alone))
         return runs
 
     def _erase(self, record_type: str, kept: timedelta | None, statement: str, erase: Erase) -> Erasing:

@@ -33,6 +33,7 @@ WHERE h.record < %(before)s AND (%(released)s OR NOT h.released)
 AND (%(scope)s::text[] IS NULL OR r.entities && %(scope)s)
 ORDER BY h.record DESC LIMIT %(limit)s
 """
+_EVER_OF = "SELECT DISTINCT unnest(entities) AS entity FROM changes WHERE record = %s ORDER BY entity"
 _BEHIND_ALL = "holds/~"
 
 
@@ -136,7 +137,10 @@ class Holds:
             raise missing("hold's subject", subject)
         require_unerased(revision)
         below = self._registry.read(connection).within((subject,))
-        return tuple(sorted(below)) if below else revision.entities
+        if below or not revision.entities:
+            return tuple(sorted(below or ()))
+        # Evidence of what a record was before it moved to other entities is to be kept, too.
+        return tuple(entity for (entity,) in driver(connection).execute(_EVER_OF, (subject,)))
 
     def _decide(self, decision: Decision, apply: Callable[[Connection], Answer]) -> hold_pb2.Hold:
         def present(connection: Connection, answer: Answer) -> hold_pb2.Hold:
