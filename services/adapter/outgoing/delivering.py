@@ -68,9 +68,10 @@ class Delivering:
         self._deliveries = Deliveries(outpost)
         self._discrepancies = Discrepancies(outpost)
 
-    def run(self, go_on: Callable[[], bool] = lambda: True) -> None:
+    def run(self, go_on: Callable[[], bool] = lambda: True) -> bool:
         """Work off what is ready, by position, until nothing is or `go_on` tells to stop between two documents.
 
+        Returns whether it came to the end.
         Raises RemoteError when the system does not answer, ConcordError when hub or database do not; the agenda keeps
         what is not concluded.
         """
@@ -79,12 +80,13 @@ class Delivering:
             with self._outpost.database.reading() as connection:
                 ready = self._outpost.agenda.ready(connection, self._outpost.today(), after, _AT_ONCE)
             if not ready:
-                return
+                return True
             after = ready[-1]
             for _ in range(_MOST_CONFLICTS):
                 ready = self._work_off(ready, go_on)
                 if not ready:
                     break
+        return False
 
     def _work_off(self, entries: Sequence[AgendaEntry], go_on: Callable[[], bool]) -> list[AgendaEntry]:
         """Work entries off and return those whose document changed under our hands."""
@@ -120,7 +122,7 @@ class Delivering:
             packed = outpost.hub.golden_record(entry.record_type, entry.golden_record)
             with outpost.database.transaction() as connection:
                 if packed is None:
-                    self._drop(connection, entry)
+                    self._forget(connection, entry)
                     continue
                 _, revision = identity(open_golden(packed))
                 keys, content = outpost.hub.keys(outpost.name, entry.golden_record), packed.SerializeToString()
@@ -133,8 +135,11 @@ class Delivering:
         said = [self._translated(entry) for entry in entries]
         with self._outpost.database.transaction() as connection:
             for entry, translated in zip(entries, said, strict=True):
-                key = self._key(connection, entry) if translated else None
-                if translated is None or key is None:
+                if translated is None:
+                    self._forget(connection, entry)
+                    continue
+                key = self._key(connection, entry)
+                if key is None:
                     self._drop(connection, entry)
                     continue
                 golden = open_golden(translated.golden)
@@ -217,7 +222,12 @@ class Delivering:
 
     def _create(self, task: _Task, written: list[Document], done: list[_Task]) -> None:
         """Create a document, unless the system has one for the golden record already."""
-        key = self._outpost.connector.find(task.entry.record_type, task.golden)
+        try:
+            key = self._outpost.connector.find(task.entry.record_type, task.golden)
+        except UntranslatableError as error:
+            with self._outpost.database.transaction() as connection:
+                self._give_up(connection, task.entry, "", error)
+            return
         if key is None and task.untranslated:
             done.append(task)
             return
@@ -256,7 +266,8 @@ class Delivering:
         except RemoteError as error:
             if error.kind is RemoteErrorKind.CONFLICT:
                 return False
-            if error.kind is not RemoteErrorKind.PERMANENT:
+            # What may have been carried out stays begun: it is looked up before anything else happens.
+            if error.kind is not RemoteErrorKind.PERMANENT or error.outcome_unknown:
                 raise
             with database.transaction() as connection:
                 self._deliveries.fail(connection, delivery, typed(error, self._outpost.name))
@@ -299,6 +310,11 @@ class Delivering:
         findings: Findings = {(Discrepancy.KIND_NOT_EXPRESSIBLE, key): (error.field,)}
         self._discrepancies.settle_with(connection, entry.golden_record, findings)
         self._outpost.agenda.drop(connection, entry)
+
+    def _forget(self, connection: Connection, entry: AgendaEntry) -> None:
+        """Leave a golden record that is no longer in use: nobody has to look at what differs of it."""
+        self._discrepancies.settle_with(connection, entry.golden_record, {})
+        self._drop(connection, entry)
 
     def _drop(self, connection: Connection, entry: AgendaEntry) -> None:
         self._deliveries.conclude(connection, entry.golden_record)

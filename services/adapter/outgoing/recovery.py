@@ -6,7 +6,7 @@ A write whose document was read back as the system's own word would launder the 
 from services.adapter.hub.golden import open_golden, record_type_of
 from services.adapter.outgoing.deliveries import Deliveries, OpenDelivery
 from services.adapter.outpost import Outpost
-from services.adapter.systems.connector import Document
+from services.adapter.systems.connector import Document, UntranslatableError
 
 
 class Recovery:
@@ -35,7 +35,10 @@ class Recovery:
         if not delivery.content.created:
             return delivery.content.key
         golden = open_golden(delivery.golden)
-        return self._outpost.connector.find(record_type_of(golden), golden) or ""
+        try:
+            return self._outpost.connector.find(record_type_of(golden), golden) or ""
+        except UntranslatableError:
+            return ""  # told as a discrepancy when it is its turn to be created
 
     def _resolve(self, delivery: OpenDelivery, document: Document | None) -> None:
         if document is None or document.deleted:

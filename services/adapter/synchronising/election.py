@@ -11,7 +11,7 @@ _ELECT = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 
 
 class Election:
-    """Holds a system's advisory lock on a connection of its own. For one thread."""
+    """Holds a system's advisory lock on a connection of its own. One thread stands and resigns; any may ask."""
 
     def __init__(self, database: Database, system: str) -> None:
         self._database = database
@@ -20,10 +20,21 @@ class Election:
 
     def stand(self) -> bool:
         """Tell whether this process is elected, or becomes it now; False while the database does not answer."""
-        if self._holds():
+        if self.holds() or self._wins():
             return True
         self.resign()
         return False
+
+    def holds(self) -> bool:
+        """Tell whether this process still is elected, by its connection; who lost that lost the election."""
+        connection = self._connection
+        if connection is None:
+            return False
+        try:
+            connection.execute("SELECT 1")
+        except (psycopg.OperationalError, OSError):
+            return False
+        return True
 
     def resign(self) -> None:
         """Give the lock up, if it is held."""
@@ -31,11 +42,10 @@ class Election:
             self._connection.close()
             self._connection = None
 
-    def _holds(self) -> bool:
+    def _wins(self) -> bool:
+        if self._connection is not None:
+            return False
         try:
-            if self._connection is not None:
-                self._connection.execute("SELECT 1")
-                return True
             self._connection = self._database.connect(f"synchronises {self._system}")
             row = self._connection.execute(_ELECT, (_CLASS, self._system)).fetchone()
         except (psycopg.OperationalError, OSError):

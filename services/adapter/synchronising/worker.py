@@ -35,6 +35,9 @@ from services.mesh.telemetry import span
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_DELIVERING_S = 10.0
+"""So long others wait that want the system: pulls, people who synchronise or replay."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -118,6 +121,7 @@ class Worker:
         replica synchronises the system), DEADLINE_TOO_SHORT.
         """
         with self.exclusively(timeout_s):
+            self._interrupted.clear()
             self._require_registered()
             self._guard.check()
             with self.outpost.database.reading() as connection:
@@ -186,7 +190,9 @@ class Worker:
             self._pull(full=False)
         else:
             self._recovery.run()
-        self._delivering.run(self._go_on)
+        until = time.monotonic() + _LONGEST_DELIVERING_S
+        if not self._delivering.run(lambda: time.monotonic() < until and self._go_on()):
+            self._woken.set()
         if is_due:
             self._next_pull = time.monotonic() + interval
             self._note_success()
@@ -208,7 +214,11 @@ class Worker:
             return counts
 
     def _go_on(self) -> bool:
-        return not self._stopping.is_set() and not self._interrupted.is_set()
+        """Tell whether the next document is ours to read or write: still elected, and paused by nobody anywhere."""
+        if self._stopping.is_set() or self._interrupted.is_set() or not self._election.holds():
+            return False
+        with self.outpost.database.reading() as connection:
+            return not self.states.is_paused(connection)
 
     def _guarded(self, turn: Callable[[], None]) -> None:
         try:

@@ -1,5 +1,6 @@
 """Both ways over real channels with the real hub: once, without echo, without laundering, whatever is killed."""
 
+import threading
 import uuid
 
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -13,6 +14,7 @@ from concord.adapter.v1.adapter_pb2 import (
 )
 from concord.mdm.v1 import erasure_pb2, ingest_pb2, supplier_pb2
 from concord.mdm.v1.record_pb2 import Explanation
+from services.adapter.synchronising.election import Election
 from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.systems.systems_file import DeliveryMode
 from services.mesh.telemetry import Telemetry, TelemetrySettings
@@ -141,6 +143,52 @@ def test_of_two_replicas_one_synchronises_until_it_goes(
         eventually(lambda: system.rows["vendor/1"].fields["phone"] == "1002")
         standby.settle()
     assert len(system.written) == 2
+
+
+def test_a_pause_that_the_standby_takes_stops_the_writing(
+    databases: Databases, running: ServedAdapter, steward: Client, system: FakeSystem
+) -> None:
+    system.edit("vendor/2", number="000000002", name="Bolt")
+    running.settle()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        assert go_on.wait(60)
+
+    with served_adapter(databases, running.hub, system, database=running.database) as standby:
+        system.before_write = slowly
+        with running.adapter.workers[ERP].exclusively(None):
+            for key in ("vendor/1", "vendor/2"):
+                _correct(steward, _lookup(steward, key), phone="1003")
+            eventually(lambda: _waiting(running) == 2)
+        assert begun.wait(60)
+        standby.client().PauseSystem(PauseSystemRequest(system=ERP, request_id=str(uuid.uuid4())))
+        go_on.set()
+        with running.adapter.workers[ERP].exclusively(None):
+            assert len(system.written) == 1
+            assert _waiting(running) == 1
+
+
+def _waiting(running: ServedAdapter) -> int:
+    outpost = running.adapter.workers[ERP].outpost
+    with running.database.reading() as connection:
+        return outpost.agenda.depth(connection, outpost.today()).changes
+
+
+def test_who_lost_the_connection_of_an_election_is_not_elected(running: ServedAdapter) -> None:
+    first, second = (Election(running.database, "systems/other") for _ in range(2))
+    assert (first.holds(), first.stand(), first.holds(), second.stand()) == (False, True, True, False)
+    with running.database.reading() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE '%%synchronises systems/other'"
+        )
+    eventually(lambda: not first.holds())
+    assert (first.stand(), second.stand(), first.stand()) == (False, True, False)
+    second.resign()
+    assert first.stand()
+    first.resign()
 
 
 def test_a_replica_that_is_not_elected_knows_whose_the_systems_are(

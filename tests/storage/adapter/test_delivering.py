@@ -12,8 +12,9 @@ from concord.mdm.v1.ingest_pb2 import SourceRecord
 from concord.mdm.v1.record_pb2 import EffectivePeriod
 from concord.mdm.v1.supplier_pb2 import Supplier
 from services.adapter.incoming.intake import Counts
+from services.adapter.outgoing import delivering
 from services.adapter.storage.ledger import Content
-from services.adapter.systems.connector import Expression
+from services.adapter.systems.connector import Expression, UntranslatableError
 from services.adapter.systems.remote_error import RemoteError, RemoteErrorKind
 from services.adapter.systems.systems_file import DeliveryMode
 from tests.support.adapter.fake_connector import FakeConnector
@@ -234,6 +235,61 @@ def test_a_refusal_fails_the_delivery_is_shown_and_settled_by_a_later_success(
     assert isinstance(settled, Discrepancy)
     assert settled.settled
     assert landscape.system.rows["vendor/1"].fields["phone"] == "good"
+
+
+def test_a_write_that_may_have_been_carried_out_is_looked_up_before_anything_else(
+    landscape: Landscape, session: Session
+) -> None:
+    def answers_nonsense() -> None:
+        landscape.system.after_write = lambda: None
+        raise RemoteError(RemoteErrorKind.PERMANENT, "no answer of ours", outcome_unknown=True)
+
+    landscape.system.after_write = answers_nonsense
+    landscape.hub.correct(ONE, legal_name="Acme Corporation")
+    with pytest.raises(RemoteError):
+        session.deliver()
+    session.settle()
+    delivery = _only(session, Delivery)
+    assert isinstance(delivery, Delivery)
+    assert delivery.state == Delivery.STATE_DELIVERED
+    assert len(landscape.system.written) == 1
+    assert landscape.hub.standing(ERP, "vendor/1")["legal_name"] == "Acme"
+
+
+def test_a_search_that_stumbles_over_a_document_is_a_discrepancy_and_keeps_no_other_back(
+    landscape: Landscape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landscape.mode = DeliveryMode.CREATE
+    _other(landscape, "000000008", legal_name="Odd")
+    _other(landscape, "000000009", legal_name="Newcomer")
+    find = FakeConnector.find
+
+    def stumbling(connector: FakeConnector, record_type: str, golden: Message) -> str | None:
+        if getattr(golden, "legal_name", "") == "Odd":
+            raise UntranslatableError("note", "has two entities")
+        return find(connector, record_type, golden)
+
+    monkeypatch.setattr(FakeConnector, "find", stumbling)
+    session = landscape.start()
+    session.settle()
+    assert [row.fields["name"] for row in landscape.system.rows.values()] == ["Newcomer"]
+    discrepancy = _only(session, Discrepancy)
+    assert isinstance(discrepancy, Discrepancy)
+    assert (discrepancy.kind, list(discrepancy.paths)) == (Discrepancy.KIND_NOT_EXPRESSIBLE, ["note"])
+
+
+def test_nobody_has_to_look_at_what_differs_of_a_record_that_is_gone(
+    landscape: Landscape, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landscape.system.refuses = lambda values: values.get("phone") == "bad"
+    landscape.hub.correct(ONE, phone="bad")
+    session.settle()
+    monkeypatch.setattr(delivering, "is_in_use", lambda _: False)
+    landscape.hub.correct(ONE, phone="of a record that is deleted")
+    session.settle()
+    settled = _only(session, Discrepancy)
+    assert isinstance(settled, Discrepancy)
+    assert settled.settled
 
 
 def test_an_unavailable_system_loses_nothing(landscape: Landscape, session: Session) -> None:

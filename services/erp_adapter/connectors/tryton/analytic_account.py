@@ -77,7 +77,7 @@ ANALYTIC_ACCOUNT = Noun(
         *("code", "name", "type", "state", "note", "active", "root", "last_modified_at", "_timestamp"),
         *("parent.code", "parent.note", "currency.code"),
     ),
-    changed_with=("",),
+    changed_with=("", "parent"),
     masters=lambda _: [("type", "in", ["root", "view", "normal"])],
     translate=cost_center.translate,
     express=cost_center.express,

@@ -141,7 +141,7 @@ class TrytonClient:
                 self._session = None
 
     def _login(self) -> str:
-        parameters = {"password": self._password_file.read_text(encoding="utf-8").strip()}
+        parameters = {"password": self._password()}
         answer = self._post("common.db.login", [self._user, parameters, "en"], None)
         try:
             user_id, token, *_ = self._result(answer)
@@ -151,6 +151,12 @@ class TrytonClient:
             raise
         self._pause.end()
         return base64.b64encode(f"{self._user}:{user_id}:{token}".encode()).decode()
+
+    def _password(self) -> str:
+        try:
+            return self._password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrytonError(RemoteErrorKind.AUTHENTICATION, "the password file can't be read") from error
 
     def _post(
         self, method: str, params: list[object], session: str | None, *, timeout_s: float | None = None
@@ -178,7 +184,7 @@ class TrytonClient:
                 answer.status, retry_after_s=self._pause.begin(header.seconds_to_stay_away(answer.headers))
             )
         if answer.status != _OK:
-            raise errors.from_status(answer.status)
+            raise errors.from_status(answer.status, retry_after_s=header.seconds_to_stay_away(answer.headers))
         try:
             body = values.decode(answer.body)
         except ValueError as error:
@@ -188,6 +194,7 @@ class TrytonClient:
             raise errors.from_body(body["error"])
         if not isinstance(body, dict) or "result" not in body:
             raise TrytonError(RemoteErrorKind.PERMANENT, "Tryton's answer is not JSON-RPC", outcome_unknown=True)
+        self._pause.end()
         return body["result"]
 
 
