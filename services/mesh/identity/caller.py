@@ -23,6 +23,11 @@ class Caller:
     permissions: frozenset[str] = frozenset()
     entities: tuple[str, ...] = ()
 
+    @property
+    def person(self) -> str:
+        """For whom everything happens: who is behind all that act on somebody's behalf, else who acts (RFC 8693)."""
+        return self.on_behalf_of[-1] if self.on_behalf_of else self.subject
+
     def holds(self, permission: str) -> bool:
         """Say whether the token carries the permission."""
         return permission in self.permissions

@@ -61,6 +61,26 @@ def test_who_deleted_a_record_does_not_erase_it_and_a_repeat_gets_the_first_answ
     assert officer.erasure.EraseRecord(request) == first
 
 
+def test_a_second_person_is_another_person_whoever_acts_for_them(mesh: ServedHub, acme: str) -> None:
+    first, second = (mesh.client(subject="portal", on_behalf_of=[person]) for person in ("alice", "bob"))
+    delete(first, acme)
+    for same in (first, mesh.client(subject="alice"), mesh.client(subject="other portal", on_behalf_of=["alice"])):
+        request = erasing(same, acme)
+        wrong = reason(lambda request=request, same=same: same.erasure.EraseRecord(request))  # type: ignore[misc]
+        assert wrong == reasons.ERROR_REASON_SECOND_PERSON_REQUIRED
+    assert second.erasure.EraseRecord(erasing(second, acme)).name == acme
+
+
+def test_a_reason_is_no_longer_than_the_evidence_can_say(steward: Client, officer: Client, acme: str) -> None:
+    delete(steward, acme)
+    request = erasing(officer, acme)
+    request.reason = "x" * 1025
+    error = refused(lambda: officer.erasure.EraseRecord(request))
+    assert (error.reason, error.violations[0].field) == (reasons.ERROR_REASON_CONSTRAINT_VIOLATED, "reason")
+    request.reason = "x" * 1024
+    assert officer.erasure.EraseRecord(request).name == acme
+
+
 def test_every_read_of_an_erased_record_says_so_and_its_history_shows_that_it_was_there(
     steward: Client, officer: Client, acme: str
 ) -> None:

@@ -86,6 +86,23 @@ def test_a_quarantined_record_is_replayed_corrected_and_settled(mesh: ServedHub,
     assert shown.quarantined_record.original == b""
 
 
+def test_a_correction_of_another_record_settles_nothing(steward: Client) -> None:
+    (bad,) = submit(steward, supplier("7", lei="wrong"))
+    other = supplier("7")
+    other.system = "systems/legacy"
+    for corrected, field in ((supplier("8"), "key"), (other, "system")):
+        request = ingest_pb2.ReplayQuarantinedRecordRequest(
+            name=bad.quarantined_record, corrected=corrected, request_id=rid()
+        )
+        error = refused(lambda request=request: steward.ingest.ReplayQuarantinedRecord(request))  # type: ignore[misc]
+        assert (error.reason, error.violations[0].field) == (
+            reasons.ERROR_REASON_CONSTRAINT_VIOLATED,
+            f"corrected.{field}",
+        )
+    waiting = steward.ingest.ListQuarantinedRecords(ingest_pb2.ListQuarantinedRecordsRequest()).quarantined_records
+    assert [each.name for each in waiting] == [bad.quarantined_record]
+
+
 def test_a_later_good_submission_settles_what_waited_under_its_key(steward: Client) -> None:
     submit(steward, supplier("7", lei="wrong"))
     submit(steward, supplier("7"))

@@ -122,10 +122,16 @@ class ServedHub:
         self._stack = stack
 
     def client(
-        self, permissions: Sequence[str] = EVERYTHING, entities: Sequence[str] = ("*",), subject: str = "tester"
+        self,
+        permissions: Sequence[str] = EVERYTHING,
+        entities: Sequence[str] = ("*",),
+        subject: str = "tester",
+        on_behalf_of: Sequence[str] = (),
     ) -> Client:
         """Open a channel for a caller; it is closed with the hub."""
-        token = self.issuer.issue(subject, client="tests", permissions=permissions, entities=entities)
+        token = self.issuer.issue(
+            subject, client="tests", permissions=permissions, entities=entities, on_behalf_of=on_behalf_of
+        )
         channel = open_channel(f"127.0.0.1:{self.port}", token=FixedToken(token))
         self._stack.callback(channel.close)
         return Client(channel)

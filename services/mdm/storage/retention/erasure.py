@@ -145,7 +145,8 @@ class Erasure:
 
     def _require_second_person(self, connection: Connection, name: str, principal: str) -> None:
         row = driver(connection).execute(_DELETION, (name,)).fetchone()
-        author = Leaf.FromString(row[0]).actor if row else ""
+        deletion = Leaf.FromString(row[0]) if row else Leaf()
+        author = deletion.on_behalf_of[-1] if deletion.on_behalf_of else deletion.actor
         require_second_person(name, author, principal, "who deleted it does not erase it")
 
     def _answered(self, connection: Connection, answer: Answer) -> Erased:

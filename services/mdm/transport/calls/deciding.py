@@ -32,7 +32,8 @@ class Deciding:
         """Return the decision that a mutation is."""
         request_id: str = request.request_id  # type: ignore[attr-defined] # the contract check: every mutation has it
         return Decision(
-            key=RequestKey(call.caller.subject, call.policy.full_name, request_id),
+            # Through whatever portal somebody calls: a second person is another person.
+            key=RequestKey(call.caller.person, call.policy.full_name, request_id),
             request=request,
             origin=Origin.of(call, request_id),
             rehearsal=request.validate_only,  # type: ignore[attr-defined] # the same

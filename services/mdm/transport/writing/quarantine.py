@@ -14,8 +14,9 @@ from services.mdm.storage.writing.quarantine_reader import QuarantineReader
 from services.mdm.storage.writing.write_path import Applied
 from services.mdm.transport.calls.deciding import Deciding, may_see_restricted
 from services.mdm.transport.writing.submissions import SubmissionCheck
+from services.mesh.contract import validation
 from services.mesh.contract.pagination import PageToken, page_size
-from services.mesh.errors import ConcordError, to_status
+from services.mesh.errors import ConcordError, FieldViolation, to_status
 from services.mesh.records.idempotency import Answer
 from services.mesh.records.store import Revision
 from services.mesh.server import Call
@@ -84,7 +85,10 @@ class QuarantineMethods:
                     f"{request.name} is settled",
                     metadata={"name": request.name},
                 )
-            said = request.corrected if request.HasField("corrected") else _decoded(kept.original)
+            said = _decoded(kept.original)
+            if request.HasField("corrected"):
+                _require_same(said, request.corrected)
+                said = request.corrected
             offer = check.offer(said)
             if isinstance(offer, Refusal):
                 self._quarantine.mark(connection, revision, kept.state, to_status(offer.error), decision.origin)
@@ -119,3 +123,15 @@ def _decoded(original: bytes) -> ingest_pb2.SourceRecord:
     said = ingest_pb2.SourceRecord()
     said.ParseFromString(original)
     return said
+
+
+def _require_same(original: ingest_pb2.SourceRecord, corrected: ingest_pb2.SourceRecord) -> None:
+    """Refuse a correction that is of another source record, unless what names the original is itself what is wrong."""
+    broken = {violation.field for violation in validation.violations(original)}
+    wrong = [
+        FieldViolation(f"corrected.{field}", "is another record's")
+        for field in ("system", "key")
+        if field not in broken and getattr(corrected, field) != getattr(original, field)
+    ]
+    if wrong:
+        raise validation.constraint_violated(wrong)
