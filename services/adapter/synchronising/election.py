@@ -1,5 +1,6 @@
 """Election: of all replicas of an adapter, one synchronises a system."""
 
+from contextlib import ExitStack, closing
 from typing import Any
 
 import psycopg
@@ -46,8 +47,12 @@ class Election:
         if self._connection is not None:
             return False
         try:
-            self._connection = self._database.connect(f"synchronises {self._system}")
-            row = self._connection.execute(_ELECT, (_CLASS, self._system)).fetchone()
+            with ExitStack() as opened:
+                connection = opened.enter_context(closing(self._database.connect(f"synchronises {self._system}")))
+                row = connection.execute(_ELECT, (_CLASS, self._system)).fetchone()
+                if row is not None and row[0]:
+                    opened.pop_all()
+                    self._connection = connection
         except (psycopg.OperationalError, OSError):
             return False
-        return bool(row and row[0])
+        return self._connection is not None

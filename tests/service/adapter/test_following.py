@@ -3,6 +3,8 @@
 import threading
 import uuid
 
+import psycopg
+import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from concord.adapter.v1.adapter_pb2 import (
@@ -257,3 +259,28 @@ def _newest(hub: ServedHub) -> object:
 
 def _sync(*, full: bool = False) -> SyncSystemRequest:
     return SyncSystemRequest(system=ERP, full=full)
+
+
+class Failing:
+    """A database whose connections fail at what nobody expects."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def connect(self, _purpose: str) -> "Failing":
+        return self
+
+    def execute(self, *_: object) -> None:
+        raise psycopg.InternalError
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_who_did_not_win_an_election_keeps_no_connection() -> None:
+    database = Failing()
+    election = Election(database, "systems/other")  # type: ignore[arg-type]
+    for attempt in (1, 2):
+        with pytest.raises(psycopg.InternalError):
+            election.stand()
+        assert (election.holds(), database.closed) == (False, attempt)

@@ -439,6 +439,20 @@ def test_a_rejection_answers_for_every_pair_of_the_two_golden_records_until_they
     assert set(back.source_records) == {undecided.name, said["workforce"].name}
 
 
+def test_a_rejection_does_not_answer_for_an_identifier_that_both_say_later(links: Links, queue: Queue) -> None:
+    for system in ("erp", "legacy"):
+        links.say(system, "1", legal_name="Becton Dickinson", **ALIKE)
+    links.say("workforce", "1", legal_name="Becton Dickinson", **ALIKE)
+    links.merge(links.golden("erp", "1"), links.golden("legacy", "1"))
+    (candidate,) = queue.page().match_candidates
+    queue.decide(candidate.name, Kind.KIND_CANNOT_LINK)
+    for system in ("erp", "legacy", "workforce"):
+        links.say(system, "1", days=1, legal_name="Becton Dickinson", lei=LEI, **ALIKE)
+    (asked,) = queue.page().match_candidates
+    assert asked.doubt == match_queue_pb2.MatchCandidate.DOUBT_DECISION
+    assert set(asked.source_records) != set(candidate.source_records)
+
+
 def test_no_two_stewards_work_on_one_candidate(links: Links, queue: Queue) -> None:
     links.say("erp", "1", legal_name="Becton Dickinson", **ALIKE)
     links.say("legacy", "1", legal_name="Becton Dickinson", **ALIKE)

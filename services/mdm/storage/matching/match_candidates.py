@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from services.mdm.domain.decided_pair import Pair
-from services.mdm.domain.matching.grouping.clustering import Doubt
 from services.mesh.postgres.arrays import number_array, text_array
 from services.mesh.postgres.database import driver
 
@@ -29,9 +28,7 @@ WHERE (m.low = ANY(%s::text[]) OR m.high = ANY(%s::text[]))
 AND a.source_record = m.low AND b.source_record = m.high AND a.golden = b.golden
 """
 # What was merged, deleted or taken away meanwhile waits for nobody: a candidate is as good as its two golden records.
-# A decision on any two of their source records answers what the model would not link by itself; whatever it would link,
-# but for the decision, is asked.
-_OPEN = f"""
+_OPEN = """
 FROM match_candidates m
 JOIN crosswalk a ON a.source_record = m.low AND a.live JOIN crosswalk b ON b.source_record = m.high AND b.live
 JOIN records g ON g.record = a.golden AND g.state = 1 JOIN records h ON h.record = b.golden AND h.state = 1
@@ -41,13 +38,6 @@ AND (%(type)s = '' OR m.record_type = %(type)s)
 AND (%(claimant)s = '' OR (m.claimant = %(claimant)s AND m.claimed_until > clock_timestamp()))
 AND (NOT %(unclaimed)s OR m.claimed_until IS NULL OR m.claimed_until <= clock_timestamp())
 AND (%(id)s = '' OR m.id = %(id)s)
-AND (m.doubt <> '{Doubt.WEAK.value}' OR NOT EXISTS (
-    SELECT FROM crosswalk ours
-    JOIN record_index one ON one.record_type = 'match_decision' AND one.path = 'standing'
-        AND one.value = ours.source_record AND one.to_revision IS NULL
-    JOIN record_index other ON other.record = one.record AND other.path = 'standing' AND other.to_revision IS NULL
-    JOIN crosswalk theirs ON theirs.source_record = other.value
-    WHERE ours.golden = a.golden AND theirs.golden = b.golden))
 """
 _COLUMNS = """
 m.id, m.low, m.high, a.golden, b.golden, m.record_type, m.millibits, m.doubt, m.priority, m.since,

@@ -9,6 +9,7 @@ the index itself, so that it goes on after a restart where it stopped.
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -34,6 +35,9 @@ ORIGIN = Origin.system("concord/mdm/matching")
 AT_ONCE = 100
 """So many source records a transaction, fewer where what hangs together with them is more than one may change."""
 
+PASSED_OVER_S = 3600.0
+"""For so many seconds nobody tries again what one transaction can't change."""
+
 REST_S = 60.0
 """For so many seconds nothing is looked for of a type of which nothing was left."""
 
@@ -45,7 +49,9 @@ class Rematching:
         self._transactions = transactions
         self._path = path
         self._rests: dict[str, tuple[int, float]] = {}
-        self._passed_over: defaultdict[str, set[str]] = defaultdict(set)
+        self._passed_over: dict[str, float] = {}
+        self._sizes: defaultdict[str, int] = defaultdict(lambda: AT_ONCE)
+        self._tried: list[str] = []
 
     def work(self) -> bool:
         """Do the next piece in the hub's own name; tell whether there was one.
@@ -62,56 +68,66 @@ class Rematching:
             matched = self._matched(name)
             if not matched:
                 self._rests[name] = (model.revision, time.monotonic() + REST_S)
-                self._passed_over.pop(name, None)
             done += matched
         return done > 0
 
     def _matched(self, name: str) -> int:
         """Match the next source records of a type; one that can't be matched holds up no other."""
+        now, size = time.monotonic(), self._sizes[name]
+        self._passed_over = {source: until for source, until in self._passed_over.items() if until > now}
         try:
-            return self._step(name, ORIGIN, AT_ONCE)
+            done = self._step(name, ORIGIN, size, self._passed_over)
         except ConcordError as error:
             if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES:
                 raise
-            return self._pass_over_next(name)
+            self._sizes[name] = 1
+            return self._pass_over(self._tried)
+        self._sizes[name] = min(2 * size, AT_ONCE)
+        return done
 
-    def _pass_over_next(self, name: str) -> int:
-        """Leave the next source record of a type as it is until the type has rested."""
-        landscape = self._transactions.read(self._path.registry.read)
-        passed_over = self._transactions.read(lambda connection: self._behind(connection, landscape, name, 1))
+    def _pass_over(self, tried: Sequence[str]) -> int:
+        """Leave source records as they are for a while, with all of their golden records; return how many."""
+
+        def family(connection: Connection) -> set[str]:
+            goldens = {crossing.golden for crossing in crosswalk.of_sources(connection, tried).values()}
+            found = crosswalk.of_goldens(connection, goldens).values()
+            return {crossing.source_record for crossings in found for crossing in crossings} | {*tried}
+
+        left = self._transactions.read(family)
         _log.error(
-            "%s hangs together with more than one transaction may change: it is not matched", ", ".join(passed_over)
+            "%s hangs together with more than one transaction may change: %d source records are not matched for %g s",
+            ", ".join(tried),
+            len(left),
+            PASSED_OVER_S,
         )
-        self._passed_over[name].update(passed_over)
-        return len(passed_over)
+        self._passed_over |= dict.fromkeys(left, time.monotonic() + PASSED_OVER_S)
+        return len(left)
 
     def step(self, origin: Origin, at_once: int = AT_ONCE) -> int:
         """Match the next source records of every type that has a model; return how many. 0 = nothing is left to do."""
         models = self._transactions.read(self._path.registry.read).models
         return sum(self._step(name, origin, at_once) for name in models)
 
-    def _step(self, name: str, origin: Origin, at_once: int) -> int:
+    def _step(self, name: str, origin: Origin, at_once: int, without: Collection[str] = ()) -> int:
         try:
-            return self._transactions.write(lambda connection: self._match(connection, name, origin, at_once))
+            return self._transactions.write(lambda connection: self._match(connection, name, origin, at_once, without))
         except ConcordError as error:
             if error.reason != reasons.ERROR_REASON_TOO_MANY_CHANGES or at_once == 1:
                 raise
-            return self._step(name, origin, at_once // 2)
+            return self._step(name, origin, at_once // 2, without)
 
-    def _match(self, connection: Connection, name: str, origin: Origin, at_once: int) -> int:
+    def _match(self, connection: Connection, name: str, origin: Origin, at_once: int, without: Collection[str]) -> int:
         landscape = self._path.registry.read(connection)
         model, record_type = landscape.models.get(name), record_types.by_name(name)
         if model is None or record_type is None:
             return 0
         Matcher.hold(connection, landscape, [name])
-        behind = self._behind(connection, landscape, name, at_once)
+        version = self._path.store.sealer.version
+        behind = match_index.behind(connection, name, model.revision, version, at_once, without)
+        self._tried = behind
         if behind:
             self._match_again(connection, record_type, landscape, behind, origin)
         return len(behind)
-
-    def _behind(self, connection: Connection, landscape: Landscape, name: str, at_once: int) -> list[str]:
-        model, version = landscape.models[name], self._path.store.sealer.version
-        return match_index.behind(connection, name, model.revision, version, at_once, self._passed_over[name])
 
     def _match_again(
         self, connection: Connection, record_type: RecordType, landscape: Landscape, behind: list[str], origin: Origin

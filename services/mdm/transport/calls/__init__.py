@@ -1,1 +1,1 @@
-"""What every method of the hub makes of its call: who decides, what they may see, which response they get."""
+"""What methods of the hub have in common: who calls, what they may see and set, which response they get."""

@@ -1,1 +1,1 @@
-"""What is registered rather than mastered: systems, entities, ledgers."""
+"""What is registered rather than mastered: systems with their entities, and ledgers."""

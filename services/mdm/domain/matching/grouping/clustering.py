@@ -286,11 +286,17 @@ class _Forest:
         )
 
     def _open_reviews(self) -> Iterator[Review]:
-        """Give the best pair of any two groups, of a record the best few, best first."""
+        """Give the best pair of any two groups, of a record the best few, best first.
+
+        What no model would link is not asked of two groups that a steward has kept apart: that was the answer.
+        """
         seen: set[frozenset[int]] = set()
         times: Counter[str] = Counter()
         for review in sorted(self._reviews, key=lambda each: (-each.millibits, each.one, each.other)):
-            groups = frozenset((id(self._group[review.one]), id(self._group[review.other])))
+            ours, theirs = self._group[review.one], self._group[review.other]
+            if review.doubt is Doubt.WEAK and self._kept_apart(ours, theirs):
+                continue
+            groups = frozenset((id(ours), id(theirs)))
             if len(groups) > 1 and groups not in seen and max(times[review.one], times[review.other]) < MOST_REVIEWS:
                 seen.add(groups)
                 times.update((review.one, review.other))
