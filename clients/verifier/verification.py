@@ -236,9 +236,20 @@ def _open(bundle: Bundle, walk: _Walk, trust: Trust) -> Iterator[str]:
         yield "that these are all leaves of the question that was asked (the bundle is a selection)"
     if walk.pruned:
         yield f"what {len(walk.pruned)} pruned leaves say (only their hashes are kept)"
-    if untold := [place for place in walk.pruned if not any(first <= place <= last for first, last in walk.prunings)]:
+    if untold := list(_untold(walk)):
         told = f"that the audit pruned {len(untold)} of them when their time was over"
         yield f"{told} (no leaf of this bundle tells of that; the first is leaf {untold[0]})"
+
+
+def _untold(walk: _Walk) -> Iterator[int]:
+    """Yield the places of pruned leaves that no pruning covers; both are looked at in rising order, once."""
+    prunings, begun, reach = sorted(walk.prunings), 0, -1
+    for place in walk.pruned:
+        while begun < len(prunings) and prunings[begun][0] <= place:
+            reach = max(reach, prunings[begun][1])
+            begun += 1
+        if place > reach:
+            yield place
 
 
 def _open_by_time(bundle: Bundle, cosigned: Sequence[Cosignature], trust: Trust) -> Iterator[str]:
