@@ -1,5 +1,6 @@
 """Who calls: what an access token says about the principal behind a call."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from concord.governance.v1 import error_reason_pb2 as reasons
@@ -25,8 +26,8 @@ class Caller:
 
     @property
     def person(self) -> str:
-        """For whom everything happens: who is behind all that act on somebody's behalf, else who acts (RFC 8693)."""
-        return self.on_behalf_of[-1] if self.on_behalf_of else self.subject
+        """For whom everything happens."""
+        return person_behind(self.subject, self.on_behalf_of)
 
     def holds(self, permission: str) -> bool:
         """Say whether the token carries the permission."""
@@ -36,6 +37,11 @@ class Caller:
     def sees_every_entity(self) -> bool:
         """Whether the caller is not scoped to particular entities."""
         return EVERY_ENTITY in self.entities
+
+
+def person_behind(subject: str, on_behalf_of: Sequence[str]) -> str:
+    """Return who is at the beginning of a chain of those who act for one another (RFC 8693); without one, who acts."""
+    return on_behalf_of[-1] if on_behalf_of else subject
 
 
 def require_every_entity(caller: Caller, permission: str) -> None:

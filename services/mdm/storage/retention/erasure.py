@@ -27,6 +27,7 @@ from services.mdm.storage.tables import match_keys as keys
 from services.mdm.storage.writing.quarantine import RECORD_TYPE as QUARANTINED
 from services.mdm.storage.writing.quarantine import sought_under
 from services.mesh.errors import ConcordError
+from services.mesh.identity.caller import person_behind
 from services.mesh.postgres.arrays import text_array
 from services.mesh.postgres.database import driver
 from services.mesh.records.idempotency import Answer
@@ -146,7 +147,7 @@ class Erasure:
     def _require_second_person(self, connection: Connection, name: str, principal: str) -> None:
         row = driver(connection).execute(_DELETION, (name,)).fetchone()
         deletion = Leaf.FromString(row[0]) if row else Leaf()
-        author = deletion.on_behalf_of[-1] if deletion.on_behalf_of else deletion.actor
+        author = person_behind(deletion.actor, deletion.on_behalf_of)
         require_second_person(name, author, principal, "who deleted it does not erase it")
 
     def _answered(self, connection: Connection, answer: Answer) -> Erased:
